@@ -1,0 +1,107 @@
+"""A checkpoint: one safetensors file, the arrays as they are, everything else as JSON in its header; no pickle.
+
+It is written beside the old one and put in its place in one step, so that a crash at any moment leaves a whole one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+from pydantic import NonNegativeInt
+
+from agentsim.errors import UserError
+from agentsim.settings import Section, first_problem
+from brains.brain import State
+
+CHECKPOINT = "checkpoint.safetensors"
+_HEADER = "agentsim"
+
+
+class Header(Section):
+    """What a checkpoint says besides its arrays. `config` is a digest of all that decides what a run computes."""
+
+    format: Literal[1] = 1
+    tick: NonNegativeInt
+    hash: str
+    config: str
+    learning: bool
+    brain_name: str
+    brain: dict[str, Any]
+    swaps: NonNegativeInt  # how often the brain was swapped: part of the seed of the next one
+    telemetry: dict[str, Any]
+
+
+def write_checkpoint(path: Path, header: Header, arrays: State) -> None:
+    """Write and put in place atomically. Raises OSError."""
+    from safetensors.numpy import save
+
+    data = save({n: np.array(a, order="C") for n, a in arrays.items()}, {_HEADER: header.model_dump_json()})
+    new = path.with_suffix(".tmp")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)  # noqa: PTH105
+    with contextlib.suppress(OSError):  # some file systems cannot sync a directory
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def read_checkpoint(path: Path) -> tuple[Header, State]:
+    """Header and arrays. Raises UserError for a file that is missing, cut off, foreign, or of another version."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(f"{path}: no checkpoint there")
+    try:
+        with safe_open(path, framework="np") as file:
+            text = (file.metadata() or {}).get(_HEADER)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged or cut off: {error}") from error
+    if text is None:
+        raise UserError(f"{path}: a safetensors file, but no checkpoint of agentsim")
+    try:
+        return Header.model_validate_json(text), arrays
+    except pydantic.ValidationError as error:
+        if any(details["loc"] == ("format",) for details in error.errors()):
+            raise UserError(f"{path}: written by another version of agentsim, which this one cannot read") from error
+        raise UserError(f"{path}: header: {first_problem(error)}") from error
+
+
+class BackgroundWriter:
+    """Writes checkpoints off the tick path; one that comes while another is being written waits for it."""
+
+    def __init__(self, path: Path, failed: Callable[[OSError], None]) -> None:
+        self.path, self._failed = path, failed
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._last: Future[None] | None = None
+
+    def save(self, header: Header, arrays: State) -> None:
+        """Start writing; nothing may change the arrays afterwards."""
+        self._last = self._pool.submit(self._write, header, arrays)
+
+    def wait(self) -> None:
+        """Return when everything is on disk."""
+        if self._last is not None:
+            self._last.result()
+
+    def close(self) -> None:
+        """Finish writing."""
+        self._pool.shutdown()
+
+    def _write(self, header: Header, arrays: State) -> None:
+        try:
+            write_checkpoint(self.path, header, arrays)
+        except OSError as error:
+            self._failed(error)

@@ -1,0 +1,247 @@
+"""A config joined from its parts: YAML -> validated models, with errors that name file, line and key.
+
+`load_config("arena")` or `load_config("anywhere/mine.yaml")`; every part owns its model beside its code: the loop's
+sections in settings.py and clock.py, a brain's `Config` in its class. Here they are only put together by name.
+Configs hold data only: no tag, no world id and no brain kind in a file makes agentsim import a module that is not
+already part of it or named by the person on the command line.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import brains
+from agentsim import located_yaml
+from agentsim.clock import ClockConfig
+from agentsim.errors import UserError
+from agentsim.located_yaml import Located, Location
+from agentsim.settings import LearnConfig, PhaseConfig, RunConfig, Section, WorldConfig
+from agentsim.validation import Problem, everything_wrong, suggest, validate
+
+_BRAIN: Location = ("brain",)
+
+
+class Config(Section):
+    """Everything a run is determined by, besides the commands of the person watching. See configs/arena.yaml.
+
+    `brain` is the resolved mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
+    `phases` is a timetable of tasks; after the last one the task stays.
+    """
+
+    world: WorldConfig
+    brain: dict[str, Any]
+    brain_name: str = ""
+    clock: ClockConfig = ClockConfig()
+    learn: LearnConfig = LearnConfig()
+    phases: tuple[PhaseConfig, ...] = ()
+    run: RunConfig = RunConfig()
+
+    def to_yaml(self) -> str:
+        """YAML text that `load_config` reads back as an equal config."""
+        return located_yaml.dump(self.model_dump(mode="json"))
+
+
+def load_config(source: str | Path, brain: str | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Read and check a config, given the name of a shipped one or a path.
+
+    `brain` replaces the config's brain: the name of a brain config, a kind, or a path (from the current directory).
+    `overrides` are "KEY=VALUE" strings such as "clock.tick_hz=240", applied last. Raises UserError listing everything
+    that is wrong, one `file:line: key: problem, what to do` a line.
+    """
+    path = _find(source)
+    located = located_yaml.read(path)
+    if not isinstance(located.value, dict):
+        what = "is empty" if located.value is None else "must hold a mapping of keys"
+        raise UserError(f"{path}: {what}; a config needs at least `world: {{id: ...}}` and `brain: NAME`")
+    changes = [_parse_override(text) for text in overrides]
+    if brain is not None:
+        changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
+    swaps = [value for location, value in changes if location == _BRAIN]
+    if swaps:
+        located.put(_BRAIN, swaps[-1])
+        located.value.pop("brain_name", None)
+    _resolve_brain(located, Path() if swaps else path.parent)
+    for location, value in changes:
+        if location != _BRAIN:
+            _override(located, location, value)
+
+    resolved, problems = _check_brain(located)
+    located.value["brain"] = resolved or {}
+    config, more = validate(Config, located, ())
+    world, _ = validate(WorldConfig, located, ("world",)) if "world" in located.value else (None, [])
+    problems += more
+    if world is not None:
+        problems += _check_world(world)
+    if problems or config is None:
+        raise everything_wrong(located, problems)
+    return config
+
+
+def load_brain(name: str) -> dict[str, Any]:
+    """The resolved mapping {kind, ...} of a brain config by name or path, or of a kind with its defaults."""
+    located = Located({"brain": name}, {_BRAIN: f"brain {name}"})
+    _resolve_brain(located, Path())
+    resolved, problems = _check_brain(located)
+    if resolved is None:
+        raise everything_wrong(located, problems)
+    return resolved
+
+
+def configs_directory() -> Path:
+    """Where the shipped configs are: inside the installed package, or beside it in a checkout."""
+    packaged = Path(str(importlib.resources.files("agentsim"))) / "configs"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "configs"
+
+
+def config_names() -> list[str]:
+    """Names of the shipped configs."""
+    return sorted(path.stem for path in configs_directory().glob("*.yaml"))
+
+
+def brain_names() -> list[str]:
+    """Names of the shipped brain configs."""
+    return sorted(path.stem for path in (configs_directory() / "brains").glob("*.yaml"))
+
+
+# --- files and names ---------------------------------------------------------------------------------------------
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
+
+
+def _shown(path: Path) -> Path:
+    """The path as a person in the current directory would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _find(source: str | Path) -> Path:
+    if isinstance(source, str) and not _is_path(source):
+        if source in config_names():
+            return _shown(configs_directory() / f"{source}.yaml")
+        if not Path(source).exists():
+            raise UserError(
+                f"{source!r}: no config of that name, {suggest(source, config_names(), 'shipped configs')}\n"
+                "give one of the names that `agentsim list` shows, or a path ending in .yaml"
+            )
+    path = Path(source)
+    if not path.exists():
+        near = sorted(str(path.parent / other.name) for other in path.parent.glob("*.yaml"))
+        there = ", ".join([*config_names(), *near[:20]])
+        raise UserError(f"{path}: no such file; there are: {there}")
+    return path
+
+
+def _parse_override(text: str) -> tuple[Location, Located]:
+    key, equals, value = text.partition("=")
+    source = f"--set {text}"
+    if not equals or not all(key.split(".")):
+        raise UserError(f"{source}: write it as KEY=VALUE, for example --set clock.tick_hz=240")
+    location = tuple(int(part) if part.isdecimal() else part for part in key.strip().split("."))
+    return location, located_yaml.parse(value, source, numbered=False)
+
+
+def _override(located: Located, location: Location, value: Located) -> None:
+    """Put an override in its place, making the mappings on the way that are not there yet."""
+    source = value.places.get((), "") or f"--set {'.'.join(map(str, location))}="
+    here = located.value
+    for depth, key in enumerate(location):
+        above = ".".join(map(str, location[:depth]))
+        if isinstance(here, list):
+            if not isinstance(key, int) or key >= len(here):
+                raise UserError(
+                    f"{source}: {above} is a list of {len(here)}; give an index below that, as in {above}.0"
+                )
+        elif not isinstance(here, dict):
+            raise UserError(f"{source}: {above} is a single value, it has no key {key}")
+        elif depth < len(location) - 1 and here.get(key) is None:
+            located.put(location[: depth + 1], Located({}, {(): source}))
+        if depth < len(location) - 1:
+            here = here[key]
+    located.put(location, Located(value.value, value.places or {(): source}))
+
+
+# --- brains ------------------------------------------------------------------------------------------------------
+
+
+def _resolve_brain(located: Located, folder: Path) -> None:
+    """Replace a brain that is named, by name or by path from `folder`, by its mapping."""
+    name = located.value.get("brain")
+    if not isinstance(name, str):
+        return
+    where = located.place(_BRAIN)
+    if _is_path(name):
+        path = folder / name
+        if not path.exists():
+            raise UserError(f"{where}: brain: {path}: no such file; give a path from {folder.resolve()}, or a name")
+    elif name in brain_names():
+        path = _shown(configs_directory() / "brains" / f"{name}.yaml")
+    elif name in brains.BRAINS:
+        located.put(_BRAIN, Located({"kind": name}, {(): where}))
+        located.value.setdefault("brain_name", name)
+        return
+    else:
+        known = dict.fromkeys([*brain_names(), *brains.BRAINS])
+        raise UserError(f"{where}: brain: unknown brain {name!r}, {suggest(name, known, 'brains')}")
+    mapping = located_yaml.read(path)
+    if not isinstance(mapping.value, dict):
+        raise UserError(f"{path}: must hold a brain: a mapping such as {{kind: stepping}}")
+    located.put(_BRAIN, mapping)
+    located.value.setdefault("brain_name", path.stem)
+
+
+def _check_brain(located: Located) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """The brain's mapping with every default filled in by its class's own model, or else what is wrong with it."""
+    mapping = located.value.get("brain")
+    if mapping is None:
+        return None, [(_BRAIN, "missing; give a name, a path or a mapping {kind: ...}")]
+    if not isinstance(mapping, dict):
+        return None, [(_BRAIN, f"should be a name, a path or a mapping {{kind: ...}}, got {mapping!r:.40}")]
+    kind = mapping.get("kind")
+    if not isinstance(kind, str) or kind not in brains.BRAINS:
+        if "kind" not in mapping:
+            problem = f"missing; kinds: {', '.join(brains.BRAINS)}"
+        else:
+            hint = suggest(str(kind), brains.BRAINS, "kinds")
+            problem = f"unknown kind {kind!r:.40}, {hint} (a kind of your own needs --import MODULE)"
+        return None, [(("brain", "kind"), problem)]
+    try:
+        model = brains.load(kind).Config
+    except (ImportError, AttributeError, ValueError) as error:
+        return None, [(("brain", "kind"), f"the class of kind {kind!r} cannot be loaded: {error}")]
+    rest = mapping if "kind" in model.model_fields else {key: mapping[key] for key in mapping if key != "kind"}
+    checked, problems = validate(model, Located({**located.value, "brain": rest}, located.places), ("brain",))
+    return (None if checked is None else {"kind": kind, **checked.model_dump(mode="json")}), problems
+
+
+# --- worlds ------------------------------------------------------------------------------------------------------
+
+
+def _check_world(world: WorldConfig) -> list[Problem]:
+    """Whether the world is registered, and takes the options by name."""
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    if ":" in world.id:
+        return [(("world", "id"), "must not name a module; leave out what is before the colon and add --import MODULE")]
+    if world.id not in gymnasium.registry:
+        hint = suggest(world.id, gymnasium.registry, "worlds")
+        return [(("world", "id"), f"unknown world {world.id!r}, {hint} (a world of your own needs --import MODULE)")]
+    entry_point = gymnasium.registry[world.id].entry_point
+    try:
+        creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+        parameters = inspect.signature(creator).parameters
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        return [(("world", "id"), f"the world {world.id!r} cannot be loaded: {error}")]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return []
+    known = sorted(({*parameters} | {"max_episode_steps"}) - {"self", "render_mode"})
+    return [
+        (("world", "options", key), f"unknown option, {suggest(key, known, 'options')}")
+        for key in world.options
+        if key not in known
+    ]

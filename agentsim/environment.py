@@ -1,0 +1,357 @@
+"""Any Gymnasium environment with flat observations, as the loop needs it: lane-shaped arrays, same-tick autoreset.
+
+Lanes: every array has a leading axis N = 1. Autoreset: on the tick that ends an episode the world is reset at once; the
+experience of that tick holds the final observation of the old episode, `observation` the first one of the new. Each
+episode's seed comes from (run seed, lane, episode), so that any episode can be lived again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from agentsim.commands import DragTarget, Push, StampedCommand, SwitchTask, WorldCommand
+from agentsim.errors import UserError
+from agentsim.settings import WorldConfig
+from agentsim.validation import suggest
+from brains.brain import NO_LABEL, Body, Experience, Float, State
+
+if TYPE_CHECKING:
+    import gymnasium
+
+_CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
+_LANE = 0
+
+# What a world can have beyond Gymnasium's Env, and the command that needs it.
+_METHODS = {"switch_task": "tasks to switch", "drag_target": "target to drag", "push": "thing to push"}
+
+
+class Environment:
+    """One world and the body in it.
+
+    `observation` (1, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
+    answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
+    what happened in the last step, name -> count. `tasks` are the names of what the world can ask for, `task` the index
+    of the present one, -1 where there are none.
+    """
+
+    def __init__(self, config: WorldConfig, seed: np.random.SeedSequence) -> None:
+        """Raises UserError for an unknown id, options it does not take, and spaces that are not supported."""
+        self.id = config.id
+        self._seed = seed
+        self._env, self._limit = _make(config)
+        self.unwrapped: Any = self._env.unwrapped
+        self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
+        self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
+        size = _observation_size(config.id, self._env.observation_space)
+        self._observations = np.zeros((3, 1, size), np.float32)  # now, next and after an autoreset, taking turns
+        self._now = 0
+        self.body = self._body(size, teacher=False)
+        self._teachers = np.full((3, *self.idle_action().shape), NO_LABEL, self.idle_action().dtype)
+        self.episode, self.length, self.episode_return = -1, 0, 0.0
+        self.finished_return: float | None = None  # of the episode that ended in the last step
+        self.task = -1
+        self.events: dict[str, int] = {}
+        self._actions = np.repeat(self.idle_action()[None], 64, axis=0)  # of the present episode, and the commands:
+        self._commands: list[StampedCommand] = []  # kept where the world cannot tell its state
+        info = self._begin_episode(self._now)
+        if np.any(info.get("teacher_action", NO_LABEL) != NO_LABEL):
+            self.body = self._body(size, teacher=True)
+            self._teachers[self._now] = info["teacher_action"]
+        if self.tasks:
+            self.task = int(info.get("task", 0))
+        flag = np.zeros(1, np.bool_)
+        self._experience = Experience(
+            self.observation, self.idle_action(), np.zeros(1, np.float32), self.observation, flag, flag.copy()
+        )
+
+    @property
+    def observation(self) -> Float:
+        """(1, observation_size), valid until the next but one step."""
+        return self._observations[self._now]
+
+    @property
+    def teacher_action(self) -> NDArray[Any] | None:
+        """(1,) int64 or (1, actions) float32: the right answer to `observation`, NO_LABEL where it is silent."""
+        return self._teachers[self._now] if self.body.teacher else None
+
+    def idle_action(self) -> NDArray[Any]:
+        """An action of the right shape and type: choice 0, or the middle of the bounds."""
+        if self.body.discrete:
+            return np.zeros(1, np.int64)
+        return np.array([np.add(self.body.low, self.body.high) / 2], np.float32)
+
+    def checked(self, action: NDArray[Any]) -> NDArray[Any]:
+        """The action, if it is one that this body can take. Raises ValueError saying what is wrong with it."""
+        body = self.body
+        if body.discrete:
+            if np.shape(action) == (1,) and action.dtype.kind in "iu" and 0 <= action[0] < body.actions:
+                return action
+            wanted = f"(1,) integer below {body.actions}"
+        else:
+            if np.shape(action) == (1, body.actions) and action.dtype.kind == "f":
+                low, high = self._bounds
+                if (action >= low).all() and (action <= high).all():  # false for NaN
+                    return action
+            wanted = f"(1, {body.actions}) float within {body.low} and {body.high}"
+        shown = np.array2string(np.asarray(action), threshold=8)
+        raise ValueError(f"act() returned {shown}, shape {np.shape(action)}; this world takes {wanted}")
+
+    def step(self, action: NDArray[Any]) -> Experience:
+        """Advance the world by one tick, with an action that is `checked`. The experience is valid until the next one.
+
+        Raises ValueError if the world returns a value that is not finite, and whatever the world raises.
+        """
+        before, after = self._now, (self._now + 1) % 3
+        experience = self._experience
+        experience.observation, experience.next_observation = self._observations[before], self._observations[after]
+        experience.action = action
+        experience.teacher_action = self._teachers[before] if self.body.teacher else None
+
+        observation, reward, terminated, truncated, info = self._env.step(self._native(action))
+        if not self.has_state:
+            self._remember(action)
+        self.length += 1
+        reward = float(reward)
+        if not math.isfinite(reward):
+            raise ValueError(f"step() of {self.id} returned the reward {reward}")
+        self.episode_return += reward
+        experience.reward[0] = reward
+        experience.terminated[0] = terminated
+        experience.truncated[0] = ended = bool(truncated) or self.length == self._limit
+        self.events = info.get("events", {})
+        self._take(after, observation, info)
+        self._now = after
+        self.finished_return = None
+        if terminated or ended:
+            self.finished_return = self.episode_return
+            self._now = (after + 1) % 3
+            self._begin_episode(self._now)
+        return experience
+
+    def reset(self) -> None:
+        """Leave the present episode, unfinished, and begin the next one."""
+        self._begin_episode(self._now)
+
+    def check(self, command: WorldCommand) -> None:
+        """Raises UserError if this world cannot do what the command asks."""
+        pushable = isinstance(command, Push) and self._is_cart
+        if not hasattr(self.unwrapped, command.kind) and not pushable:
+            raise UserError(f"{self.id} has no {_METHODS[command.kind]}")
+        if isinstance(command, SwitchTask) and command.task >= len(self.tasks):
+            raise UserError(f"{self.id} has no task {command.task}; tasks: 0 to {len(self.tasks) - 1}")
+
+    def apply(self, command: WorldCommand) -> None:
+        """Do what a person asks, and sense again. Raises UserError if this world cannot."""
+        self.check(command)
+        if not self.has_state:
+            self._commands.append(StampedCommand(tick=self.length, command=command))
+        match command:
+            case SwitchTask(task=task):
+                self.task = task
+                self.unwrapped.switch_task(task)
+            case DragTarget(x=x, y=y):
+                self.unwrapped.drag_target(x, y)
+            case Push(direction=direction) if self._is_cart:
+                self.unwrapped.state = np.array(self.unwrapped.state, np.float64)
+                self.unwrapped.state[1] += _CART_PUSH * direction
+            case Push(direction=direction):
+                self.unwrapped.push(direction)
+        self._sense_again()
+
+    def warm_up(self) -> None:
+        """Live one tick and go back, so that whatever the world compiles is compiled; changes no state."""
+        if self.has_state:
+            before = self.state()
+            self.step(self.idle_action())
+            self.load_state(before)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The world as an image, (height, width, 3); None if it cannot draw itself."""
+        return self._env.render() if self._env.render_mode == "rgb_array" else None  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Let go of what the world holds."""
+        self._env.close()
+
+    # --- state ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Everything that resuming exactly needs: the world whole, or the episode's actions from its seed on."""
+        state = self._common_state()
+        if self.has_state:
+            return state | {f"world.{name}": np.array(value) for name, value in self.unwrapped.get_state().items()}
+        commands = _COMMANDS.dump_json(self._commands)
+        return state | {
+            "journal.actions": self._actions[: self.length].copy(),
+            "journal.commands": np.frombuffer(commands, np.uint8),
+        }
+
+    def fingerprint(self) -> State:
+        """What the rolling hash covers: `state`, or, of a world that cannot tell its own, what can be seen of it."""
+        if self.has_state:
+            return self.state()
+        random = json.dumps(self.unwrapped.np_random.bit_generator.state, default=np.ndarray.tolist, sort_keys=True)
+        seen = self._common_state() | {"np_random": np.frombuffer(random.encode(), np.uint8)}
+        inner = getattr(self.unwrapped, "state", None)
+        if isinstance(inner, np.ndarray | tuple | list):
+            numbers = np.asarray(inner)
+            if numbers.dtype.kind in "fiub":
+                seen["state"] = numbers
+        return seen
+
+    def load_state(self, state: State) -> None:
+        """Inverse of `state`. Raises ValueError if an entry is missing or does not fit this world."""
+        fits = self._common_state()
+        for name, present in fits.items():
+            if name not in state or state[name].shape != present.shape or state[name].dtype != present.dtype:
+                found = f"{state[name].dtype} {state[name].shape}" if name in state else "nothing"
+                raise ValueError(f"{name}: expected {present.dtype} {present.shape}, found {found}")
+        episode, length, task = (int(value) for value in state["episode"])
+        if episode < 0 or length < 0 or not -1 <= task < max(1, len(self.tasks)):
+            raise ValueError(f"episode: {episode}, {length}, {task} is no episode, length and task of this world")
+        self.episode, self.task = episode - 1, -1
+        self._begin_episode(self._now)
+        if self.has_state:
+            world = {n.removeprefix("world."): np.array(v) for n, v in state.items() if n.startswith("world.")}
+            self.unwrapped.set_state(world)
+            self._observations[self._now] = state["observation"]
+            if self.body.teacher:
+                self._teachers[self._now] = state["teacher_action"]
+        else:
+            self._live_again(length, state)
+        self.length, self.task = length, task
+        self.episode_return = float(state["episode_return"])
+
+    def _common_state(self) -> State:
+        state: State = {
+            "observation": self.observation.copy(),
+            "episode": np.array([self.episode, self.length, self.task]),
+            "episode_return": np.array(self.episode_return),
+        }
+        if self.body.teacher:
+            state["teacher_action"] = self._teachers[self._now].copy()
+        return state
+
+    def _live_again(self, length: int, state: State) -> None:
+        """Bring a world that cannot be set to a state there by its own actions and a person's commands."""
+        actions = state.get("journal.actions")
+        if actions is None or actions.shape != (length, *self.idle_action().shape):
+            raise ValueError(f"journal.actions: expected the {length} actions of the present episode")
+        commands = _COMMANDS.validate_json(state.get("journal.commands", np.zeros(0, np.uint8)).tobytes())
+        for tick in range(length + 1):
+            for stamped in commands:
+                if stamped.tick == tick and isinstance(stamped.command, SwitchTask | DragTarget | Push):
+                    self.apply(stamped.command)
+            if tick < length:
+                self.step(self.checked(actions[tick]))
+        self._commands = commands
+        if not np.array_equal(self.observation, state["observation"]):
+            raise ValueError(f"observation: {self.id} does not do the same again from the same seed; it cannot resume")
+
+    def _remember(self, action: NDArray[Any]) -> None:
+        if self.length == len(self._actions):
+            self._actions = np.concatenate([self._actions, np.zeros_like(self._actions)])
+        self._actions[self.length] = action
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _begin_episode(self, slot: int) -> dict[str, Any]:
+        """Reset the world with the next episode's own seed; its first observation goes to `slot`."""
+        self.episode += 1
+        self.length, self.episode_return = 0, 0.0
+        self.events = {}
+        key = (*self._seed.spawn_key, _LANE, self.episode)
+        seed = np.random.SeedSequence(self._seed.entropy, spawn_key=key).generate_state(1)[0]
+        observation, info = self._env.reset(seed=int(seed))
+        self._commands.clear()
+        self._take(slot, observation, info)
+        if self.task >= 0 and (not self.has_state or info.get("task", self.task) != self.task):
+            self._now = slot
+            self.apply(SwitchTask(task=self.task))
+        return info
+
+    def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
+        row = self._observations[slot]
+        row[0] = observation
+        if not math.isfinite(row.sum()):
+            raise ValueError(f"{self.id} returned an observation that is not finite: {row[0]}")
+        if self.body.teacher:
+            self._teachers[slot] = info.get("teacher_action", NO_LABEL)
+
+    def _sense_again(self) -> None:
+        if hasattr(self.unwrapped, "observe"):
+            self._take(self._now, *self.unwrapped.observe())
+        elif self._is_cart:
+            self._take(self._now, self.unwrapped.state, {})
+
+    @property
+    def _is_cart(self) -> bool:
+        from gymnasium.envs.classic_control import CartPoleEnv
+
+        return isinstance(self.unwrapped, CartPoleEnv)
+
+    def _native(self, action: NDArray[Any]) -> Any:
+        """The lane's action as Gymnasium's space spells it."""
+        if self.body.discrete:
+            return self._start + int(action[0])
+        space = self._env.action_space
+        return action[0].astype(space.dtype).reshape(space.shape)
+
+    def _body(self, observation_size: int, *, teacher: bool) -> Body:
+        """What the spaces say about the body. Raises UserError for an action space that is not supported."""
+        from gymnasium.spaces import Box, Discrete
+
+        space = self._env.action_space
+        if isinstance(space, Discrete):
+            self._start = int(space.start)
+            return Body(observation_size, int(space.n), teacher=teacher, oracle=getattr(self.unwrapped, "oracle", None))
+        if isinstance(space, Box) and space.dtype is not None and space.dtype.kind == "f":
+            low, high = space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel()
+            if np.isfinite(low).all() and np.isfinite(high).all():
+                self._bounds = low, high
+                bounds = tuple(map(float, low)), tuple(map(float, high))
+                return Body(observation_size, low.size, False, *bounds, teacher=teacher)
+        raise UserError(
+            f"{self.id}: its action space {space} is not supported; "
+            "supported are Discrete, and Box of floats with finite bounds"
+        )
+
+
+_COMMANDS = TypeAdapter(list[StampedCommand])
+
+
+def _make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
+    """The environment without a time limit of its own, and the limit in steps, which is kept here."""
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    options = dict(config.options)
+    try:
+        spec = gymnasium.spec(config.id)
+        entry_point = spec.entry_point
+        creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+        limit = options.pop("max_episode_steps", None) or spec.max_episode_steps
+        if "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ()):
+            options.setdefault("render_mode", "rgb_array")
+        return gymnasium.make(config.id, max_episode_steps=-1, disable_env_checker=True, **options), limit
+    except gymnasium.error.UnregisteredEnv as error:
+        hint = suggest(config.id, gymnasium.registry, "worlds")
+        raise UserError(f"world.id: unknown world {config.id!r}, {hint}") from error
+    except Exception as error:  # whatever a world of someone else's raises when it is made
+        raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _observation_size(world: str, space: gymnasium.Space[Any]) -> int:
+    from gymnasium.spaces import Box
+
+    if isinstance(space, Box) and len(space.shape) == 1 and space.dtype is not None and space.dtype.kind in "fiu":
+        return space.shape[0]
+    raise UserError(
+        f"{world}: its observation space {space} is not supported; supported is a flat Box, shape (n,), of numbers"
+    )

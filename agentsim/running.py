@@ -1,0 +1,114 @@
+"""What `agentsim run` and `agentsim replay` do: make a simulation, show it while it lives, hand back its figures."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+
+from agentsim import resuming, terminal
+from agentsim.clock import Pacing
+from agentsim.config import load_config
+from agentsim.doctor import display_problem
+from agentsim.errors import UserError
+from agentsim.recording import new_run_directory
+from agentsim.simulation import Simulation
+
+logger = logging.getLogger("agentsim")
+
+
+def start(
+    source: str,
+    brain: str | None = None,
+    overrides: list[str] | None = None,
+    out: Path | None = None,
+    *,
+    seconds: float | None = None,
+    ticks: int | None = None,
+) -> Simulation:
+    """A new recorded simulation, `out` or a fresh directory under runs/ being its run directory. Raises UserError."""
+    config = load_config(source, brain, overrides or [])
+    if ticks is not None:
+        seconds = ticks / config.clock.tick_hz
+    if seconds is not None:
+        if round(seconds * config.clock.tick_hz) < 1:
+            raise UserError(f"--seconds {seconds:g} is less than one tick at {config.clock.tick_hz:g} ticks a second")
+        config = config.model_copy(update={"run": config.run.model_copy(update={"seconds": seconds})})
+    directory = new_run_directory(Path(source).stem, out)
+    try:
+        return Simulation(config, run_directory=directory)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            directory.rmdir()  # only if nothing was written
+        if isinstance(error, UserError):
+            raise
+        logger.debug("building the simulation", exc_info=True)
+        what = f"{config.world.id} with {config.brain_name or config.brain['kind']}"
+        raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def resume(
+    directory: Path,
+    pacing: str | None = None,
+    speed: float | None = None,
+    *,
+    seconds: float | None = None,
+    ticks: int | None = None,
+) -> Simulation:
+    """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
+    simulation = resuming.resume(directory)
+    if pacing == "none" and simulation.config.learn.slack:
+        raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
+    _set_pace(simulation, pacing, speed)
+    if seconds is not None:
+        ticks = round(seconds * simulation.config.clock.tick_hz)
+    if ticks is not None:
+        simulation.end_tick = ticks
+    if simulation.end_tick is not None and simulation.end_tick <= simulation.tick_index:
+        raise UserError(
+            f"{directory}: already at tick {simulation.tick_index}, and would end at {simulation.end_tick}; "
+            "give --ticks or --seconds, counted from the start of the run, that lie beyond"
+        )
+    return simulation
+
+
+def replay(directory: Path, *, headless: bool, speed: float | None = None) -> Simulation:
+    """A simulation that does again what was recorded: headless flat out, unless a speed is given."""
+    simulation = resuming.replay(directory)
+    if not simulation.end_tick:
+        raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
+    _set_pace(simulation, "none" if headless and speed is None else None, speed)
+    return simulation
+
+
+def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -> None:
+    if pacing is not None:
+        simulation.clock.set_pacing(cast(Pacing, pacing))
+    if speed is not None:
+        simulation.clock.set_speed(speed)
+
+
+def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:
+    """Run to the end in a window, in the terminal where there is no display, or headless; returns the figures.
+
+    With `quiet`, stdout is left alone.
+    """
+    console = Console(stderr=headless or quiet, highlight=False)
+    try:
+        if headless:
+            terminal.run_with_progress(simulation, console)
+        elif (problem := display_problem()) is not None:
+            Console(stderr=True, highlight=False).print(
+                f"no window: {problem}; showing the run here instead", markup=False
+            )
+            terminal.run(simulation, console)
+        else:
+            from agentsim import window
+
+            window.run(simulation)
+    finally:
+        result = simulation.close()
+    return result

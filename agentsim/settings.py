@@ -1,0 +1,67 @@
+"""The config sections that the loop reads: world, learn, phases and run (the clock's section is in clock.py).
+
+They import nothing heavy, so that a config can be checked without torch, numba or a world.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+
+class Section(BaseModel):
+    """A part of the config: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def first_problem(error: Exception) -> str:
+    """What is wrong with data that did not fit a model, in one line: `key: problem`."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+
+
+class WorldConfig(Section):
+    """Which world: a Gymnasium id, and the keyword arguments of `gymnasium.make`."""
+
+    id: str = Field(min_length=1)
+    options: dict[str, Any] = {}
+
+
+class LearnConfig(Section):
+    """How much learning a tick holds: a fixed number of steps (0: none), or, with `slack`, as many as fit before the
+    deadline. `slack_margin` is the part of the period that is left free then."""
+
+    steps_per_tick: NonNegativeInt = 1
+    slack: bool = False
+    slack_margin: FiniteFloat = Field(default=0.25, gt=0, lt=1)
+
+
+class PhaseConfig(Section):
+    """A stretch of simulated time on one task of the world."""
+
+    task: str = Field(min_length=1)
+    seconds: PositiveFloat
+
+
+class RunConfig(Section):
+    """How long, from which seed, and what is kept. Seconds are simulated ones: ticks / tick_hz."""
+
+    seed: NonNegativeInt = 0
+    seconds: PositiveFloat | None = None
+    checkpoint_every: PositiveFloat = 10.0
+    hash_every: PositiveInt = 100
+    probe_states: NonNegativeInt = 1000
+    tensorboard: bool = False

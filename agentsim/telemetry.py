@@ -1,0 +1,231 @@
+"""What ticks add up to: a row per simulated second, sums per phase, and a bounded history for the window.
+
+Rows are cut exactly at a task switch, so that none mixes two tasks. Nothing here knows wall time: the same run gives
+the same rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic.dataclasses import dataclass
+
+from brains.brain import NO_LABEL, Experience, Learning
+
+SCORE_TICKS = 3_600  # score rates are events per this many ticks
+SCORE_SECONDS = 10  # a score says something over this long
+_HISTORY = 7_200  # rows kept for drawing; beyond that every second one goes
+
+
+@dataclass(config=ConfigDict(extra="forbid"), slots=True)
+class Sums:
+    """Totals over a stretch of ticks."""
+
+    ticks: NonNegativeInt = 0
+    labelled: NonNegativeInt = 0  # ticks on which the teacher named the right action
+    correct: NonNegativeInt = 0  # of those, the ones on which the brain took it
+    reward: float = 0.0
+    loss: float = 0.0  # summed over `learned` ticks
+    learned: NonNegativeInt = 0
+    learning_steps: NonNegativeInt = 0
+    rollbacks: NonNegativeInt = 0
+    extra: dict[str, float] = field(default_factory=dict)  # what else the brain says of its learning, summed likewise
+    events: dict[str, int] = field(default_factory=dict)
+    returns: list[float] = field(default_factory=list)  # of the episodes that ended; kept in rows only
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the labelled ticks on which the action was the teacher's."""
+        return self.correct / self.labelled if self.labelled else None
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Mean loss of the ticks that learned; None if there was none."""
+        return self.loss / self.learned if self.learned else None
+
+    def add(self, other: Sums) -> None:
+        """Add another stretch, without its returns."""
+        self.ticks += other.ticks
+        self.labelled += other.labelled
+        self.correct += other.correct
+        self.reward += other.reward
+        self.loss += other.loss
+        self.learned += other.learned
+        self.learning_steps += other.learning_steps
+        self.rollbacks += other.rollbacks
+        for name, value in other.extra.items():
+            self.extra[name] = self.extra.get(name, 0.0) + value
+        for name, count in other.events.items():
+            self.events[name] = self.events.get(name, 0) + count
+
+
+class Phase(BaseModel):
+    """A stretch of ticks on one task, from `start` on; `recent` are its last 10 rows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: NonNegativeInt
+    task: int
+    sums: Sums = Field(default_factory=Sums)
+    recent: list[Sums] = []
+
+
+class Totals(BaseModel):
+    """The part of telemetry that a checkpoint keeps."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    second: Sums = Field(default_factory=Sums)
+    phases: list[Phase] = Field(min_length=1)
+    episodes: NonNegativeInt = 0
+    last_returns: list[float] = []  # of the last 20 episodes
+
+
+class Telemetry:
+    """Collects ticks into rows, phases and a history.
+
+    For the window, one entry a row: `tick`, `accuracy`, `score`, `reward`, `loss` (None where there is none), and
+    `events`; `returns` [(tick, episode return)] and `switches` [(tick, task)].
+    """
+
+    def __init__(
+        self,
+        ticks_per_second: int,
+        tasks: tuple[str, ...] = (),
+        task: int = -1,
+        score_rates: dict[str, tuple[float, float]] | None = None,
+        score_events: dict[str, str] | None = None,
+    ) -> None:
+        self.ticks_per_second = max(1, ticks_per_second)
+        self.tasks = tasks
+        self._score_rates, self._score_events = score_rates or {}, score_events or {}
+        self.totals = Totals(phases=[Phase(start=0, task=task)])
+        self.tick: list[int] = []
+        self.accuracy: list[float | None] = []
+        self.score: list[float | None] = []
+        self.reward: list[float] = []
+        self.loss: list[float | None] = []
+        self.events: list[dict[str, int]] = []
+        self.returns: list[tuple[int, float]] = []
+        self.switches: list[tuple[int, int]] = []
+
+    def begin_phase(self, tick: int, task: int) -> dict[str, Any] | None:
+        """From this tick on it is another task (or the same one again). Returns the row that this cuts short."""
+        row = self._close_second(tick) if self.totals.second.ticks else None
+        if self.totals.phases[-1].sums.ticks == 0:
+            self.totals.phases.pop()
+        else:
+            self.switches.append((tick, task))
+        self.totals.phases.append(Phase(start=tick, task=task))
+        return row
+
+    def add(
+        self,
+        tick: int,
+        experience: Experience,
+        learning: Learning,
+        events: dict[str, int],
+        finished_return: float | None,
+    ) -> dict[str, Any] | None:
+        """One tick, `tick` being the number of ticks done with it. Returns the row if a second is full."""
+        second = self.totals.second
+        second.ticks += 1
+        teacher, action = experience.teacher_action, experience.action
+        if teacher is not None and teacher.ndim == 1 and (label := teacher[0]) != NO_LABEL:
+            second.labelled += 1
+            second.correct += int(action[0] == label)
+        second.reward += float(experience.reward[0])
+        if learning.updates and math.isfinite(learning.loss):
+            second.learned += 1
+            second.loss += float(learning.loss)
+            for name, value in learning.extra.items():
+                second.extra[name] = second.extra.get(name, 0.0) + float(value)
+        second.learning_steps += learning.updates
+        second.rollbacks += learning.rollbacks
+        for name, count in events.items():
+            second.events[name] = second.events.get(name, 0) + count
+        if finished_return is not None:
+            second.returns.append(finished_return)
+            self.returns.append((tick, finished_return))
+            self.totals.episodes += 1
+            self.totals.last_returns = [*self.totals.last_returns, finished_return][-20:]
+        return self._close_second(tick) if second.ticks >= self.ticks_per_second else None
+
+    def _close_second(self, tick: int) -> dict[str, Any]:
+        """Move the present second into its phase and the history, and make its row for metrics.jsonl."""
+        second, phase = self.totals.second, self.totals.phases[-1]
+        self.totals.second = Sums()
+        phase.sums.add(second)
+        phase.recent = [*phase.recent, second][-SCORE_SECONDS:]
+        row = {
+            "tick": tick,
+            "ticks": second.ticks,
+            "task": self.task_name(phase.task),
+            "accuracy": second.accuracy,
+            "score": self.recent_score(phase),
+            "reward": second.reward,
+            "loss": second.mean_loss,
+            "events": second.events,
+            "learning_steps": second.learning_steps,
+            "rollbacks": second.rollbacks,
+            "returns": second.returns,
+            "extra": {name: value / second.learned for name, value in second.extra.items() if math.isfinite(value)},
+        }
+        self.remember(row)
+        return row
+
+    def remember(self, row: dict[str, Any]) -> None:
+        """Add a row to the history."""
+        for name in ("tick", "accuracy", "score", "reward", "loss", "events"):
+            column = getattr(self, name)
+            column.append(row[name])
+            if len(column) > _HISTORY:
+                del column[::2]
+        if len(self.returns) > _HISTORY:
+            del self.returns[::2]
+
+    def task_name(self, task: int) -> str | None:
+        """The task's name; None where the world has no tasks."""
+        return self.tasks[task] if 0 <= task < len(self.tasks) else None
+
+    def score_of(self, task: int, sums: Sums) -> float | None:
+        """Where the rate of the task's event lies between the baseline (0) and the oracle (1), not clipped."""
+        name = self.task_name(task)
+        if name not in self._score_rates or name not in self._score_events or not sums.ticks:
+            return None
+        baseline, oracle = self._score_rates[name]
+        rate = sums.events.get(self._score_events[name], 0) * SCORE_TICKS / sums.ticks
+        return (rate - baseline) / (oracle - baseline)
+
+    def recent_score(self, phase: Phase) -> float | None:
+        """The score of a phase's last 10 seconds (of all of it, if it is shorter)."""
+        recent = Sums()
+        for second in phase.recent:
+            recent.add(second)
+        return self.score_of(phase.task, recent)
+
+    def current(self) -> list[Phase]:
+        """The phases so far, the unfinished second included in the last one."""
+        *past, last = self.totals.phases
+        now = last.model_copy(deep=True)
+        now.sums.add(self.totals.second)
+        return [*past, now]
+
+    def overall(self) -> Sums:
+        """Totals since the first tick."""
+        everything = Sums()
+        for phase in self.current():
+            everything.add(phase.sums)
+        return everything
+
+    def state(self) -> dict[str, Any]:
+        """The totals as JSON data, for a checkpoint."""
+        return self.totals.model_dump(mode="json")
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`. Raises pydantic.ValidationError."""
+        self.totals = Totals.model_validate(state)
+        self.switches = [(phase.start, phase.task) for phase in self.totals.phases[1:]]

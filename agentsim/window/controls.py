@@ -1,0 +1,196 @@
+"""What a person does to the simulation. Each method returns a few words on what it did, for the toast."""
+
+from __future__ import annotations
+
+from math import log2
+from typing import Any
+
+import numpy as np
+from pygame import Rect, Surface
+
+from agentsim.building import build_brain
+from agentsim.commands import Command, DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.config import brain_names, load_brain
+from agentsim.errors import UserError
+from agentsim.simulation import Simulation
+from agentsim.window.video import Video
+
+SLOWEST, FASTEST = -4, 4  # speeds are powers of two
+
+
+def speed_name(speed: float) -> str:
+    """1/4x, 1x, 2x."""
+    return f"1/{1 / speed:g}×" if speed < 1 and (1 / speed).is_integer() else f"{speed:g}×"
+
+
+class Controls:
+    """The keys' actions on one simulation. Commands go through `submit`, so that they are recorded and replayed."""
+
+    def __init__(self, simulation: Simulation):
+        self.simulation = simulation
+        self.brains = _fitting_brains(simulation)
+        self.video: Video | None = None
+        self.quitting = False
+        self.help = False
+        self._paced = "sleep" if simulation.clock.pacing == "none" else simulation.clock.pacing
+        self._drag: tuple[float, float] | None = None
+        self._dragged = -1  # tick of the last drag: one a tick is enough
+
+    def perform(self, action: str, argument: int) -> str:
+        """Do what a key means."""
+        if self.simulation.error is not None and action not in {"toggle_help", "record", "quit"}:
+            return "the run has ended: q quits"
+        return str(getattr(self, action)(argument))
+
+    # --- pace: these are no commands, they do not change what is computed ----------------------------------------
+
+    def pause(self, _: int = 0) -> str:
+        """Hold still, or go on."""
+        self.simulation.paused = not self.simulation.paused
+        return "paused" if self.simulation.paused else "running"
+
+    def step(self, _: int = 0) -> str:
+        """One tick."""
+        if not self.simulation.paused:
+            self.simulation.paused = True
+        self.simulation.step()
+        return f"tick {self.simulation.tick_index + 1:,}"
+
+    def speed(self, direction: int) -> str:
+        """To the next power of two."""
+        clock = self.simulation.clock
+        if clock.pacing == "none":
+            return self.flat_out()
+        nearest = round(log2(clock.speed))
+        clock.set_speed(2.0 ** max(SLOWEST, min(FASTEST, nearest + direction)))
+        return f"speed {speed_name(clock.speed)}"
+
+    def flat_out(self, _: int = 0) -> str:
+        """No pacing at all, or the pacing there was."""
+        clock = self.simulation.clock
+        if clock.pacing == "none":
+            clock.set_pacing(self._paced)
+            return f"speed {speed_name(clock.speed)}"
+        if self.simulation.config.learn.slack:
+            return "this run learns in its slack; flat out there is none"
+        clock.set_pacing("none")
+        return "as fast as it goes"
+
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    def switch_task(self, _: int = 0) -> str:
+        """The next task."""
+        environment = self.simulation.environment
+        if not environment.tasks:
+            return "this world has no tasks"
+        task = (environment.task + 1) % len(environment.tasks)
+        return self._submit(SwitchTask(task=task), f"task: {environment.tasks[task]}")
+
+    def swap(self, direction: int) -> str:
+        """The next brain of the list."""
+        names = [name for name, _ in self.brains]
+        if not names:
+            return "no brain in configs/brains fits this world"
+        present = self.simulation.brain_name
+        at = names.index(present) + direction if present in names else min(direction, 0)
+        return self.pick(at % len(names))
+
+    def pick(self, index: int) -> str:
+        """A brain of the list."""
+        if index >= len(self.brains):
+            return f"there are {len(self.brains)} brains for this world"
+        name, config = self.brains[index]
+        return self._submit(SwapBrain(name=name, config=config), f"brain {index + 1}: {name}")
+
+    def learning(self, _: int = 0) -> str:
+        """Learn, or only act."""
+        on = not self.simulation.learning
+        return self._submit(SetLearning(on=on), f"learning {'on' if on else 'off'}")
+
+    def reset(self, _: int = 0) -> str:
+        """The next episode."""
+        return self._submit(ResetWorld(), "world reset")
+
+    def push(self, direction: int) -> str:
+        """A shove to the left or right."""
+        return self._submit(Push(direction=1 if direction > 0 else -1), "push ←" if direction < 0 else "push →")
+
+    def drag(self, at: tuple[int, int], picture: Rect) -> None:
+        """Put the target where the mouse is; the picture shows the unit square, y up."""
+        if picture.width and hasattr(self.simulation.environment.unwrapped, "drag_target"):
+            x, y = (at[0] - picture.left) / picture.width, 1 - (at[1] - picture.top) / picture.height
+            self._drag = min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)
+
+    def follow_mouse(self) -> None:
+        """Submit the last drag, at most one a tick."""
+        if self._drag is not None and self._dragged != self.simulation.tick_index:
+            x, y = self._drag
+            self._submit(DragTarget(x=x, y=y), "")
+            self._drag, self._dragged = None, self.simulation.tick_index
+
+    def _submit(self, command: Command, done: str) -> str:
+        try:
+            self.simulation.submit(command)
+        except UserError as error:
+            return str(error)
+        return done
+
+    # --- keeping -------------------------------------------------------------------------------------------------
+
+    def save(self, _: int = 0) -> str:
+        """A checkpoint after the present tick."""
+        if self.simulation.recorder is None:
+            return "this run has no directory to save in"
+        self.simulation.save()
+        return f"saved: {self.simulation.recorder.directory}"
+
+    def record(self, _: int = 0) -> str:
+        """Start a video, or end it; it begins with the next frame."""
+        if self.video is not None:
+            return self.end_video()
+        if self.simulation.recorder is None:
+            return "this run has no directory for a video"
+        directory, tick = self.simulation.recorder.directory, self.simulation.tick_index
+        self.video = Video(directory / f"video-{tick:08d}.gif")
+        return "recording; v ends it"
+
+    def end_video(self, wait: float | None = None) -> str:
+        """Let the encoder finish what it has; with `wait`, give it so many seconds."""
+        video, self.video = self.video, None
+        if video is None:
+            return ""
+        video.finish(wait)
+        return f"video: {video.path.name}"
+
+    def take_video_frame(self, surface: Surface) -> None:
+        """The window as it is now."""
+        if self.video is not None:
+            self.video.take(surface, self.simulation.clock.source.now())
+            if self.video.full:
+                self.end_video()
+
+    # --- the window itself ---------------------------------------------------------------------------------------
+
+    def quit(self, _: int = 0) -> str:
+        """Leave the loop after the present tick; whoever opened the window saves."""
+        self.quitting = True
+        self.simulation.stop()
+        return "saving …"
+
+    def toggle_help(self, _: int = 0) -> str:
+        """The list of keys."""
+        self.help = not self.help
+        return ""
+
+
+def _fitting_brains(simulation: Simulation) -> list[tuple[str, dict[str, Any]]]:
+    """The shipped brains that can be built for this body, by name."""
+    fitting = []
+    for name in brain_names():
+        try:
+            config = load_brain(name)
+            build_brain(config, simulation.environment.body, np.random.SeedSequence(0))
+        except Exception:  # a brain that cannot be built here is simply not offered
+            continue
+        fitting.append((name, config))
+    return fitting

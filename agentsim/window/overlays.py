@@ -1,0 +1,81 @@
+"""What lies over the panels for a while: the list of keys, an error, a toast. Each is drawn once, then only blitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pygame
+from pygame import Rect, Surface
+
+from agentsim.window.canvas import BLUE, INK, LINE, PANEL, RED, WELL, Canvas, Colour
+
+Overlay = tuple[Surface, Rect]
+
+
+def _card(canvas: Canvas, size: tuple[int, int], edge: Colour) -> Canvas:
+    """An empty card with a thin edge, as a canvas of its own that shares the type."""
+    surface = Surface(size, pygame.SRCALPHA)
+    card = canvas.on(surface)
+    card.fill(surface.get_rect(), edge, radius=10)
+    card.fill(surface.get_rect().inflate(-2 * card.px(1), -2 * card.px(1)), PANEL, radius=9)
+    return card
+
+
+def _place(surface: Surface, window: tuple[int, int]) -> Overlay:
+    rect = surface.get_rect()
+    rect.center = (window[0] // 2, window[1] // 2)
+    return surface, rect
+
+
+def help_card(canvas: Canvas, keys: Sequence[tuple[str, str]], window: tuple[int, int]) -> Overlay:
+    """Every key and what it does, in a card in the middle."""
+    line, pad = canvas.px(24), canvas.px(18)
+    caps = max(canvas.width(key, 12, bold=True) for key, _ in keys) + canvas.px(16)
+    words = max(canvas.width(what, 12) for _, what in keys)
+    head = canvas.px(34)
+    card = _card(canvas, (caps + words + 2 * pad + canvas.px(14), head + line * len(keys) + 2 * pad), LINE)
+    card.text("Keys", (pad, pad), size=15, bold=True)
+    for index, (key, what) in enumerate(keys):
+        y = pad + head + index * line + line // 2
+        cap = Rect(pad, y - canvas.px(9), caps, canvas.px(18))
+        card.fill(cap, WELL, radius=4)
+        card.text(key, cap.center, size=12, bold=True, colour=BLUE, anchor="center")
+        card.text(what, (cap.right + canvas.px(14), y), size=12, anchor="midleft")
+    return _place(card.surface, window)
+
+
+def error_card(canvas: Canvas, title: str, lines: Sequence[tuple[str, Colour]], window: tuple[int, int]) -> Overlay:
+    """What happened and what can be done now; long lines are wrapped."""
+    pad, width = canvas.px(18), min(round(window[0] * 0.8), canvas.px(640))
+    wrapped = [(part, colour) for text, colour in lines for part in wrap_text(canvas, text, width - 2 * pad)][:16]
+    line = canvas.line_height(12) + canvas.px(3)
+    card = _card(canvas, (width, 2 * pad + canvas.px(30) + line * len(wrapped)), RED)
+    card.text(title, (pad, pad), size=15, bold=True, colour=RED, width=width - 2 * pad)
+    for index, (text, colour) in enumerate(wrapped):
+        card.text(text, (pad, pad + canvas.px(30) + index * line), size=12, colour=colour, width=width - 2 * pad)
+    return _place(card.surface, window)
+
+
+def wrap_text(canvas: Canvas, text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` pixels, broken at spaces."""
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for word in paragraph.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and canvas.width(longer, 12) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
+
+
+def toast_card(canvas: Canvas, text: str, world: Rect) -> Overlay:
+    """A few words at the foot of the world panel: what the last key did."""
+    width = min(canvas.width(text, 12, bold=True), world.width - canvas.px(40))
+    card = _card(canvas, (width + canvas.px(28), canvas.px(32)), LINE)
+    card.text(text, card.surface.get_rect().center, size=12, bold=True, anchor="center", width=width)
+    rect = card.surface.get_rect()
+    rect.midbottom = (world.centerx, world.bottom - canvas.px(14))
+    return card.surface, rect

@@ -1,0 +1,287 @@
+"""The window's picture of a simulation: which panel shows what, and what of it has changed since it was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pygame
+from numpy.typing import NDArray
+from pygame import Rect, Surface
+
+from agentsim.clock import SECOND
+from agentsim.simulation import Simulation
+from agentsim.window import overlays, panels
+from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
+from agentsim.window.controls import Controls, speed_name
+from agentsim.window.frames import Slice
+from agentsim.window.keys import KEYS
+from agentsim.window.layout import arrange
+from agentsim.window.panels import Curve
+
+TOAST = 2 * SECOND
+FOOTER = "space pause    .  step    + −  speed    t  task    [ ]  brain    l  learning    h  all keys    q  quit"
+
+# The panels, and how many ns at least lie between two drawings of each.
+PANELS = {
+    "header": SECOND // 10,
+    "world": 0,
+    "brain": 0,
+    "curves": SECOND // 4,
+    "ticks": SECOND // 15,
+    "pace": SECOND // 4,
+    "footer": SECOND,
+}
+
+
+class Picture:
+    """Draws panels on a hidden canvas, one a slice, and shows those of a frame together, with what lies over them.
+
+    Together, because every update of the display waits for the display server once.
+    """
+
+    def __init__(self, simulation: Simulation, controls: Controls, size: tuple[int, int]):
+        self.simulation, self.controls = simulation, controls
+        self.world_rect = Rect(0, 0, 0, 0)
+        self.problem: str | None = None  # what failed in drawing the world or the brain
+        self._failing: set[str] = set()
+        self._now = simulation.clock.source.now
+        self._image: Surface | None = None
+        self._pixels: NDArray[np.uint8] | None = None
+        self._peaks: dict[str, float] = {}
+        self._toast, self._toast_until = "", 0
+        self.resize(size)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Begin anew for a display of another size."""
+        self.display = pygame.display.get_surface()
+        self.size = size
+        self.layout = arrange(size)
+        self.canvas = Canvas(Surface(self.layout.size).convert(), self.layout.scale)
+        self.canvas.surface.fill(GROUND)
+        self._overlays: list[overlays.Overlay] = []
+        self._overlay_key: object = ()
+        self._drawn: dict[str, object] = {}  # panel -> what it showed when it was drawn
+        self._times: dict[str, int] = {}
+        self._changed = [self.canvas.surface.get_rect()]  # rectangles of the canvas that are not on the display yet
+
+    def toast(self, text: str) -> None:
+        """Say something for two seconds."""
+        self._toast, self._toast_until = text, self._now() + TOAST
+
+    # --- slices --------------------------------------------------------------------------------------------------
+
+    def slices(self) -> list[Slice]:
+        """What the next frame consists of: the panels that have something new to show, and the overlays' changes."""
+        now, simulation = self._now(), self.simulation
+        shows: dict[str, object] = {
+            "header": self._header(),
+            "world": (simulation.tick_index, simulation.environment.task),
+            "brain": (simulation.tick_index, simulation.brain_name),
+            "curves": (len(simulation.telemetry.tick), len(simulation.telemetry.totals.phases)),
+            "ticks": simulation.clock.statistics.n,
+            "pace": (simulation.clock.statistics.n, simulation.clock.statistics.asked_hz),
+            "footer": "",
+        }
+        frame: list[Slice] = []
+        for name, interval in PANELS.items():
+            fresh = name not in self._drawn
+            if fresh or (self._drawn[name] != shows[name] and now - self._times[name] >= interval):
+                self._drawn[name], self._times[name] = shows[name], now
+                if name == "world":
+                    frame.append(("render", self._render))
+                frame.append((name, self._drawer(name)))
+        if self._toast and now > self._toast_until:
+            self._toast = ""
+        if self._overlay_key != self._overlays_wanted():
+            frame.append(("overlays", self._draw_overlays))
+        if frame:
+            frame.append(("show", self._show))
+        video = self.controls.video
+        if video is not None and video.due(now) and not simulation.paused:
+            frame.append(("video", self._film))
+        return frame
+
+    def _drawer(self, name: str) -> Callable[[], None]:
+        def draw() -> None:
+            rect = getattr(self.layout, name)
+            getattr(self, f"_draw_{name}")(rect)
+            self._changed.append(rect)
+
+        return draw
+
+    def _show(self) -> None:
+        """Copy what has changed from the canvas to the display, with the overlays on it."""
+        for rect in self._changed:
+            self.display.blit(self.canvas.surface, rect, rect)
+            for surface, place in self._overlays:
+                common = place.clip(rect)
+                if common.size != (0, 0):
+                    self.display.blit(surface, common, common.move(-place.left, -place.top))
+        pygame.display.update(self._changed)
+        self._changed = []
+
+    def _film(self) -> None:
+        self.controls.take_video_frame(self.display)
+
+    def _guard(self, what: str, call: Callable[[], Any]) -> Any:
+        """The call's result; None, and the run paused, if a world's or a brain's own code fails in it."""
+        if what in self._failing:
+            return None
+        try:
+            return call()
+        except Exception as error:
+            self._failing.add(what)
+            self.problem = f"{what} failed: {type(error).__name__}: {error}"
+            self.simulation.paused = True
+            return None
+
+    # --- panels --------------------------------------------------------------------------------------------------
+
+    def _header(self) -> tuple[str, tuple[str, ...], tuple[tuple[str, Any], ...]]:
+        simulation, clock = self.simulation, self.simulation.clock
+        hz = simulation.config.clock.tick_hz
+        details = (
+            simulation.config.world.id,
+            f"seed {simulation.config.run.seed}",
+            f"tick {simulation.tick_index:,}",
+            f"{int(simulation.tick_index / hz * 10) / 10:.1f} s",
+        )
+        pills: list[tuple[str, Any]] = []
+        if self.controls.video is not None:
+            pills.append(("● REC", RED))
+        task = simulation.telemetry.task_name(simulation.environment.task)
+        if task is not None:
+            pills.append((task.upper(), INK))
+        pills.append(("LEARNING ON", BLUE) if simulation.learning else ("LEARNING OFF", ORANGE))
+        pills.append(("MAX", ORANGE) if clock.pacing == "none" else (speed_name(clock.speed), INK))
+        if simulation.error is not None:
+            pills.append(("STOPPED", RED))
+        else:
+            pills.append(("PAUSED", ORANGE) if simulation.paused else ("RUNNING", BLUE))
+        return simulation.brain_name, details, tuple(pills)
+
+    def _draw_header(self, rect: Rect) -> None:
+        panels.draw_header(self.canvas, rect, *self._header())
+
+    def _draw_footer(self, rect: Rect) -> None:
+        panels.draw_footer(self.canvas, rect, FOOTER)
+
+    def _render(self) -> None:
+        self._pixels = self._guard("the world's render()", self.simulation.environment.render)
+
+    def _draw_world(self, rect: Rect) -> None:
+        if self._pixels is not None:
+            height, width = self._pixels.shape[:2]
+            self._image = pygame.image.frombuffer(np.ascontiguousarray(self._pixels), (width, height), "RGB")
+        can_drag = hasattr(self.simulation.environment.unwrapped, "drag_target")
+        self.world_rect = panels.draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
+
+    def _draw_brain(self, rect: Rect) -> None:
+        brain, body = self.simulation.brain, self.simulation.environment.body
+        activity = self._guard("the brain's activity()", brain.activity) or {}
+        layers = {name: np.asarray(layer, np.float64)[0].ravel() for name, layer in activity.items()}
+        peaks = {}
+        for name, layer in layers.items():
+            largest = float(np.abs(layer[np.isfinite(layer)]).max(initial=1e-6))
+            peaks[name] = max(largest, 0.99 * self._peaks.get(name, 0.0))
+        self._peaks = peaks
+        action = self.simulation.last_action
+        last = next(reversed(layers.values()), np.empty(0))
+        chosen = int(action[0]) if action is not None and body.discrete and last.size == body.actions else None
+        note = [f"{sum(layer.size for layer in layers.values())} units"] if layers else ["nothing to show"]
+        note.append(f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}")
+        panels.draw_brain(self.canvas, rect, layers, peaks, chosen, "  ·  ".join(note))
+
+    def _draw_curves(self, rect: Rect) -> None:
+        telemetry, hz = self.simulation.telemetry, self.simulation.config.clock.tick_hz
+        switches = [(phase.start / hz, telemetry.task_name(phase.task) or "") for phase in telemetry.totals.phases]
+        first = telemetry.tick[0] if telemetry.tick else self.simulation.tick_index
+        since = max(0.0, first / hz - 1.5) if first > 1.5 * hz else 0.0  # later than 0 in a run that was resumed
+        panels.draw_curves(self.canvas, rect, curves_of(self.simulation), switches, since)
+
+    def _draw_ticks(self, rect: Rect) -> None:
+        statistics, clock = self.simulation.clock.statistics, self.simulation.clock
+        last = statistics.last(200)
+        execution = (statistics.end[last] - statistics.start[last]) / 1e6
+        period = 0.0 if clock.pacing == "none" else clock.period / 1e6
+        missed = statistics.end[last] - statistics.due[last] > clock.period
+        panels.draw_ticks(self.canvas, rect, execution, missed & (period > 0), period)
+
+    def _draw_pace(self, rect: Rect) -> None:
+        clock, frames = self.simulation.clock, self.simulation.frames or {"drawn": 0, "shed": 0}
+        statistics = clock.statistics
+        asked, achieved = statistics.asked_hz, statistics.recent_hz
+        factor = None if achieved is None else achieved / statistics.tick_hz
+        wanted = "max" if asked is None else speed_name(clock.speed)
+        share = statistics.misses / max(1, statistics.n)
+        p50, p99 = (statistics.execution.percentile(percent) or 0.0 for percent in (50, 99))
+        loss = next((value for value in reversed(self.simulation.telemetry.loss) if value is not None), None)
+        rows = [
+            ("real time", "–" if factor is None else f"{factor:.2f}× of {wanted}", INK),
+            ("tick p50 / p99", f"{p50 / 1e6:.2f} / {p99 / 1e6:.2f} ms", INK),
+            ("misses", f"{statistics.misses:,}  ({100 * share:.2f} %)", RED if share >= 0.01 else INK),
+            ("frames", f"{frames['drawn']:,} drawn, {frames['shed']:,} shed", INK),
+            ("loss", "–" if loss is None else f"{loss:.3g}", INK),
+        ]
+        rates = [("target", "max" if asked is None else _hertz(asked)), ("achieved", _hertz(achieved))]
+        panels.draw_pace(self.canvas, rect, rates, rows)
+
+    # --- overlays ------------------------------------------------------------------------------------------------
+
+    def _overlays_wanted(self) -> tuple[object, ...]:
+        problem = self.problem if self.simulation.paused else None
+        return self._toast, self.controls.help, self.simulation.error, problem
+
+    def _draw_overlays(self) -> None:
+        self._overlay_key = self._overlays_wanted()
+        before = [rect for _, rect in self._overlays]
+        self._overlays = []
+        if error := self.simulation.error:
+            what, _, saved = str(error).partition("\n")
+            lines = [(what, INK), (saved or "this run is not recorded, nothing was saved", DIM)]
+            if self.simulation.recorder is not None:
+                directory = self.simulation.recorder.directory
+                lines.append((f"Go on from there, once it is mended: agentsim run --resume {directory}", INK))
+            lines.append(("h shows the keys, q closes the window.", DIM))
+            self._overlays.append(overlays.error_card(self.canvas, "The run has stopped", lines, self.layout.size))
+        elif self.problem is not None and self.simulation.paused:
+            lines = [(self.problem, INK), ("The run itself is unharmed: space goes on without the picture.", DIM)]
+            self._overlays.append(overlays.error_card(self.canvas, "Paused: no picture", lines, self.layout.size))
+        if self.controls.help:
+            keys = [(key.label, key.what) for key in KEYS]
+            self._overlays.append(overlays.help_card(self.canvas, keys, self.layout.size))
+        if self._toast:
+            self._overlays.append(overlays.toast_card(self.canvas, self._toast, self.layout.world))
+        self._changed += [rect.clip(self.canvas.surface.get_rect()) for rect in (*before, *(r for _, r in self._overlays))]
+
+
+def _hertz(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:,.0f} Hz" if rate >= 1000 else f"{rate:.1f} Hz"
+
+
+def curves_of(simulation: Simulation) -> list[Curve]:
+    """Accuracy and score where the world has them, else episode returns and the loss."""
+    telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
+
+    def known(ticks: list[int], values: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        pairs = [(tick / hz, value) for tick, value in zip(ticks, values, strict=True) if value is not None]
+        both = np.array(pairs, np.float64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
+
+    accuracy, score = known(telemetry.tick, telemetry.accuracy), known(telemetry.tick, telemetry.score)
+    if len(accuracy[0]) or len(score[0]) or simulation.environment.body.teacher:
+        low = max(-1.0, np.floor(2 * score[1].min(initial=0)) / 2)
+        high = min(2.0, np.ceil(2 * score[1].max(initial=1)) / 2)
+        return [
+            Curve("accuracy", *accuracy, BLUE, percent=True),
+            Curve("score", *score, ORANGE, low, high),
+        ]
+    returns = known([tick for tick, _ in telemetry.returns], [value for _, value in telemetry.returns])
+    loss = known(telemetry.tick, telemetry.loss)
+    named = (("return", returns, BLUE), ("loss", loss, ORANGE))
+    return [
+        Curve(name, *curve, colour, min(0.0, curve[1].min(initial=0)), curve[1].max(initial=0) or 1.0)
+        for name, curve, colour in named
+    ]

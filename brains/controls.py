@@ -1,0 +1,214 @@
+"""The trivial brains that every result is compared with. They learn nothing that a reader could not write by hand.
+
+They ask the world's oracle about observations instead of listening to its teacher, so that sparse labels do not blind
+them; a brain that claims to have learned must beat them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from brains.brain import Body, Brain, Experience, Float, Learning, State
+from brains.network import load_arrays
+
+
+class Control:
+    """What the controls share: one array of memory a lane, greedy copies, no learning unless a control says so."""
+
+    latency, settling_ticks, backend = 0, 1, "numpy"
+    memory_size = 0
+
+    def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
+        self.config, self.body, self.seed = config, body, seed
+        self.generator = np.random.Generator(np.random.PCG64(seed))
+        self.memory = np.zeros((body.lanes, self.memory_size), np.float32)
+        self.output = np.zeros((body.lanes, body.actions), np.float32)
+
+    def warm_up(self) -> None:
+        """Nothing to compile."""
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """A control has no activity to forget."""
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """Each control's own."""
+        raise NotImplementedError
+
+    def learn(self, experience: Experience) -> Learning:
+        """Nothing."""
+        return Learning()
+
+    def rehearse(self) -> Learning:
+        """Nothing."""
+        return Learning()
+
+    def state_dict(self) -> State:
+        """The memory and the random stream."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
+        arrays = self._arrays()
+        load_arrays(arrays, state)
+        words = [int(word) for word in arrays["generator"]]
+        inner = {"state": words[0] | words[1] << 64, "inc": words[2] | words[3] << 64}
+        self.generator.bit_generator.state = {
+            "bit_generator": "PCG64", "state": inner, "has_uint32": words[4], "uinteger": words[5]
+        }  # fmt: skip
+
+    def _arrays(self) -> State:
+        saved: Any = self.generator.bit_generator.state
+        state, increment, low = saved["state"]["state"], saved["state"]["inc"], (1 << 64) - 1
+        words = [state & low, state >> 64, increment & low, increment >> 64, saved["has_uint32"], saved["uinteger"]]
+        return {"memory": self.memory, "generator": np.array(words, np.uint64)}
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """The action as a strip of cells."""
+        view = self.output.view()
+        view.flags.writeable = False
+        return {"action": view}
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """The same control; with `lanes`, that many copies of lane 0."""
+        body = Body(**{**vars(self.body), "lanes": lanes or self.body.lanes})
+        twin = type(self)(self.config, body, np.random.SeedSequence(0))
+        twin.memory[:] = self.memory if lanes is None else self.memory[:1]
+        return twin
+
+    def show(self, action: NDArray[Any]) -> NDArray[Any]:
+        """Remember the action for `activity`, and return it."""
+        self.output[:] = np.eye(self.body.actions, dtype=np.float32)[action] if self.body.discrete else action
+        return action
+
+    def ask(self, observation: Float) -> NDArray[Any]:
+        """The oracle's answers (N,). Raises ValueError where the world has none."""
+        if self.body.oracle is None:
+            raise ValueError(f"brain {self.config.kind} asks the world's oracle, and this world has none")
+        return self.body.oracle(observation)
+
+
+class RandomConfig(BaseModel):
+    """Uniformly random actions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["random"] = "random"
+
+
+class RandomBrain(Control):
+    """Uniform over the actions, or over the box of a continuous body."""
+
+    Config = RandomConfig
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N, obs) -> (N,) int64 or (N, actions) float32."""
+        lanes, actions = len(observation), self.body.actions
+        if self.body.discrete:
+            return self.show(self.generator.integers(0, actions, lanes))
+        return self.show(self.generator.uniform(self.body.low, self.body.high, (lanes, actions)).astype(np.float32))
+
+
+class ConstantConfig(BaseModel):
+    """Always the same action; on a continuous body `action` is a share of the way from low to high."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["constant"] = "constant"
+    action: float = Field(default=0, ge=0)
+
+
+class ConstantBrain(Control):
+    """One action, always."""
+
+    Config = ConstantConfig
+
+    def __init__(self, config: ConstantConfig, body: Body, seed: np.random.SeedSequence) -> None:
+        if body.discrete and (config.action != int(config.action) or config.action >= body.actions):
+            raise ValueError(f"action {config.action:g} is not one of the world's 0 to {body.actions - 1}")
+        if not body.discrete and config.action > 1:
+            raise ValueError(f"action {config.action:g} is a share of the way from low to high: at most 1")
+        super().__init__(config, body, seed)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N, obs) -> (N,) int64 or (N, actions) float32."""
+        lanes = len(observation)
+        if self.body.discrete:
+            return self.show(np.full(lanes, int(self.config.action)))
+        low, high = np.array(self.body.low), np.array(self.body.high)
+        return self.show(np.tile(low + self.config.action * (high - low), (lanes, 1)).astype(np.float32))
+
+
+class OracleConfig(BaseModel):
+    """The oracle, answering the observation of `delay` ticks ago."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["oracle"] = "oracle"
+    delay: int = Field(default=0, ge=0, le=10_000)
+
+
+class DelayedOracleBrain(Control):
+    """The ceiling of a brain of that latency. Until the first observation is old enough it answers action 0."""
+
+    Config: type[BaseModel] = OracleConfig
+
+    def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
+        self.delay = getattr(config, "delay", 1)
+        self.memory_size = self.delay + 1
+        super().__init__(config, body, seed)
+        self.ask(np.zeros((1, body.observation_size), np.float32))
+        self.latency, self.settling_ticks = self.delay, self.delay + 1
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N, obs) -> (N,) int64."""
+        self.memory[:, :-1] = self.memory[:, 1:]
+        self.memory[:, -1] = self.ask(observation)
+        return self.show(self.memory[:, 0].astype(np.int64))
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """Forget what was seen."""
+        self.memory[lanes] = 0.0
+
+
+class RepeatLastLabelConfig(BaseModel):
+    """The right answer of the previous tick."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["repeat_last_label"] = "repeat_last_label"
+
+
+class RepeatLastLabelBrain(DelayedOracleBrain):
+    """The previous tick's right answer, which is the oracle one tick late."""
+
+    Config = RepeatLastLabelConfig
+
+
+class BiasOnlyConfig(BaseModel):
+    """A bias for each action, trained on the last label: b += rate (t - s(b)) (s(b) (1 - s(b)) + 0.01)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["bias_only"] = "bias_only"
+    learning_rate: float = Field(default=1.0, gt=0)
+
+
+class BiasOnlyBrain(Control):
+    """Sigmoid biases and no input: it can know the commonest recent label and nothing else."""
+
+    Config = BiasOnlyConfig
+
+    def __init__(self, config: BiasOnlyConfig, body: Body, seed: np.random.SeedSequence) -> None:
+        self.memory_size = body.actions
+        super().__init__(config, body, seed)
+        self.ask(np.zeros((1, body.observation_size), np.float32))
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N, obs) -> (N,) int64: the largest bias."""
+        return self.show(np.argmax(self.memory, axis=1))
+
+    def learn(self, experience: Experience) -> Learning:
+        """One update from the oracle's answer to what was just seen."""
+        output = 1.0 / (1.0 + np.exp(-self.memory))
+        error = np.eye(self.body.actions, dtype=np.float32)[self.ask(experience.observation)] - output
+        self.memory += self.config.learning_rate * error * (output * (1.0 - output) + 0.01)
+        return Learning(float(np.square(error).sum(1).mean()), 1)

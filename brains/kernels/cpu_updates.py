@@ -1,0 +1,116 @@
+"""Updates on a CPU (numba): from gathered gradients to new weights, and the guard against what is not finite."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from brains.kernels import layout as at
+from brains.kernels.compile import jit
+from brains.kernels.cpu_layers import LARGEST, bias_of, clip, finite, flush
+
+F = np.float32
+
+
+@jit
+def apply_tween(layers, options, own, mean):
+    """b += clip(g_b); v = 0.9 v + 0.1 clip(g_W); W += v, with g = mean x gradient (clipped for tween_chain alone)."""
+    limit = F(1.0) if options[at.RULE] == at.TWEEN_CHAIN else F(LARGEST)
+    for i in range(layers.shape[0]):
+        layer = layers[i]
+        start, stop = layer[at.WEIGHT], layer[at.WEIGHT] + layer[at.IN] * layer[at.WIDTH]
+        value, gradient = own[at.VALUE, start:stop], own[at.GRADIENT, start:stop]
+        velocity = own[at.MOMENT1, start:stop]
+        for k in range(value.size):
+            velocity[k] = flush(F(0.9) * velocity[k] + F(0.1) * clip(mean * gradient[k], limit))
+            value[k] += velocity[k]
+        bias, bias_gradient = bias_of(layer, own[at.VALUE]), bias_of(layer, own[at.GRADIENT])
+        for o in range(bias.size):
+            bias[o] += clip(mean * bias_gradient[o], limit)
+
+
+@jit
+def apply_gradient(options, numbers, counters, own, mean):
+    """SGD with momentum (torch.optim.SGD) or Adam (torch.optim.Adam), after clipping the gradient's norm to CLIP.
+
+    Returns whether the gradient was finite; nothing is changed if it was not.
+    """
+    value, gradient, first, second = own[at.VALUE], own[at.GRADIENT], own[at.MOMENT1], own[at.MOMENT2]
+    square = F(0.0)
+    for k in range(value.size):
+        square += gradient[k] * gradient[k]
+    norm = mean * math.sqrt(square)
+    if not math.isfinite(norm):
+        return False
+    scale = mean
+    if numbers[at.CLIP] > F(0.0) and norm > numbers[at.CLIP]:
+        scale = mean * numbers[at.CLIP] / (norm + F(1e-6))
+    rate = numbers[at.RATE]
+    counters[at.ADAM_STEP] += 1
+    if options[at.OPTIMIZER] == at.ADAM:
+        beta1, beta2 = numbers[at.BETA1], numbers[at.BETA2]
+        step = float(counters[at.ADAM_STEP])
+        first_scale = F(float(rate) / (1.0 - float(beta1) ** step))
+        second_scale = F(1.0 / math.sqrt(1.0 - float(beta2) ** step))
+        for k in range(value.size):
+            g = scale * gradient[k]
+            first[k] = flush(beta1 * first[k] + (F(1.0) - beta1) * g)
+            second[k] = flush(beta2 * second[k] + (F(1.0) - beta2) * g * g)
+            value[k] += first_scale * first[k] / (math.sqrt(second[k]) * second_scale + numbers[at.EPSILON])
+    else:
+        for k in range(value.size):
+            first[k] = flush(numbers[at.MOMENTUM] * first[k] + scale * gradient[k])
+            value[k] += rate * first[k]
+    return True
+
+
+@jit
+def roll_back(own):
+    """Return to the last good snapshot."""
+    for block in range(at.VALUE, at.FIRST_GOOD):
+        own[block] = own[at.FIRST_GOOD + block]
+
+
+@jit
+def single(options):
+    """Whether every sample is an update of its own under tween_chain, applied as soon as its errors are known."""
+    return options[at.RULE] == at.TWEEN_CHAIN and options[at.PER_STEP] == 0 and options[at.SCHEDULE] != at.ACCUMULATE
+
+
+@jit
+def apply(layers, options, numbers, counters, own, count):
+    """Turn the gradient gathered from `count` samples into one update. Returns 1 if it had to be rolled back."""
+    if single(options):
+        return guard(options, counters, own)
+    mean = F(1.0) / F(count)
+    good = True
+    if options[at.RULE] == at.BACKPROP:
+        good = apply_gradient(options, numbers, counters, own, mean)
+    else:
+        apply_tween(layers, options, own, mean)
+    own[at.GRADIENT] = F(0.0)
+    if not good:
+        roll_back(own)
+        return 1
+    return guard(options, counters, own)
+
+
+@jit
+def guard(options, counters, own):
+    """Every SNAPSHOT_EVERY updates take a snapshot of what is finite, or go back to the last. Returns 1 if it did.
+
+    Between two snapshots a parameter that is not finite shows in the activations of the next tick, where act guards.
+    """
+    counters[at.SINCE_SNAPSHOT] += 1
+    if counters[at.SINCE_SNAPSHOT] < options[at.SNAPSHOT_EVERY]:
+        return 0
+    counters[at.SINCE_SNAPSHOT] = 0
+    blocks = 3 if options[at.OPTIMIZER] == at.ADAM else 2
+    for block in range(blocks):
+        if not finite(own[block]):
+            roll_back(own)
+            return 1
+    for block in range(blocks):
+        own[at.FIRST_GOOD + block] = own[block]
+    return 0

@@ -1,0 +1,120 @@
+"""What a stepping brain's YAML may say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from brains.layers import Layer
+
+
+class Replay(BaseModel):
+    """A ring of the last `capacity` labelled experiences; every learning step trains on `per_tick` random ones, of
+    which a quarter come from the last `recent`. `learn.steps_per_tick` of the run says how many steps a tick has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    capacity: int = Field(default=16384, ge=1, le=10_000_000)
+    per_tick: int = Field(default=32, ge=1, le=65536)
+    recent: int = Field(default=60, ge=1)
+
+
+class Block(BaseModel):
+    """Learn nothing for `block` ticks, then from each of them in time order; meanwhile the policy is stale."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    block: int = Field(ge=1, le=10_000_000)
+
+
+class Accumulate(BaseModel):
+    """Apply the mean update of `accumulate` samples, each error with its own input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    accumulate: int = Field(ge=1, le=1_000_000)
+
+
+class Reward(BaseModel):
+    """Learning from reward where the world has no teacher: stream AC(lambda) with ObGD (Elsayed et al. 2024)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    learning_rate: float = Field(default=1.0, gt=0)
+    discount: float = Field(default=0.99, ge=0, le=1)
+    trace_decay: float = Field(default=0.8, ge=0, le=1)
+    kappa_policy: float = Field(default=3.0, gt=0)
+    kappa_value: float = Field(default=2.0, gt=0)
+    entropy: float = Field(default=0.01, ge=0)
+    normalize_observation: bool = True
+    scale_reward: bool = True
+
+
+class SteppingConfig(BaseModel):
+    """A network that fires every layer on every tick (`stepping`) or makes one ordinary forward pass (`sequential`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["stepping"] = "stepping"
+    backend: Literal["auto", "numba", "torch"] = "auto"
+    execution: Literal["stepping", "sequential"] = "stepping"
+    layers: Annotated[list[Layer], Field(min_length=1, max_length=256)]
+    readout: Literal["softmax", "sigmoid", "linear"] = "softmax"
+    rule: Literal["backprop", "tween", "tween_chain"] = "backprop"
+    schedule: Literal["every_tick"] | Block | Accumulate = "every_tick"
+    align: Literal["instant", "pipeline", "sideways"] = "instant"
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(default=0.02, gt=0, le=100)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    gradient_clip: float = Field(default=1.0, ge=0)
+    replay: Replay | None = None
+    snapshot_every: int = Field(default=256, ge=1)
+    reward: Reward = Reward()
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_have_units(cls, layers: list[Layer]) -> list[Layer]:
+        for i, layer in enumerate(layers[:-1]):
+            if layer.units is None:
+                raise ValueError(f"layer {i} needs `units`; only the last may leave it to the world's actions")
+        if layers[-1].activation is not None:
+            raise ValueError(f"layer {len(layers) - 1} is the last: its activation is `readout`, remove `activation`")
+        if layers[-1].normalize:
+            raise ValueError(f"layer {len(layers) - 1} is the last: a read-out is not normalised, remove `normalize`")
+        return layers
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> SteppingConfig:
+        if self.replay is not None and self.schedule != "every_tick":
+            raise ValueError("replay needs schedule: every_tick; remove one of the two")
+        if isinstance(self.schedule, Block) and self.align == "sideways":
+            raise ValueError("a block schedule learns after the fact: it has no activations of now for align: sideways")
+        if isinstance(self.schedule, Block) and self.align == "pipeline":
+            raise ValueError("a block schedule runs a forward pass for each sample: use align: instant")
+        return self
+
+    @property
+    def period(self) -> int:
+        """Ticks of a block or samples of an accumulated update; 1 otherwise."""
+        match self.schedule:
+            case Block(block=ticks):
+                return ticks
+            case Accumulate(accumulate=samples):
+                return samples
+        return 1
+
+    def misfit(self, observation_size: int, actions: int, discrete: bool, teacher: bool) -> str | None:
+        """Why this brain cannot live in a body with these senses and actions, or None."""
+        units, last = self.layers[-1].units, len(self.layers) - 1
+        if units is not None and units != actions:
+            return f"layers[{last}].units is {units}, but the world has {actions} actions: write that or leave it out"
+        if teacher and not discrete and self.readout != "linear":
+            return f"readout {self.readout} chooses among actions, but the world's are continuous: use readout: linear"
+        if not teacher and self.rule != "backprop":
+            return f"rule {self.rule} learns from a teacher's labels and this world has only reward: use rule: backprop"
+        if not teacher and self.execution == "stepping" and self.align != "pipeline":
+            return "learning from reward while stepping needs the activations that acted: use align: pipeline"
+        if not teacher and (self.replay is not None or self.schedule != "every_tick"):
+            return "learning from reward is one sample at a time: remove replay and schedule"
+        return None

@@ -1,0 +1,214 @@
+"""SteppingBrain: a small network in which every layer fires on every tick, and which learns while it acts.
+
+Stepping: on a tick every layer computes from what its predecessor put out on the previous tick, so that
+output(t) = f(input(t - (L-1))): depth costs latency, not waiting. Known elsewhere as depth-parallel training: Sideways
+(Malinowski et al., CVPR 2020, arXiv 2001.06232). Where the world has a teacher the brain learns from its labels, here;
+where it has only reward, see `streaming`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State
+from brains.kernels import Kernel, bind
+from brains.kernels import layout as at
+from brains.network import Network, load_arrays
+from brains.settings import Block, SteppingConfig
+
+TYPE_RATES = {"dense": 1.0}
+RULES = ("backprop", "tween", "tween_chain")
+
+
+def depth_scale(distance: int) -> float:
+    """min(100, 1.2^d) for a layer d below the output; an exponent over 10 becomes 10 + ln(d - 9)."""
+    exponent = distance if distance <= 10 else 10.0 + np.log(distance - 9.0)
+    return float(min(100.0, 1.2**exponent))
+
+
+def backend_name(config: SteppingConfig) -> str:
+    """The backend that `auto` picks here: numba."""
+    return "numba" if config.backend == "auto" else config.backend
+
+
+class SteppingBrain:
+    """One network acting, and in its subclasses learning, in N lanes, each with weights of its own.
+
+    Calling SteppingBrain(config, body, seed) gives the brain for that body: taught (TaughtBrain) or, where the world
+    has no teacher, streaming (StreamingBrain). Raises ValueError where the config does not fit the body.
+    """
+
+    Config = SteppingConfig
+    replay_shape = (0, 0)  # (capacity, numbers in an experience)
+
+    def __new__(cls, config: SteppingConfig, body: Body, *_: Any) -> SteppingBrain:
+        """Choose the brain for this body."""
+        if cls is not SteppingBrain:
+            return super().__new__(cls)
+        if body.teacher:
+            return super().__new__(TaughtBrain)
+        from brains.streaming import StreamingBrain
+
+        return super().__new__(StreamingBrain)
+
+    def __init__(self, config: SteppingConfig, body: Body, network: Network) -> None:
+        self.config, self.body, self.network = config, body, network
+        self.backend = backend_name(config)
+        self.latency = len(config.layers) - 1 if config.execution == "stepping" else 0
+        self.settling_ticks = self.latency + 1
+        self.replay = np.zeros((body.lanes, *self.replay_shape), np.float32)
+        shape, dtype = ((body.lanes, 1), np.int64) if body.discrete else ((body.lanes, network.outputs), np.float32)
+        self.action: NDArray[Any] = np.zeros(shape, dtype)
+        self.options = options_of(config, body.discrete, network.ring)
+        self.numbers = numbers_of(config)
+        self.rollbacks = 0
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The backend, bound to this brain's arrays."""
+        network = self.network
+        return bind(
+            self.backend,
+            network.table,
+            self.options,
+            self.numbers,
+            network.state,
+            network.parameters,
+            network.activity,
+            self.replay,
+        )
+
+    def warm_up(self) -> None:
+        """Compile the kernels by living a tick in a copy."""
+        self.frozen_copy().act(np.zeros((self.body.lanes, self.body.observation_size), np.float32))
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """Forget the activity of the masked lanes (N,)."""
+        self.network.reset(lanes)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """One tick: (N, observation_size) -> (N,) int64, or (N, actions) float32 clipped to the body's bounds."""
+        self.rollbacks += self.kernel.act(observation, self.action)
+        if self.body.discrete:
+            return self.action[:, 0].copy()
+        return np.clip(self.action[:, : self.body.actions], self.body.low, self.body.high).astype(np.float32)
+
+    def learn(self, experience: Experience) -> Learning:
+        """Learn nothing: a frozen brain."""
+        return Learning()
+
+    def rehearse(self) -> Learning:
+        """No further learning step."""
+        return Learning()
+
+    def arrays(self) -> State:
+        """The live arrays that are this brain's whole state."""
+        return self.network.arrays()
+
+    def state_dict(self) -> State:
+        """Network, optimiser, snapshot, replay and random streams."""
+        return {name: array.copy() for name, array in self.arrays().items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
+        load_arrays(self.arrays(), state)
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """Every layer's output of the last tick, in order, each (N, units)."""
+        outputs = self.network.newest()
+        return {
+            f"{i} {layer.type}": out for i, (layer, out) in enumerate(zip(self.config.layers, outputs, strict=True))
+        }
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """The same knowledge with fresh activity, acting only; with `lanes`, lane 0's knowledge in each of them."""
+        body = replace(self.body, lanes=lanes or self.body.lanes)
+        return FrozenBrain(self.config, body, self.network.twin(lanes))
+
+
+class FrozenBrain(SteppingBrain):
+    """A network that acts and never learns."""
+
+
+class TaughtBrain(SteppingBrain):
+    """A stepping brain that learns from a teacher's labels: backprop, tween or tween_chain, with replay."""
+
+    def __init__(self, config: SteppingConfig, body: Body, seed: np.random.SeedSequence) -> None:
+        check_fit(config, body)
+        weights, stream = seed.spawn(2)
+        ring = max(2, len(config.layers))
+        network = Network(config.layers, body.observation_size, body.actions, config.readout, ring, body.lanes)
+        network.initialize(np.random.default_rng(weights))
+        network.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
+        target_size = 1 if body.discrete else body.actions
+        self.target = np.zeros((body.lanes, target_size), np.float32)
+        if isinstance(config.schedule, Block):
+            self.replay_shape = (config.schedule.block, body.observation_size + target_size)
+        elif config.replay is not None:
+            self.replay_shape = (config.replay.capacity, body.observation_size + target_size)
+        super().__init__(config, body, network)
+
+    def warm_up(self) -> None:
+        """Compile the kernels by living a tick in a copy."""
+        twin = TaughtBrain(self.config, self.body, np.random.SeedSequence(0))
+        twin.kernel.act(np.zeros((self.body.lanes, self.body.observation_size), np.float32), twin.action)
+        twin.kernel.learn(twin.target, True)
+
+    def learn(self, experience: Experience) -> Learning:
+        """Remember the labelled lanes and make the first learning step of the tick."""
+        label = experience.teacher_action
+        if label is None:
+            self.target[:] = np.nan
+        elif self.body.discrete:
+            self.target[:, 0] = np.where(label == NO_LABEL, np.nan, label)
+        else:
+            self.target[:] = label
+        loss, updates, rollbacks = self.kernel.learn(self.target, True)
+        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
+        return Learning(loss, updates, rollbacks)
+
+    def rehearse(self) -> Learning:
+        """One more learning step, on replayed experiences alone."""
+        if self.config.replay is None:
+            return Learning()
+        return Learning(*self.kernel.learn(self.target, False))
+
+    def arrays(self) -> State:
+        """The live arrays that are this brain's whole state."""
+        return {**self.network.arrays(), "replay": self.replay}
+
+
+def check_fit(config: SteppingConfig, body: Body) -> None:
+    """Raise ValueError, saying what to change, where a config does not fit a body."""
+    if problem := config.misfit(body.observation_size, body.actions, body.discrete, body.teacher):
+        raise ValueError(problem)
+
+
+def options_of(config: SteppingConfig, discrete: bool, ring: int) -> NDArray[np.int64]:
+    """What does not change while the brain lives, as the kernels read it."""
+    options = np.zeros(at.OPTIONS, np.int64)
+    options[at.EXECUTION] = ("sequential", "stepping").index(config.execution)
+    options[at.RULE] = RULES.index(config.rule)
+    options[at.ALIGN] = ("instant", "pipeline", "sideways").index(config.align)
+    options[at.SCHEDULE] = (
+        at.BLOCK if isinstance(config.schedule, Block) else at.EVERY_TICK if config.period == 1 else at.ACCUMULATE
+    )
+    options[at.PERIOD] = config.period
+    options[at.OPTIMIZER] = ("sgd", "adam").index(config.optimizer)
+    if config.replay is not None:
+        options[at.PER_STEP], options[at.RECENT] = config.replay.per_tick, config.replay.recent
+    options[at.DISCRETE], options[at.RING], options[at.SNAPSHOT_EVERY] = discrete, ring, config.snapshot_every
+    return options
+
+
+def numbers_of(config: SteppingConfig) -> Float:
+    """Rates and the like, then every layer's depth scale and type rate."""
+    numbers = [config.learning_rate, config.momentum, config.beta1, config.beta2, 1e-8, config.gradient_clip]
+    for i, layer in enumerate(config.layers):
+        numbers += [depth_scale(len(config.layers) - 1 - i), TYPE_RATES[layer.type]]
+    return np.array(numbers, np.float32)

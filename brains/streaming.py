@@ -1,0 +1,143 @@
+"""StreamingBrain: a stepping brain in a world without a teacher learns from reward, one sample at a time.
+
+Stream AC(lambda) with ObGD: Elsayed et al. 2024, "Streaming Deep Reinforcement Learning Finally Works" (arXiv
+2410.14606). No replay, no batch, no target network: eligibility traces, a step size that cannot overshoot, sparse
+initialisation, LayerNorm and running normalisation instead. The critic is a second network of the same hidden layers.
+
+Deviations: 1. A truncated episode's last value is bootstrapped (theirs counts it as terminal). 2. The statistics that
+normalise observations take in those the brain acts on, so not the last of an episode. 3. While stepping, value and
+policy answer L-1 ticks late and learn through the activations that acted (align: pipeline); an episode's first L-1
+ticks, before a wave has come through, teach nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brains.brain import Body, Brain, Experience, Float, Learning, State
+from brains.kernels import StreamingKernel, bind_streaming
+from brains.kernels import layout as at
+from brains.layers import Dense
+from brains.network import Network
+from brains.settings import SteppingConfig
+from brains.stepping import FrozenBrain, SteppingBrain, check_fit
+
+
+class StreamingBrain(SteppingBrain):
+    """An actor (softmax, or a Gaussian's mean and deviation for each continuous action) and its critic."""
+
+    def __init__(self, config: SteppingConfig, body: Body, seed: np.random.SeedSequence) -> None:
+        check_fit(config, body)
+        actor_seed, critic_seed, stream = seed.spawn(3)
+        ring = len(config.layers) + 1  # one more than the wave: the critic looks a tick ahead
+        outputs, readout = (body.actions, "softmax") if body.discrete else (2 * body.actions, "linear")
+        actor = Network(config.layers, body.observation_size, outputs, readout, ring, body.lanes)
+        self.critic = Network(
+            [*config.layers[:-1], Dense(init=config.layers[-1].init)],
+            body.observation_size,
+            1,
+            "linear",
+            ring,
+            body.lanes,
+        )
+        actor.initialize(np.random.default_rng(actor_seed))
+        self.critic.initialize(np.random.default_rng(critic_seed))
+        actor.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
+        super().__init__(config, body, actor)
+        reward = config.reward
+        self.settings = np.array(
+            [
+                reward.learning_rate,
+                reward.discount,
+                reward.trace_decay,
+                reward.kappa_policy,
+                reward.kappa_value,
+                reward.entropy,
+                reward.normalize_observation,
+                reward.scale_reward,
+            ],
+            np.float64,
+        )
+        self.statistics = np.zeros((body.lanes, at.STATISTICS + 2 * body.observation_size), np.float64)
+        self.sampled = np.zeros((body.lanes, 1 if body.discrete else body.actions), np.float32)
+
+    @cached_property
+    def streaming_kernel(self) -> StreamingKernel:
+        """The backend, bound to this brain's arrays."""
+        actor, critic = self.network, self.critic
+        return bind_streaming(
+            self.backend,
+            actor.table,
+            critic.table,
+            self.options,
+            actor.state,
+            actor.parameters,
+            critic.parameters,
+            actor.activity,
+            critic.activity,
+            self.settings,
+            self.statistics,
+            self.sampled,
+        )
+
+    def warm_up(self) -> None:
+        """Compile the kernels by living a tick in a copy."""
+        super().warm_up()
+        twin = StreamingBrain(self.config, self.body, np.random.SeedSequence(0))
+        lanes, observation = self.body.lanes, np.zeros((self.body.lanes, self.body.observation_size), np.float32)
+        no, nothing = np.zeros(lanes, bool), np.zeros(lanes, np.float32)
+        twin.learn(Experience(observation, twin.act(observation), nothing, observation, no, no))
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """Forget the activity of the masked lanes (N,)."""
+        super().reset(lanes)
+        self.critic.activity[lanes] = 0.0
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """One tick, drawing from the policy: (N, obs) -> (N,) int64, or (N, actions) float32 clipped to the bounds."""
+        self.rollbacks += self.streaming_kernel.act(observation)
+        if self.body.discrete:
+            return self.sampled[:, 0].astype(np.int64)
+        return np.clip(self.sampled, self.body.low, self.body.high).astype(np.float32)
+
+    def learn(self, experience: Experience) -> Learning:
+        """One step of stream AC(lambda) for every lane."""
+        loss, updates, rollbacks = self.streaming_kernel.learn(
+            experience.reward, experience.next_observation, experience.terminated, experience.truncated
+        )
+        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
+        return Learning(loss, updates, rollbacks)
+
+    def arrays(self) -> State:
+        """The live arrays that are this brain's whole state."""
+        critic = {f"critic.{name}": array for name, array in self.critic.arrays().items()}
+        return {**self.network.arrays(), **critic, "statistics": self.statistics, "sampled": self.sampled}
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """The same policy with fresh activity, its likeliest action and its statistics as they are."""
+        body = replace(self.body, lanes=lanes or self.body.lanes)
+        return FrozenPolicy(self, body, lanes)
+
+
+class FrozenPolicy(FrozenBrain):
+    """A streaming brain's policy, greedy, with fixed normalisation."""
+
+    def __init__(self, brain: StreamingBrain, body: Body, lanes: int | None) -> None:
+        super().__init__(brain.config, body, brain.network.twin(lanes))
+        size, statistics = body.observation_size, brain.statistics if lanes is None else brain.statistics[:1]
+        self.mean, self.deviation = np.zeros((1, size)), np.ones((1, size))
+        if brain.config.reward.normalize_observation:
+            count = np.maximum(statistics[:, [at.COUNT]], 2.0)
+            self.mean = statistics[:, at.STATISTICS : at.STATISTICS + size].copy()
+            squares = statistics[:, at.STATISTICS + size :]
+            variance = np.where(statistics[:, [at.COUNT]] > 1.0, squares / (count - 1.0), 1.0)
+            self.deviation = np.sqrt(variance + 1e-8)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """One tick: the policy's likeliest action."""
+        return super().act(((observation - self.mean) / self.deviation).astype(np.float32))

@@ -1,0 +1,205 @@
+"""The conformance tests: they pass good brains and worlds, and find out each way of being bad."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import brains
+import worlds
+from agentsim.building import checked_brain
+from agentsim.config import brain_names, load_brain
+from agentsim.templates.my_brain import MyBrain
+from agentsim.templates.my_world import MyWorld
+from agentsim.testing import check_brain, check_world
+from brains.brain import Body, Learning
+
+
+def make(kind: type[MyBrain]) -> Any:
+    return lambda body, seed: kind(MyBrain.Config(), body, seed)
+
+
+def test_the_template_brain_passes() -> None:
+    check_brain(make(MyBrain))
+    check_brain(make(MyBrain), bodies=[Body(observation_size=1, actions=2, lanes=2)])
+
+
+class OutOfRange(MyBrain):
+    def act(self, observation: Any) -> Any:
+        return super().act(observation) + self.body.actions
+
+
+class WrongShape(MyBrain):
+    def act(self, observation: Any) -> Any:
+        return super().act(observation)[:, None]
+
+
+class WrongType(MyBrain):
+    def act(self, observation: Any) -> Any:
+        return super().act(observation).astype(np.int32)
+
+
+class GlobalChance(MyBrain):
+    def act(self, observation: Any) -> Any:
+        return np.random.randint(0, self.body.actions, self.body.lanes)  # noqa: NPY002
+
+
+class Forgetful(MyBrain):
+    """Does not save a part of its state."""
+
+    count = 0
+
+    def act(self, observation: Any) -> Any:
+        self.count += 1
+        return (super().act(observation) + (self.count % 7 == 0)) % self.body.actions
+
+
+class LiveState(MyBrain):
+    """Hands out its own arrays."""
+
+    def state_dict(self) -> Any:
+        return {"weights": self.weights, "scores": self.scores}
+
+
+class SharedKnowledge(MyBrain):
+    """Its frozen copies write into the original."""
+
+    def frozen_copy(self, lanes: int | None = None) -> Any:
+        copy = super().frozen_copy(lanes)
+        copy.weights = self.weights
+        copy.act = lambda observation: _spoil(copy)  # type: ignore[method-assign]
+        copy.body = Body(copy.body.observation_size, copy.body.actions, lanes=lanes or self.body.lanes)
+        return copy
+
+
+def _spoil(brain: MyBrain) -> Any:
+    brain.weights += 1
+    return np.zeros(brain.body.lanes, np.int64)
+
+
+class ResetsEverybody(MyBrain):
+    def reset(self, lanes: Any) -> None:
+        self.scores[:] = 0
+
+
+class BusyWarmUp(MyBrain):
+    def warm_up(self) -> None:
+        self.weights += 1
+
+
+class NoLearning(MyBrain):
+    def learn(self, experience: Any) -> Any:
+        return None
+
+
+class NotFinite(MyBrain):
+    def learn(self, experience: Any) -> Learning:
+        return Learning(loss=float("nan"))
+
+
+class AcceptsAnything(MyBrain):
+    def load_state_dict(self, state: Any) -> None:
+        self.weights, self.scores = state["weights"].copy(), state["scores"].copy()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (OutOfRange, r"must be in \[0, 4\)"),
+        (WrongShape, "must have shape"),
+        (WrongType, "must be int64"),
+        (GlobalChance, "use only the given seed"),
+        (Forgetful, "same future, bit for bit"),
+        (LiveState, "return copies"),
+        (SharedKnowledge, "must not change the original"),
+        (ResetsEverybody, "reset of lane 0 changed"),
+        (BusyWarmUp, "warm_up"),
+        (NoLearning, "must return Learning"),
+        (NotFinite, "loss must be finite"),
+        (AcceptsAnything, "must raise ValueError"),
+    ],
+)
+def test_bad_brains_are_found_out(kind: type[MyBrain], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_brain(make(kind))
+
+
+def oracle(observations: Any) -> Any:
+    return (np.abs(observations[..., 0]) * 3.99).astype(np.int64)
+
+
+TAUGHT = Body(observation_size=8, actions=4, teacher=True, oracle=oracle)
+REWARDED = Body(observation_size=8, actions=4)
+CONTINUOUS = Body(observation_size=3, actions=2, discrete=False, low=(-1.0, -2.0), high=(1.0, 2.0))
+
+
+@pytest.mark.parametrize("name", [*brain_names(), *(kind for kind in brains.BRAINS if kind != "stepping")])
+def test_shipped_brains_pass_in_every_body_that_they_fit(name: str) -> None:
+    brain_class, config = checked_brain(load_brain(name))
+    fitting = []
+    for body in (TAUGHT, replace(TAUGHT, lanes=3), REWARDED, replace(REWARDED, lanes=3), CONTINUOUS):
+        with suppress(ValueError):
+            brain_class(config, body, np.random.SeedSequence(0))
+            fitting.append(body)
+    assert fitting
+    check_brain(lambda body, seed: brain_class(config, body, seed), fitting)
+
+
+def test_the_template_world_passes() -> None:
+    check_world(MyWorld)
+
+
+@pytest.mark.parametrize("world", [*worlds.WORLDS, "CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0"])
+def test_worlds_that_agentsim_names_pass(world: str) -> None:
+    check_world(lambda: gymnasium.make(world), steps=60)
+
+
+class Float64World(MyWorld):
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float64)
+
+    def _observation(self) -> Any:
+        return super()._observation().astype(np.float64)
+
+
+class ChanceWorld(MyWorld):
+    def _observation(self) -> Any:
+        return np.random.uniform(-1, 1, 2).astype(np.float32)  # noqa: NPY002
+
+
+class BadTeacher(MyWorld):
+    def _info(self, finds: int) -> dict[str, Any]:
+        return {"teacher_action": 7}
+
+
+class HalfSaved(MyWorld):
+    """Saves its places, and forgets its random stream."""
+
+    def _observation(self) -> Any:
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32)
+
+    def get_state(self) -> Any:
+        return {"places": np.array([self.place, self.target])}
+
+    def set_state(self, state: Any) -> None:
+        self.place, self.target = state["places"]
+
+
+@pytest.mark.parametrize(
+    ("world", "message"),
+    [
+        (Float64World, "must be float32"),
+        (ChanceWorld, "."),  # gymnasium's own check may be the one that finds out
+        (BadTeacher, "must be an action"),
+        (HalfSaved, "same future, bit for bit"),
+    ],
+)
+def test_bad_worlds_are_found_out(world: type[MyWorld], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_world(world)

@@ -1,0 +1,20 @@
+"""Worlds that a brain lives in: Gymnasium environments. Importing this package imports no compiler and no display."""
+
+import gymnasium
+
+WORLDS: dict[str, str] = {
+    "agentsim/ChaseAvoid-v0": "catch a wandering target, or flee from a hunter, on a torus",
+    "agentsim/ChaseAvoidClassic-v0": "the published chase / avoid test: a jittering target in the unit square",
+}
+
+_ENTRY_POINTS = {
+    "agentsim/ChaseAvoid-v0": "worlds.chase_avoid:ChaseAvoid",
+    "agentsim/ChaseAvoidClassic-v0": "worlds.chase_avoid_classic:ChaseAvoidClassic",
+}
+
+
+def register() -> None:
+    """Make every world of WORLDS known to `gymnasium.make` and `gymnasium.make_vec`; doing it twice does no harm."""
+    for world, entry_point in _ENTRY_POINTS.items():
+        if world not in gymnasium.registry:
+            gymnasium.register(world, entry_point=entry_point, vector_entry_point=f"{entry_point}Vector")

@@ -1,0 +1,304 @@
+"""agentsim/ChaseAvoid-v0: catch a wandering target, or flee from a hunter, on a torus; one lane and many."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from worlds.drawing import Painter, Window
+from worlds.kernels import CATCHES, OBSERVATION, REWARD, TASK, TEACHER_ACTION, TOUCHES
+from worlds.lanes import TASKS, Lanes, observation_space, oracle
+
+Observation = NDArray[np.float32]
+Info = dict[str, Any]
+
+
+class ChaseAvoid(gymnasium.Env[Observation, np.int64]):
+    """Chase a wandering target or avoid a hunter on the torus [0, 1) x [0, 1).
+
+    ## Tasks
+    0, chase: the target wanders 0.012 world widths a tick; each tick its heading changes by 0.9 times the previous
+    change plus N(0, 0.05) rad (the normal is a sum of 12 uniforms, see kernels.py). Closer than 0.05 is a catch: it
+    reappears at least 0.3 away. 1, avoid: it comes straight at the agent at 0.012 a tick. Closer than 0.05 is a
+    touch: it reappears at least 0.3 away, as it does after 60 ticks without a touch.
+
+    ## Action space
+    `Discrete(4)`: one step of 0.02 world widths.
+
+    | action | direction |
+    |---|---|
+    | 0 | up, +y |
+    | 1 | down, -y |
+    | 2 | left, -x |
+    | 3 | right, +x |
+
+    ## Observation space
+    `Box`, (8,) float32.
+
+    | index | observation | unit | low | high |
+    |---|---|---|---|---|
+    | 0, 1 | agent 2x - 1, 2y - 1 | half world widths | -1 | 1 |
+    | 2, 3 | target 2x - 1, 2y - 1 | half world widths | -1 | 1 |
+    | 4, 5 | shortest way from agent to target, x and y | half world widths | -1 | 1 |
+    | 6 | its length / 0.7072 | the largest distance | 0 | 1 |
+    | 7 | task | 0 chase, 1 avoid | 0 | 1 |
+
+    ## Reward
+    Chase: +1 for a catch, plus `shaping` x (distance before - distance after the tick). Avoid: -1 for a touch, minus
+    the same. Both distances are taken before any reappearance.
+
+    ## Episode
+    Starts at a uniformly random place, with the target at least 0.3 away and a uniformly random heading. Never
+    terminates and never truncates by itself; `gymnasium.make(..., max_episode_steps=N)` truncates.
+
+    ## Info
+    `task` (int); `teacher_action` (int): the right action for the observation that it comes with, along the larger
+    relative axis, -1 where the teacher is silent; `events`: this tick's {"catches": int, "touches": int}.
+
+    Within a tick: the agent moves, the target moves (a hunter toward where the agent now is), distances and events.
+
+    Args:
+        task: the task to start with, "chase" or "avoid".
+        shaping: weight of the distance term of the reward.
+        teacher_every: the teacher speaks on every K-th tick of an episode, from its first; 0 is reward only.
+        render_mode: "rgb_array", "human" (pygame) or None.
+        render_size: width and height of a frame in pixels.
+
+    Raises:
+        ValueError: an option or an action is not one of the above.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["human", "rgb_array"], "render_fps": 60}  # type: ignore[misc]
+    tasks = TASKS
+    classic = False
+    # Events per 3,600 ticks as (best of random and the four constant actions, oracle), world version v0, over
+    # 200 lanes x 3,600 ticks: worlds.scores.measure_score_rates().
+    score_events: ClassVar[dict[str, str]] = {"chase": "catches", "avoid": "touches"}
+    score_rates: ClassVar[dict[str, tuple[float, float]]] = {"chase": (8.055, 106.275), "avoid": (28.635, 0.0)}
+
+    def __init__(
+        self,
+        task: str = "chase",
+        shaping: float = 0.5,
+        teacher_every: int = 1,
+        render_mode: str | None = None,
+        render_size: int = 480,
+    ) -> None:
+        self.lanes = Lanes(1, self.classic, task, shaping, teacher_every)
+        self.observation_space = cast("spaces.Space[Observation]", observation_space(self.classic))
+        self.action_space = cast("spaces.Space[np.int64]", spaces.Discrete(4))
+        self.render_mode = render_mode
+        self._actions = np.zeros((1, 1), np.int64)
+        self._painter = Painter(render_size, self.classic) if render_mode else None
+        self._window = Window(render_size, self.metadata["render_fps"]) if render_mode == "human" else None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
+        """Start a new episode of the task in force (the constructor's, or the last one that was switched to)."""
+        super().reset(seed=seed)
+        self.lanes.begin(0, self.np_random)
+        if self._painter:
+            self._painter.clear()
+            self._show()
+        return self._seen()
+
+    def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, Info]:
+        """One tick. Returns the observation, reward, False, False and info of the tables above."""
+        chosen = operator.index(action)
+        if not 0 <= chosen < 4:
+            raise ValueError(f"action: {action} is not one of 0 (up), 1 (down), 2 (left), 3 (right)")
+        if self._np_random is None:
+            raise gymnasium.error.ResetNeeded("call env.reset() before env.step()")
+        self._actions[0, 0] = chosen
+        self.lanes.advance(self._actions)
+        if self._painter:
+            self._painter.note(self.lanes.state[0], self.lanes.out[0, 0], chosen)
+            self._show()
+        observation, info = self._seen()
+        return observation, float(self.lanes.out[0, 0, REWARD]), False, False, info
+
+    def observe(self) -> tuple[Observation, Info]:
+        """The present observation and info, with no events: what to look at after switch_task or drag_target."""
+        self.lanes.sense()
+        return self._seen()
+
+    def _seen(self) -> tuple[Observation, Info]:
+        row = self.lanes.out[0, 0]
+        values = row.tolist()
+        info: Info = {"task": int(values[7]), "teacher_action": int(values[TEACHER_ACTION])}
+        if not self.classic:
+            info["events"] = {"catches": int(values[CATCHES]), "touches": int(values[TOUCHES])}
+        return row[:OBSERVATION].copy(), info
+
+    @property
+    def task(self) -> int:
+        """The task in force: 0 chase, 1 avoid."""
+        return int(self.lanes.state[0, TASK])
+
+    def switch_task(self, task: int) -> None:
+        """Change the task; the next observation shows it, and it stays in force through resets.
+
+        Everyone stays where they are; the hunter's patience and the wanderer's turning start afresh.
+        """
+        self.lanes.switch_task(task)
+
+    def drag_target(self, x: float, y: float) -> None:
+        """Put the target at (x, y), in world widths; any catch or touch comes with the next tick."""
+        self.lanes.drag_target(x, y)
+
+    def sample_states(self, count: int, task: int, rng: np.random.Generator) -> tuple[Observation, NDArray[np.int64]]:
+        """Uniformly random states of one task for probes: observations (count, 8), the oracle's actions (count,)."""
+        return self.lanes.sample_states(count, task, rng)
+
+    oracle = staticmethod(oracle)
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the future depends on: world, its random stream, the generator that seeds later episodes."""
+        return self.lanes.get_state([self.np_random])
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Inverse of get_state. Raises ValueError, naming the entry, where one does not fit."""
+        (self.np_random,) = self.lanes.set_state(state)
+        if self._painter:
+            self._painter.clear()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """(render_size, render_size, 3) uint8 in mode "rgb_array"; None in mode "human", which draws by itself."""
+        if self._painter is None:
+            gymnasium.logger.warn('render() needs a mode: gymnasium.make(..., render_mode="rgb_array")')
+            return None
+        if self._window:
+            return None
+        return self._painter.frame(self.lanes.state[0])
+
+    def _show(self) -> None:
+        if self._window and self._painter:
+            self._window.show(self._painter.frame(self.lanes.state[0]))
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window:
+            self._window.close()
+
+
+class ChaseAvoidVector(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+    """Many lanes of ChaseAvoid in one call; after reset(seed=s) lane i is ChaseAvoid after reset(seed=s + i).
+
+    A lane whose episode reaches `max_episode_steps` is truncated and reset within the same step; its last observation
+    and info are in info["final_obs"] and info["final_info"]. Info is laid out as by gymnasium's SyncVectorEnv.
+    Options are those of ChaseAvoid.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # type: ignore[misc]
+    tasks = TASKS
+    classic = False
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        task: str = "chase",
+        shaping: float = 0.5,
+        teacher_every: int = 1,
+        max_episode_steps: int | None = None,
+    ) -> None:
+        self.num_envs = num_envs
+        self.max_episode_steps = max_episode_steps
+        self.lanes = Lanes(num_envs, self.classic, task, shaping, teacher_every)
+        self.single_observation_space = observation_space(self.classic)
+        self.single_action_space = spaces.Discrete(4)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._generators: list[np.random.Generator] = []
+        self._steps = np.zeros(num_envs, np.int64)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Start a new episode in every lane; `seed`: s for lanes s, s + 1, ..., or one seed a lane."""
+        if seed is None or isinstance(seed, int | np.integer):
+            seeds = [None if seed is None else int(seed) + lane for lane in range(self.num_envs)]
+        else:
+            seeds = list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed: {len(seeds)} seeds for {self.num_envs} lanes")
+        if not self._generators:
+            self._generators = [seeding.np_random(lane_seed)[0] for lane_seed in seeds]
+        for lane, lane_seed in enumerate(seeds):
+            if lane_seed is not None:
+                self._generators[lane] = seeding.np_random(lane_seed)[0]
+            self.lanes.begin(lane, self._generators[lane])
+        self._steps[:] = 0
+        return self._seen()
+
+    def step(self, actions: NDArray[np.int64]) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
+        """One tick of every lane: actions (num_envs,) int -> (num_envs, 8), and rewards and flags (num_envs,)."""
+        chosen = np.asarray(actions)
+        if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu" or ((chosen < 0) | (chosen > 3)).any():
+            raise ValueError(f"actions: expected {self.num_envs} whole numbers in 0..3, got {actions!r}")
+        if not self._generators:
+            raise gymnasium.error.ResetNeeded("call envs.reset() before envs.step()")
+        self.lanes.advance(np.ascontiguousarray(chosen, np.int64)[None])
+        self._steps += 1
+        rewards = self.lanes.out[0, :, REWARD].astype(np.float64)
+        truncated = self._steps >= (self.max_episode_steps or np.inf)
+        final: Info = {}
+        if truncated.any():
+            final = self._finish(truncated)
+        observation, info = self._seen()
+        return observation, rewards, np.zeros(self.num_envs, np.bool_), truncated, final | info
+
+    def _finish(self, done: NDArray[np.bool_]) -> Info:
+        """Reset the lanes that are done; what they last showed, as SyncVectorEnv reports it."""
+        last, info = self._seen()
+        final = np.full(self.num_envs, None, object)
+        for lane in np.flatnonzero(done):
+            final[lane] = last[lane]
+            self.lanes.begin(int(lane), self._generators[lane])
+        self._steps[done] = 0
+        return {"final_obs": final, "_final_obs": done, "final_info": _only(info, done), "_final_info": done}
+
+    def observe(self) -> tuple[Observation, Info]:
+        """The present observations and info, with no events: what to look at after switch_task or drag_target."""
+        self.lanes.sense()
+        return self._seen()
+
+    def _seen(self) -> tuple[Observation, Info]:
+        out, everyone = self.lanes.out[0], np.ones(self.num_envs, np.bool_)
+        columns = {"task": 7, "teacher_action": TEACHER_ACTION}
+        info: Info = {name: out[:, column].astype(np.int64) for name, column in columns.items()}
+        if not self.classic:
+            columns = {"catches": CATCHES, "touches": TOUCHES}
+            events: Info = {name: out[:, column].astype(np.int64) for name, column in columns.items()}
+            info["events"] = events | {f"_{name}": everyone for name in events}
+        return out[:, :OBSERVATION].copy(), info | {f"_{name}": everyone for name in info}
+
+    def switch_task(self, task: int) -> None:
+        """ChaseAvoid.switch_task in every lane."""
+        self.lanes.switch_task(task)
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the future depends on; the leading axis is the lane."""
+        return {**self.lanes.get_state(self._generators), "steps": self._steps.copy()}
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Inverse of get_state. Raises ValueError, naming the entry, where one does not fit."""
+        steps = state.get("steps")
+        if not isinstance(steps, np.ndarray) or steps.shape != self._steps.shape or steps.dtype != self._steps.dtype:
+            raise ValueError(f"world state: 'steps' should be an array {self._steps.shape} of int64")
+        self._generators = self.lanes.set_state(state)
+        self._steps[:] = steps
+
+    oracle = staticmethod(oracle)
+
+
+def _only(info: Info, lanes: NDArray[np.bool_]) -> Info:
+    """The info of some lanes, zero elsewhere."""
+    return {key: _only(value, lanes) if isinstance(value, dict) else value * lanes for key, value in info.items()}

@@ -1,0 +1,175 @@
+"""Pictures of the chase / avoid worlds: numpy only, no display; and a pygame window for render_mode "human"."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worlds.kernels import AGENT_X, AGENT_Y, CATCHES, CHASE, TARGET_X, TARGET_Y, TASK, TOUCH, TOUCHES
+
+Image = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+BACKGROUND: Colour = (15, 18, 26)
+GRID: Colour = (36, 42, 56)
+AGENT: Colour = (94, 176, 255)
+FACE: Colour = (235, 244, 255)
+TARGET: dict[bool, Colour] = {True: (112, 220, 140), False: (255, 94, 94)}  # prey, hunter
+DIRECTIONS = ((0.0, 1.0), (0.0, -1.0), (-1.0, 0.0), (1.0, 0.0))
+TRAIL_TICKS = 28
+FLASH_TICKS = 24
+
+
+@lru_cache(maxsize=4)
+def background(size: int) -> Image:
+    """(size, size, 3): dark, a grid line every tenth, a little darker toward the corners."""
+    pixel = np.arange(size) + 0.5
+    from_line = np.abs((pixel / size * 10 + 0.5) % 1 - 0.5) * size / 10
+    line = np.clip(1.0 - from_line, 0, 1)
+    grid = np.maximum(line[:, None], line[None, :])[..., None]
+    centred = pixel / size - 0.5
+    shade = 1.0 - 0.5 * (centred[:, None] ** 2 + centred[None, :] ** 2)[..., None]
+    image: Image = ((np.array(BACKGROUND) * (1 - grid) + np.array(GRID) * grid) * shade).astype(np.uint8)
+    image.setflags(write=False)
+    return image
+
+
+class Canvas:
+    """A square image that anti-aliased shapes are blended onto; shapes that leave it come in again on a torus.
+
+    Coordinates and lengths are in world widths, y up.
+    """
+
+    def __init__(self, size: int, torus: bool) -> None:
+        self.size, self.torus = size, torus
+        self.image = background(size).copy()
+
+    def segment(
+        self, x: float, y: float, dx: float, dy: float, radius: float, colour: Colour, alpha: float = 1.0
+    ) -> None:
+        """A line from (x, y) to (x + dx, y + dy) with round ends; a disc where dx = dy = 0."""
+        index, across, down = self._patch(x + dx / 2, y + dy / 2, radius + (abs(dx) + abs(dy)) / 2)
+        px, py = across + dx / 2 * self.size, down - dy / 2 * self.size  # seen from the start of the line
+        ax, ay = dx * self.size, -dy * self.size
+        along = np.clip((px * ax + py * ay) / (ax * ax + ay * ay or 1.0), 0, 1)
+        self._blend(
+            index, np.clip(radius * self.size + 0.5 - np.hypot(px - along * ax, py - along * ay), 0, 1), colour, alpha
+        )
+
+    def ring(self, x: float, y: float, radius: float, width: float, colour: Colour, alpha: float) -> None:
+        """A circle drawn with a line `width` pixels wide."""
+        index, across, down = self._patch(x, y, radius + width / self.size)
+        coverage = np.clip(width / 2 + 0.5 - np.abs(np.hypot(across, down) - radius * self.size), 0, 1)
+        self._blend(index, coverage, colour, alpha)
+
+    def glow(self, x: float, y: float, radius: float, colour: Colour, alpha: float) -> None:
+        """A soft light that fades to nothing at `radius`."""
+        index, across, down = self._patch(x, y, radius)
+        near = np.clip(1.0 - (across**2 + down**2) / (radius * self.size) ** 2, 0, 1)
+        self._blend(index, near * near, colour, alpha)
+
+    def border(self, colour: Colour) -> None:
+        """A frame around the world."""
+        width = max(1, self.size // 240)
+        for edge in (np.s_[:width], np.s_[-width:], np.s_[:, :width], np.s_[:, -width:]):
+            self.image[edge] = colour
+
+    def _patch(self, x: float, y: float, reach: float) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:
+        """Index of the pixels within `reach` of (x, y), and their offsets from it, pixels, across and down."""
+        lines = []
+        for centre in (x * self.size, (1.0 - y) * self.size):
+            line = np.arange(int(centre - reach * self.size) - 2, int(centre + reach * self.size) + 3)
+            if not self.torus:
+                line = line[(line >= 0) & (line < self.size)]
+            lines.append((line % self.size, (line + (0.5 - centre)).astype(np.float32)))
+        (columns, across), (rows, down) = lines
+        return np.ix_(rows, columns), across[None, :], down[:, None]
+
+    def _blend(self, index: Any, coverage: NDArray[np.floating[Any]], colour: Colour, alpha: float) -> None:
+        patch = self.image[index]
+        change = (np.array(colour, np.float32) - patch) * (coverage * np.float32(alpha))[..., None]
+        self.image[index] = (patch + change).astype(np.uint8)
+
+
+class Painter:
+    """Draws a world's present, and what a picture needs of its past: the trail, the direction, the last event."""
+
+    def __init__(self, size: int, classic: bool) -> None:
+        if size < 16:
+            raise ValueError(f"render_size: {size} pixels are too few, at least 16")
+        self.size, self.classic = size, classic
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the past."""
+        self._trail: deque[tuple[float, float]] = deque(maxlen=TRAIL_TICKS)
+        self._direction = DIRECTIONS[0]
+        self._flash = 0
+
+    def note(self, state: NDArray[np.float64], out: NDArray[np.float32], action: int) -> None:
+        """Remember a tick: the lane's rows of the kernels' `state` and `out`, and the action taken."""
+        self._trail.append((float(state[AGENT_X]), float(state[AGENT_Y])))
+        self._direction = DIRECTIONS[action]
+        self._flash = FLASH_TICKS if out[CATCHES] + out[TOUCHES] > 0 else max(0, self._flash - 1)
+
+    def frame(self, state: NDArray[np.float64]) -> Image:
+        """(size, size, 3) uint8."""
+        canvas = Canvas(self.size, torus=not self.classic)
+        chase = bool(state[TASK] == CHASE)
+        colour = TARGET[chase]
+        (agent_x, agent_y), (x, y) = state[[AGENT_X, AGENT_Y]].tolist(), state[[TARGET_X, TARGET_Y]].tolist()
+        for age, (trail_x, trail_y) in enumerate(self._trail, start=1 - len(self._trail)):
+            fresh = 1.0 + age / TRAIL_TICKS
+            canvas.segment(trail_x, trail_y, 0, 0, 0.002 + 0.005 * fresh, AGENT, 0.45 * fresh)
+        canvas.glow(x, y, 0.08, colour, 0.28)
+        if not self.classic:
+            canvas.ring(x, y, TOUCH, 1.2, colour, 0.45)
+        canvas.segment(x, y, 0, 0, 0.018, colour)
+        if not chase:
+            canvas.segment(x, y, 0, 0, 0.007, BACKGROUND)
+        if self._flash:
+            left = self._flash / FLASH_TICKS
+            canvas.glow(agent_x, agent_y, 0.14, colour, 0.6 * left)
+            canvas.ring(agent_x, agent_y, 0.03 + 0.09 * (1 - left), 3.0, colour, left)
+        canvas.glow(agent_x, agent_y, 0.06, AGENT, 0.3)
+        canvas.segment(agent_x, agent_y, 0, 0, 0.021, AGENT)
+        across, up = self._direction
+        canvas.segment(agent_x + 0.007 * across, agent_y + 0.007 * up, 0.012 * across, 0.012 * up, 0.0055, FACE)
+        canvas.border(colour)
+        return canvas.image
+
+
+class Window:
+    """A pygame window that shows frames at a steady rate; opened by the first frame."""
+
+    def __init__(self, size: int, frames_per_second: int) -> None:
+        self._size, self._period = size, 1.0 / frames_per_second
+        self._screen: Any = None
+        self._due = 0.0
+
+    def show(self, frame: Image) -> None:
+        """Show a frame, then wait until the next one is due."""
+        import pygame
+
+        if self._screen is None:
+            pygame.display.init()
+            pygame.display.set_caption("agentsim chase / avoid")
+            self._screen = pygame.display.set_mode((self._size, self._size))
+        pygame.event.pump()
+        pygame.surfarray.blit_array(self._screen, frame.swapaxes(0, 1))
+        pygame.display.flip()
+        self._due = max(self._due + self._period, time.monotonic())
+        time.sleep(max(0.0, self._due - time.monotonic()))
+
+    def close(self) -> None:
+        """Close the window; a later frame opens it again."""
+        if self._screen is not None:
+            import pygame
+
+            pygame.display.quit()
+            self._screen = None
