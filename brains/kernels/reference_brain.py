@@ -6,6 +6,8 @@ The tensors share the memory of the arrays in `layout`, so that a brain can chan
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +18,17 @@ from brains.kernels import layout as at
 from brains.kernels.reference import Dense, Wave, backprop, clip, fire, sideways, tween, tween_chain
 
 MASK = (1 << 64) - 1
+
+
+@contextmanager
+def tick_path() -> Iterator[None]:
+    """No autograd, and denormals flushed to zero: decaying velocities end as such, which are many times slower."""
+    torch.set_flush_denormal(True)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def draw(stream: int, bound: int) -> tuple[int, int]:
@@ -39,7 +52,6 @@ class Reference:
         activity: NDArray[Any],
         replay: NDArray[Any],
     ) -> None:
-        torch.set_flush_denormal(True)  # decaying velocities end as denormals, which are many times slower
         self.options = [int(option) for option in options]
         self.replay = torch.from_numpy(replay)
         self.lanes = [
@@ -47,7 +59,7 @@ class Reference:
             for lane in range(len(state))
         ]
 
-    @torch.inference_mode()
+    @tick_path()
     def act(self, observation: NDArray[Any], action: NDArray[Any]) -> int:
         """One tick of every lane; writes `action`, returns the number of roll-backs."""
         rollbacks = 0
@@ -57,7 +69,7 @@ class Reference:
             action[index] = int(torch.argmax(output)) if self.options[at.DISCRETE] else output.numpy()
         return rollbacks
 
-    @torch.inference_mode()
+    @tick_path()
     def learn(self, target: NDArray[Any], fresh: bool) -> tuple[float, int, int]:
         """One learning step of every lane: (mean loss, updates, roll-backs)."""
         results = [
@@ -139,19 +151,23 @@ class Lane:
         for i, layer in enumerate(self.layers):
             fire(layer, i, (target if i == 0 else source).outputs[i], target)
 
-    def act(self, observation: Tensor) -> tuple[Tensor, bool]:
-        """One tick: (the output, whether everything was finite)."""
+    def fire(self, observation: Tensor) -> tuple[Tensor, bool]:
+        """Fire every layer once, into the row of this tick: (the output, whether everything was finite)."""
         tick, slots = int(self.state[at.TICK]), self.options[at.RING]
         now, before = self.waves[tick % slots], self.waves[(tick - 1) % slots]
         now.outputs[0].copy_(observation)
         self.forward(before if self.options[at.EXECUTION] == at.STEPPING else now, now)
-        good = math.isfinite(float(self.rows[tick % slots].sum()))
+        return now.outputs[-1], math.isfinite(float(self.rows[tick % slots].sum()))
+
+    def act(self, observation: Tensor) -> tuple[Tensor, bool]:
+        """One tick: (the output, whether everything was finite)."""
+        output, good = self.fire(observation)
         if not good:
             self.roll_back()
             self.rows.zero_()
         self.state[at.TICK] += 1
         self.state[at.AGE] += 1
-        return now.outputs[-1], good
+        return output, good
 
     def learn(self, target: Tensor, fresh: bool, replay: Tensor) -> tuple[float, int, int, int]:
         """One learning step: (summed loss, samples, updates, roll-backs)."""
