@@ -152,6 +152,7 @@ class TaughtBrain(SteppingBrain):
         elif config.replay is not None:
             self.replay_shape = (config.replay.capacity, body.observation_size + target_size)
         super().__init__(config, body, network)
+        self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant"
 
     def warm_up(self) -> None:
         """Compile the kernels by living a tick in a copy."""

@@ -51,7 +51,11 @@ class App:
         """Until `ticks` more are done, the run's end, or the person quits; an error keeps the window open."""
         simulation = self.simulation
         try:
-            for _ in range(3):  # the first frames load fonts and tell what drawing costs
+            self.picture.toast("compiling …")
+            self.frames.draw(self.picture.slices())
+            simulation.warm_up()
+            self.picture.toast("")
+            for _ in range(2):  # the first frames load fonts, the later ones tell what drawing costs
                 self.picture.resize(self.picture.size)
                 self.frames.draw(self.picture.slices())
             simulation.run(ticks, on_tick=self.between_ticks)

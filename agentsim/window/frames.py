@@ -8,7 +8,7 @@ from collections.abc import Callable
 Slice = tuple[str, Callable[[], None]]
 
 SECOND = 1_000_000_000
-CHEAP = 5_000_000  # frames that cost less than this many ns are drawn at 60 a second, others at 30
+CHEAP = 6_000_000  # frames that cost less than this many ns are drawn at 60 a second, others at 30
 MARGIN = 300_000  # ns kept free before a due time: waking up and polling events fit in it
 HUNGRY = SECOND // 8  # a slice that has not fitted for so long is drawn where it fits more often than not,
 STARVED = SECOND  # and for so long, all the same: a picture a second beats none
@@ -34,7 +34,7 @@ class Frames:
     @property
     def rate(self) -> int:
         """Frames a second that are asked for at the moment."""
-        return 60 if sum(self.cost(name) for name in self._costs) < CHEAP else 30
+        return 60 if sum(self.cost(name, typical=True) for name in self._costs) < CHEAP else 30
 
     @property
     def due(self) -> int:
@@ -72,6 +72,7 @@ class Frames:
         self._costs.clear()
         for name, draw in frame:
             self._draw(name, draw)
+        self._due = self.now()
 
     def _draw(self, name: str, draw: Callable[[], None]) -> None:
         started = self.now()
@@ -82,9 +83,9 @@ class Frames:
     def _turn(self, begin: Callable[[], list[Slice]]) -> None:
         """Begin the next frame where one is due; count those whose time has passed meanwhile."""
         now, interval = self.now(), SECOND // self.rate
-        if now < self._due:
+        if now < self._due - interval // 4:  # ticks come at their own pace: better a little early than a tick late
             return
-        late = (now - self._due) // interval
+        late = max(0, now - self._due) // interval
         self._due += (late + 1) * interval
         if self._pending:
             self.shed += 1 + late

@@ -27,20 +27,26 @@ def _place(surface: Surface, window: tuple[int, int]) -> Overlay:
     return surface, rect
 
 
-def help_card(canvas: Canvas, keys: Sequence[tuple[str, str]], window: tuple[int, int]) -> Overlay:
-    """Every key and what it does, in a card in the middle."""
-    line, pad = canvas.px(24), canvas.px(18)
-    caps = max(canvas.width(key, 12, bold=True) for key, _ in keys) + canvas.px(16)
-    words = max(canvas.width(what, 12) for _, what in keys)
-    head = canvas.px(34)
-    card = _card(canvas, (caps + words + 2 * pad + canvas.px(14), head + line * len(keys) + 2 * pad), LINE)
-    card.text("Keys", (pad, pad), size=15, bold=True)
-    for index, (key, what) in enumerate(keys):
-        y = pad + head + index * line + line // 2
-        cap = Rect(pad, y - canvas.px(9), caps, canvas.px(18))
-        card.fill(cap, WELL, radius=4)
-        card.text(key, cap.center, size=12, bold=True, colour=BLUE, anchor="center")
-        card.text(what, (cap.right + canvas.px(14), y), size=12, anchor="midleft")
+def help_card(
+    canvas: Canvas, columns: Sequence[tuple[str, Sequence[tuple[str, str]]]], window: tuple[int, int]
+) -> Overlay:
+    """Columns of (title, [(key, what it does)]) in a card in the middle."""
+    line, pad, head, gap = canvas.px(24), canvas.px(18), canvas.px(34), canvas.px(14)
+    columns = [(title, rows) for title, rows in columns if rows]
+    caps = [max(canvas.width(key, 12, bold=True) for key, _ in rows) + canvas.px(16) for _, rows in columns]
+    words = [max(canvas.width(what, 12) for _, what in rows) for _, rows in columns]
+    width = 2 * pad + sum(caps) + sum(words) + gap * len(columns) + 2 * gap * (len(columns) - 1)
+    card = _card(canvas, (width, head + line * max(len(rows) for _, rows in columns) + 2 * pad), LINE)
+    left = pad
+    for (title, rows), cap_width, word_width in zip(columns, caps, words, strict=True):
+        card.text(title, (left, pad), size=15, bold=True)
+        for index, (key, what) in enumerate(rows):
+            y = pad + head + index * line + line // 2
+            cap = Rect(left, y - canvas.px(9), cap_width, canvas.px(18))
+            card.fill(cap, WELL, radius=4)
+            card.text(key, cap.center, size=12, bold=True, colour=BLUE, anchor="center")
+            card.text(what, (cap.right + gap, y), size=12, anchor="midleft")
+        left += cap_width + gap + word_width + 2 * gap
     return _place(card.surface, window)
 
 

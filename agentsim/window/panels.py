@@ -12,7 +12,7 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect, Surface
 
-from agentsim.window.canvas import BLUE, DIM, DIVERGING, GROUND, INK, LINE, ORANGE, PANEL, RED, WELL, Canvas, Colour
+from agentsim.window.canvas import BLUE, DIM, GROUND, INK, LINE, ORANGE, RED, WELL, Canvas, Colour
 from agentsim.window.layout import fit, strips
 
 
@@ -30,7 +30,7 @@ class Curve:
 
     def label(self, value: float) -> str:
         """A value as this curve's axis and legend write it."""
-        return f"{100 * value:.0f} %" if self.percent else f"{value:.3g}"
+        return f"{100 * value:.0f} %" if self.percent else f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
 
 
 def draw_header(
@@ -64,7 +64,7 @@ def draw_footer(canvas: Canvas, rect: Rect, text: str) -> None:
 
 
 def draw_world(canvas: Canvas, rect: Rect, picture: Surface | None, note: str) -> Rect:
-    """The world's own picture, as large as it fits; where it lies (that is where the mouse drags)."""
+    """The world's own picture, of the display's format, as large as it fits; where it lies (there the mouse drags)."""
     inner = canvas.panel(rect, "World")
     head = (rect.right - canvas.px(10), rect.top + canvas.px(14))
     canvas.text(note, head, size=11, colour=DIM, anchor="midright", width=rect.width - canvas.px(80))
@@ -72,9 +72,8 @@ def draw_world(canvas: Canvas, rect: Rect, picture: Surface | None, note: str) -
         canvas.text("this world has no picture", inner.center, colour=DIM, anchor="center", width=inner.width)
         return inner
     place = fit(picture.get_size(), inner)
-    shrinks = place.width < picture.get_width()
-    scale = pygame.transform.smoothscale if shrinks else pygame.transform.scale
-    canvas.surface.blit(scale(picture, place.size), place)
+    scale = pygame.transform.smoothscale if place.width < picture.get_width() else pygame.transform.scale
+    scale(picture, place.size, canvas.surface.subsurface(place))
     return place
 
 
@@ -97,28 +96,15 @@ def draw_brain(
     gutter = canvas.px(96)
     cells = Rect(inner.left + gutter, inner.top, inner.width - gutter, inner.height)
     units = [layer.size for layer in activity.values()]
-    half = len(DIVERGING) // 2
-    line = canvas.line_height(11)
+    line, gap = canvas.line_height(11), canvas.px(1)
     last = next(reversed(activity), None)
     for (name, layer), (strip, rows, columns) in zip(
         activity.items(), strips(units, cells, canvas.scale), strict=False
     ):
-        shade = np.full(rows * columns, half, dtype=np.int64)
-        shade[: layer.size] = half + np.nan_to_num(np.clip(layer / peaks[name], -1, 1)) * half
-        canvas.dots(DIVERGING[shade].reshape(rows, columns, 3), strip)
-        for column in range(1, columns):
-            x = strip.left + column * strip.width // columns
-            canvas.surface.fill(PANEL, (x, strip.top, canvas.px(1), strip.height))
-        for row in range(1, rows):
-            y = strip.top + row * strip.height // rows
-            canvas.surface.fill(PANEL, (strip.left, y, strip.width, canvas.px(1)))
-        if empty := rows * columns - layer.size:
-            x = strip.left + (columns - empty) * strip.width // columns
-            y = strip.top + (rows - 1) * strip.height // rows
-            canvas.surface.fill(PANEL, (x, y, strip.right - x, strip.bottom - y))
+        xs, ys = canvas.cells(strip, rows, columns, layer / peaks[name])
         if chosen is not None and name == last:
-            left, right = (strip.left + cell * strip.width // columns for cell in (chosen, chosen + 1))
-            edge = Rect(left, strip.top, right - left, strip.height)
+            row, column = divmod(chosen, columns)
+            edge = Rect(xs[column], ys[row], xs[column + 1] - xs[column] - gap, ys[row + 1] - ys[row] - gap)
             pygame.draw.rect(canvas.surface, INK, edge, canvas.px(2))
         size = f"{layer.size}"
         if strip.height >= 2 * line:

@@ -36,7 +36,7 @@ PANELS = {
 
 
 class Picture:
-    """Draws panels on a hidden canvas, one a slice, and shows those of a frame together, with what lies over them.
+    """Draws panels, one a slice, and then shows those of a frame together, with what lies over them.
 
     Together, because every update of the display waits for the display server once.
     """
@@ -55,16 +55,15 @@ class Picture:
 
     def resize(self, size: tuple[int, int]) -> None:
         """Begin anew for a display of another size."""
-        self.display = pygame.display.get_surface()
-        self.size = size
         self.layout = arrange(size)
-        self.canvas = Canvas(Surface(self.layout.size).convert(), self.layout.scale)
+        self.size = size
+        self.canvas = Canvas(pygame.display.get_surface(), self.layout.scale)
         self.canvas.surface.fill(GROUND)
         self._overlays: list[overlays.Overlay] = []
         self._overlay_key: object = ()
         self._drawn: dict[str, object] = {}  # panel -> what it showed when it was drawn
         self._times: dict[str, int] = {}
-        self._changed = [self.canvas.surface.get_rect()]  # rectangles of the canvas that are not on the display yet
+        self._changed = [self.canvas.surface.get_rect()]  # drawn, but not shown yet
 
     def toast(self, text: str) -> None:
         """Say something for two seconds."""
@@ -85,6 +84,11 @@ class Picture:
             "footer": "",
         }
         frame: list[Slice] = []
+        if self._toast and now > self._toast_until:
+            self._toast = ""
+        if self._overlay_key != self._overlays_wanted():
+            frame.append(("overlays", self._draw_overlays))
+            self._uncover()
         for name, interval in PANELS.items():
             fresh = name not in self._drawn
             if fresh or (self._drawn[name] != shows[name] and now - self._times[name] >= interval):
@@ -92,10 +96,6 @@ class Picture:
                 if name == "world":
                     frame.append(("render", self._render))
                 frame.append((name, self._drawer(name)))
-        if self._toast and now > self._toast_until:
-            self._toast = ""
-        if self._overlay_key != self._overlays_wanted():
-            frame.append(("overlays", self._draw_overlays))
         if frame:
             frame.append(("show", self._show))
         video = self.controls.video
@@ -112,18 +112,17 @@ class Picture:
         return draw
 
     def _show(self) -> None:
-        """Copy what has changed from the canvas to the display, with the overlays on it."""
+        """Put the overlays on what has changed, and show it."""
         for rect in self._changed:
-            self.display.blit(self.canvas.surface, rect, rect)
             for surface, place in self._overlays:
                 common = place.clip(rect)
                 if common.size != (0, 0):
-                    self.display.blit(surface, common, common.move(-place.left, -place.top))
+                    self.canvas.surface.blit(surface, common, common.move(-place.left, -place.top))
         pygame.display.update(self._changed)
         self._changed = []
 
     def _film(self) -> None:
-        self.controls.take_video_frame(self.display)
+        self.controls.take_video_frame(self.canvas.surface)
 
     def _guard(self, what: str, call: Callable[[], Any]) -> Any:
         """The call's result; None, and the run paused, if a world's or a brain's own code fails in it."""
@@ -143,7 +142,7 @@ class Picture:
         simulation, clock = self.simulation, self.simulation.clock
         hz = simulation.config.clock.tick_hz
         details = (
-            simulation.config.world.id,
+            f"brain {simulation.brain_name}",
             f"seed {simulation.config.run.seed}",
             f"tick {simulation.tick_index:,}",
             f"{int(simulation.tick_index / hz * 10) / 10:.1f} s",
@@ -160,7 +159,7 @@ class Picture:
             pills.append(("STOPPED", RED))
         else:
             pills.append(("PAUSED", ORANGE) if simulation.paused else ("RUNNING", BLUE))
-        return simulation.brain_name, details, tuple(pills)
+        return simulation.config.world.id.rpartition("/")[2], details, tuple(pills)
 
     def _draw_header(self, rect: Rect) -> None:
         panels.draw_header(self.canvas, rect, *self._header())
@@ -174,13 +173,14 @@ class Picture:
     def _draw_world(self, rect: Rect) -> None:
         if self._pixels is not None:
             height, width = self._pixels.shape[:2]
-            self._image = pygame.image.frombuffer(np.ascontiguousarray(self._pixels), (width, height), "RGB")
+            self._image = pygame.image.frombuffer(np.ascontiguousarray(self._pixels), (width, height), "RGB").convert()
         can_drag = hasattr(self.simulation.environment.unwrapped, "drag_target")
         self.world_rect = panels.draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
 
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body
         activity = self._guard("the brain's activity()", brain.activity) or {}
+        activity = {"observation": self.simulation.environment.observation, **activity}
         layers = {name: np.asarray(layer, np.float64)[0].ravel() for name, layer in activity.items()}
         peaks = {}
         for name, layer in layers.items():
@@ -190,7 +190,7 @@ class Picture:
         action = self.simulation.last_action
         last = next(reversed(layers.values()), np.empty(0))
         chosen = int(action[0]) if action is not None and body.discrete and last.size == body.actions else None
-        note = [f"{sum(layer.size for layer in layers.values())} units"] if layers else ["nothing to show"]
+        note = [f"{sum(layer.size for layer in layers.values()) - body.observation_size} units"]
         note.append(f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}")
         panels.draw_brain(self.canvas, rect, layers, peaks, chosen, "  ·  ".join(note))
 
@@ -230,13 +230,20 @@ class Picture:
 
     # --- overlays ------------------------------------------------------------------------------------------------
 
+    def _uncover(self) -> None:
+        """Have everything drawn again that lies under the present overlays."""
+        for _, place in self._overlays:
+            self._changed.append(self.canvas.surface.fill(GROUND, place))
+            for name in PANELS:
+                if place.colliderect(getattr(self.layout, name)):
+                    self._drawn.pop(name, None)
+
     def _overlays_wanted(self) -> tuple[object, ...]:
         problem = self.problem if self.simulation.paused else None
         return self._toast, self.controls.help, self.simulation.error, problem
 
     def _draw_overlays(self) -> None:
         self._overlay_key = self._overlays_wanted()
-        before = [rect for _, rect in self._overlays]
         self._overlays = []
         if error := self.simulation.error:
             what, _, saved = str(error).partition("\n")
@@ -251,10 +258,12 @@ class Picture:
             self._overlays.append(overlays.error_card(self.canvas, "Paused: no picture", lines, self.layout.size))
         if self.controls.help:
             keys = [(key.label, key.what) for key in KEYS]
-            self._overlays.append(overlays.help_card(self.canvas, keys, self.layout.size))
+            brains = [(str(n) if n < 10 else "·", name) for n, (name, _) in enumerate(self.controls.brains, 1)]
+            columns = [("Keys", keys), ("Brains for this world", brains[: len(keys)])]
+            self._overlays.append(overlays.help_card(self.canvas, columns, self.layout.size))
         if self._toast:
             self._overlays.append(overlays.toast_card(self.canvas, self._toast, self.layout.world))
-        self._changed += [rect.clip(self.canvas.surface.get_rect()) for rect in (*before, *(r for _, r in self._overlays))]
+        self._changed += [place for _, place in self._overlays]
 
 
 def _hertz(rate: float | None) -> str:
@@ -272,11 +281,10 @@ def curves_of(simulation: Simulation) -> list[Curve]:
 
     accuracy, score = known(telemetry.tick, telemetry.accuracy), known(telemetry.tick, telemetry.score)
     if len(accuracy[0]) or len(score[0]) or simulation.environment.body.teacher:
-        low = max(-1.0, np.floor(2 * score[1].min(initial=0)) / 2)
-        high = min(2.0, np.ceil(2 * score[1].max(initial=1)) / 2)
+        low = -1.0 if score[1].min(initial=0) < 0 else 0.0  # beyond -1 and 1 it is clipped; the legend says how much
         return [
             Curve("accuracy", *accuracy, BLUE, percent=True),
-            Curve("score", *score, ORANGE, low, high),
+            Curve("score", *score, ORANGE, low),
         ]
     returns = known([tick for tick, _ in telemetry.returns], [value for _, value in telemetry.returns])
     loss = known(telemetry.tick, telemetry.loss)

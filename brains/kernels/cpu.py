@@ -11,7 +11,7 @@ import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
-from brains.kernels.cpu_layers import draw, finite, forward, hat_of, output_of
+from brains.kernels.cpu_layers import draw, finite, forward, forward_pair, hat_of, output_of
 from brains.kernels.cpu_rules import backprop, output_error, sideways, tween, tween_chain
 from brains.kernels.cpu_updates import apply, roll_back, single
 
@@ -34,8 +34,11 @@ def act(layers, options, state, parameters, activity, observation, action):
         now = ring[counters[at.TICK] % slots]
         for k in range(observation.shape[1]):
             now[k] = observation[lane, k]
-        if options[at.EXECUTION] == at.STEPPING:
-            forward(layers, own[at.VALUE], ring[(counters[at.TICK] + slots - 1) % slots], now)
+        before = ring[(counters[at.TICK] + slots - 1) % slots]
+        if options[at.FRESH]:
+            forward_pair(layers, own[at.VALUE], before, now, ring[slots + at.WAVE])
+        elif options[at.EXECUTION] == at.STEPPING:
+            forward(layers, own[at.VALUE], before, now)
         else:
             forward(layers, own[at.VALUE], now, now)
         if not finite(now):
@@ -63,17 +66,14 @@ def choose(output, discrete, action, lane):
 
 
 @jit
-def align(layers, options, counters, own, rows):
+def align(layers, options, counters, rows):
     """The row of `rows` holding the activations that answer for now's label, or -1 while no wave has come through."""
     depth, slots = layers.shape[0], options[at.RING]
     now = (counters[at.TICK] + slots - 1) % slots
     if options[at.EXECUTION] == at.SEQUENTIAL or options[at.ALIGN] == at.SIDEWAYS:
         return now
     wave = rows[slots + at.WAVE]
-    if options[at.ALIGN] == at.INSTANT:
-        for k in range(layers[0, at.IN]):
-            wave[k] = rows[now, k]
-        forward(layers, own[at.VALUE], wave, wave)
+    if options[at.ALIGN] == at.INSTANT:  # the forward pass that act has made beside its own
         return slots + at.WAVE
     if counters[at.AGE] < depth:
         return -1
@@ -165,7 +165,7 @@ def learn(layers, options, numbers, state, parameters, activity, replay, target,
             if replay.shape[1] > 0:
                 remember(counters, replay[lane], rows[now], label)
             if options[at.SCHEDULE] != at.BLOCK:
-                row = align(layers, options, counters, own, rows)
+                row = align(layers, options, counters, rows)
                 if row >= 0:
                     loss += add_sample(layers, options, numbers, own, rows, row, label)
                     counters[at.PENDING] += 1

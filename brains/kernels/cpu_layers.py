@@ -86,6 +86,27 @@ def affine(weight, bias, x, y):
 
 
 @jit
+def affine_pair(weight, bias, x, y, u, v):
+    """y = bias + x W and v = bias + u W in one pass over W, which is what costs."""
+    rows, width = weight.shape
+    for o in range(width):
+        y[o] = bias[o]
+        v[o] = bias[o]
+    whole = rows - rows % 4
+    for k in range(0, whole, 4):
+        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
+        u0, u1, u2, u3 = u[k], u[k + 1], u[k + 2], u[k + 3]
+        for o in range(width):
+            w0, w1, w2, w3 = weight[k, o], weight[k + 1, o], weight[k + 2, o], weight[k + 3, o]
+            y[o] += x0 * w0 + x1 * w1 + x2 * w2 + x3 * w3
+            v[o] += u0 * w0 + u1 * w1 + u2 * w2 + u3 * w3
+    for k in range(whole, rows):
+        for o in range(width):
+            y[o] += x[k] * weight[k, o]
+            v[o] += u[k] * weight[k, o]
+
+
+@jit
 def normalize(y, units, hat):
     """Parameter-free LayerNorm of y[:units] in place; hat keeps the result and, at hat[-1], 1 / deviation."""
     mean = F(0.0)
@@ -206,8 +227,32 @@ def forward(layers, block, source, target):
     for i in range(layers.shape[0]):
         layer = layers[i]
         row = target if i == 0 else source
-        y = output_of(layer, target)
-        affine(weight_of(layer, block), bias_of(layer, block), row[layer[at.X] :], y)
-        if layer[at.NORMALIZE]:
-            normalize(y, layer[at.UNITS], hat_of(layer, target))
-        activate(layer[at.ACTIVATION], y, layer[at.UNITS])
+        affine(weight_of(layer, block), bias_of(layer, block), row[layer[at.X] :], output_of(layer, target))
+        finish(layer, target)
+
+
+@jit
+def finish(layer, row):
+    """From pre-activations to the layer's output, in a row of activity."""
+    y = output_of(layer, row)
+    if layer[at.NORMALIZE]:
+        normalize(y, layer[at.UNITS], hat_of(layer, row))
+    activate(layer[at.ACTIVATION], y, layer[at.UNITS])
+
+
+@jit
+def forward_pair(layers, block, source, target, fresh):
+    """A stepping tick from `source` to `target`, and an ordinary forward pass of the same input in `fresh`."""
+    for k in range(layers[0, at.IN]):
+        fresh[k] = target[k]
+    for i in range(layers.shape[0]):
+        layer = layers[i]
+        weight, bias = weight_of(layer, block), bias_of(layer, block)
+        y, v = output_of(layer, target), output_of(layer, fresh)
+        if i == 0:
+            affine(weight, bias, target, y)
+            v[:] = y
+        else:
+            affine_pair(weight, bias, source[layer[at.X] :], y, fresh[layer[at.X] :], v)
+        finish(layer, target)
+        finish(layer, fresh)

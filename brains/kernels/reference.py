@@ -25,7 +25,8 @@ def clip(value: Tensor, limit: float) -> Tensor:
     return value.nan_to_num_(0.0, 0.0, 0.0).clamp_(-limit, limit)
 
 
-ZERO, ONE = torch.tensor(0.0), torch.tensor(1.0)
+ZERO = {dtype: torch.zeros((), dtype=dtype) for dtype in (torch.float32, torch.float64)}
+ONE = {dtype: torch.ones((), dtype=dtype) for dtype in (torch.float32, torch.float64)}
 
 
 # the clamp of a legacy target, by the activation of the layer that consumes it
@@ -46,8 +47,8 @@ SLOPE: dict[int, Callable[[Tensor], Tensor]] = {
     at.LINEAR: torch.ones_like,
     at.TANH: lambda y: 1.0 - y * y,
     at.SIGMOID: lambda y: y * (1.0 - y),
-    at.LEAKY_RELU: lambda y: torch.heaviside(y, ONE.to(y)).clamp_(min=0.1),
-    at.SCALED_RELU: lambda y: torch.heaviside(y, ZERO.to(y)).mul_(1.1),
+    at.LEAKY_RELU: lambda y: torch.heaviside(y, ONE[y.dtype]).clamp_(min=0.1),
+    at.SCALED_RELU: lambda y: torch.heaviside(y, ZERO[y.dtype]).mul_(1.1),
     at.SOFTPLUS: lambda y: 1.0 - torch.exp(-y),
     at.SOFTMAX: torch.ones_like,  # of its loss, the cross-entropy
 }
@@ -71,11 +72,16 @@ class Dense(nn.Module):
         self.normalize = normalize
         self.activate, self.slope, self.tween_slope = ACTIVATE[activation], SLOPE[activation], TWEEN_SLOPE[activation]
         self.bounds = BOUNDS.get(activation)
-        self.terms = (self.bias, self.weight.T)  # a module's attributes are slow to look up, and this is the tick path
+        self.terms = (
+            self.bias,
+            self.weight.T,
+            self.weight,
+        )  # a module's attributes are slow to look up, and this is the tick path
+        self.root = bias.new_tensor(len(bias) ** -0.5)  # tensors multiply faster by tensors than by numbers
 
     def affine(self, x: Tensor) -> Tensor:
         """x W + b."""
-        bias, weight = self.terms
+        bias, weight, _ = self.terms
         return torch.addmv(bias, weight, x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -151,19 +157,18 @@ def sideways(layers: list[Dense], wave: Wave, error: Tensor, side: list[Tensor])
 
 
 def tween_chain(
-    layers: list[Dense], wave: Wave, error: Tensor, scales: list[float], rates: list[float]
+    layers: list[Dense], wave: Wave, error: Tensor, scales: list[Tensor], rates: list[float]
 ) -> tuple[Update, list[Tensor]]:
     """Neural Tween's chain: G[i] = clip(W l / sqrt(out), 10), l = clip(G[i+1] act' s, 10).
 
-    Returns the raw updates (R x l', R l') with R = rates[i] scales[i], and G[0..L].
+    `scales` are the depth scales s_i, `rates` are R_i = rate x type rate x s_i. Returns (R x l, R l) and G[0..L].
     """
     update, chain = [], [error]
     for i, layer in reversed(list(enumerate(layers))):
         raw = chain[-1] * layer.tween_slope(wave.outputs[i + 1])
-        rate = rates[i] * scales[i]
-        update.append((wave.outputs[i], before_norm(i, raw, wave), rate, rate))
+        update.append((wave.outputs[i], before_norm(i, raw, wave), rates[i], rates[i]))
         link = before_norm(i, clip(raw * scales[i], 10.0), wave)
-        chain.append(clip(torch.mv(layer.weight, link).mul_(link.numel() ** -0.5), 10.0))
+        chain.append(clip(torch.mv(layer.terms[2], link).mul_(layer.root), 10.0))
     return update[::-1], chain[::-1]
 
 

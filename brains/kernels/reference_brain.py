@@ -105,10 +105,12 @@ class Lane:
             self.freshness[layer[at.BIAS] : layer[at.BIAS] + layer[at.WIDTH]] = 1.0
         self.rows = torch.from_numpy(activity)
         self.waves = [Wave(table, row) for row in self.rows]
+        self.goals = torch.eye(int(table[-1, at.UNITS]))
         self.readout = int(table[-1, at.ACTIVATION])
         self.rate = float(numbers[at.RATE])
-        self.scales = [float(numbers[at.NUMBERS + 2 * i]) for i in range(depth)]
+        self.scales = [torch.tensor(numbers[at.NUMBERS + 2 * i]) for i in range(depth)]
         self.rates = [self.rate * float(numbers[at.NUMBERS + 2 * i + 1]) for i in range(depth)]
+        self.chain_rates = [rate * float(scale) for rate, scale in zip(self.rates, self.scales, strict=True)]
         self.clip = float(numbers[at.CLIP])
         self.optimizer = self.make_optimizer(numbers, weights, biases)
 
@@ -228,14 +230,11 @@ class Lane:
     def add_sample(self, wave: Wave, target: Tensor, now: bool = False) -> float:
         """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
         output, rule = wave.outputs[-1], self.options[at.RULE]
-        goal = target
-        if self.options[at.DISCRETE]:
-            goal = torch.zeros_like(output)
-            goal[int(target[0])] = 1.0
+        goal = self.goals[int(target[0])] if self.options[at.DISCRETE] else target
         error = goal - output
         loss = float(error @ error)
         if rule == at.TWEEN_CHAIN:
-            update, _ = tween_chain(self.layers, wave, error, self.scales, self.rates)
+            update, _ = tween_chain(self.layers, wave, error, self.scales, self.chain_rates)
         elif rule == at.TWEEN:
             update = tween(self.layers, wave, goal, self.rates)
         else:

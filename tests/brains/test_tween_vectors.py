@@ -93,7 +93,7 @@ def test_activations_errors_and_targets(name: str) -> None:
     for mine, saved in zip(wave.outputs, vector["step1_forward_acts"], strict=True):
         np.testing.assert_allclose(mine, saved, **TOLERANCE)
     if name in CHAINS:
-        _, chain = reference.tween_chain(lane.layers, wave, goal - wave.outputs[-1], lane.scales, lane.rates)
+        _, chain = reference.tween_chain(lane.layers, wave, goal - wave.outputs[-1], lane.scales, lane.chain_rates)
         for mine, saved in zip(chain, vector["step1_chain_gradients"], strict=True):
             np.testing.assert_allclose(mine, saved, **TOLERANCE)
         targets = reference.chain_targets(lane.layers, wave, chain, goal)

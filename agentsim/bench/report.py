@@ -1,0 +1,44 @@
+"""What all benchmarks print: a table on stdout, a progress bar on stderr, or one JSON object with where it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from agentsim.machine import machine, versions
+
+
+def report(what: str, **figures: Any) -> dict[str, Any]:
+    """A benchmark's result as JSON data."""
+    return {"bench": what, **figures, "machine": machine(), "versions": versions()}
+
+
+def stdout() -> Console:
+    """Where results go; wide where nobody looks at it directly."""
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, words: int = 1) -> Table:
+    """A plain table whose first `words` columns are text and the others numbers; columns that say nothing are left out."""
+    shown = [i for i in range(len(headings)) if any(row[i] not in ("", "-") for row in rows)]
+    result = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
+    for i in shown:
+        result.add_column(headings[i], justify="left" if i < words else "right", no_wrap=i > 0)
+    for row in rows:
+        result.add_row(*(row[i] for i in shown))
+    return result
+
+
+def progress(what: str, total: int) -> tuple[Progress, Any]:
+    """A progress bar on stderr where that is a terminal, to be entered with `with`; and its task."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return bar, bar.add_task(what, total=total)

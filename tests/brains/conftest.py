@@ -1,0 +1,147 @@
+"""What the brains' tests share: small brains, a tick of teaching, and an ordinary torch network to compare them with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from brains.brain import Body, Experience, Learning
+from brains.kernels import layout as at
+from brains.network import Network
+from brains.stepping import SteppingBrain, SteppingConfig, TaughtBrain
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda z: z,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "leaky_relu": lambda z: functional.leaky_relu(z, 0.1),
+    "scaled_relu": lambda z: 1.1 * functional.relu(z),
+    "softplus": functional.softplus,
+}
+
+
+def parts_of(network: Network, lane: int = 0, block: int = at.VALUE) -> list[np.ndarray]:
+    """Copies of [W0 (inputs, units), b0 (units,), W1, ...] in one lane and block of a network, without padding."""
+    layers = range(len(network.table))
+    return [view(i, lane, block).copy() for i in layers for view in (network.weight, network.bias)]
+
+
+class TorchNet:
+    """An ordinary network in float64 with autograd, made from what one lane of a brain holds; shares nothing with it.
+
+    `parameters` is [W0 (inputs, units), b0 (units,), W1, ...].
+    """
+
+    def __init__(self, brain: SteppingBrain, lane: int = 0, block: int = at.VALUE) -> None:
+        self.config = brain.config
+        arrays = parts_of(brain.network, lane, block)
+        self.parameters = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in arrays]
+
+    def activations(self, observation: Any) -> list[Tensor]:
+        """A[0..L] of an observation (inputs,); the last is the output."""
+        layers, activations = self.config.layers, [torch.as_tensor(observation, dtype=torch.float64)]
+        for i, layer in enumerate(layers):
+            z = activations[-1] @ self.parameters[2 * i] + self.parameters[2 * i + 1]
+            if layer.normalize:
+                z = functional.layer_norm(z, z.shape)
+            last = i == len(layers) - 1
+            if last and self.config.readout == "softmax":
+                activations.append(torch.softmax(z, 0))
+            else:
+                name = self.config.readout if last else layer.activation or "leaky_relu"
+                activations.append(ACTIVATIONS[name](z))
+        return activations
+
+    def __call__(self, observation: Any) -> Tensor:
+        """(inputs,) -> (outputs,)."""
+        return self.activations(observation)[-1]
+
+    def loss(self, observation: Any, target: Any) -> Tensor:
+        """Cross-entropy of a softmax read-out, else half the squared error; target: an action, or (outputs,)."""
+        output = self(observation)
+        if self.config.readout == "softmax":
+            return -torch.log(output[int(target)])
+        goal = torch.as_tensor(target, dtype=torch.float64)
+        if goal.ndim == 0:
+            goal = functional.one_hot(goal.long(), len(output)).double()
+        return 0.5 * (goal - output).square().sum()
+
+    def gradient(self, observation: Any, target: Any) -> list[Tensor]:
+        """d loss / d parameters."""
+        return list(torch.autograd.grad(self.loss(observation, target), self.parameters))
+
+    def arrays(self) -> list[np.ndarray]:
+        """The parameters as numpy arrays."""
+        return [parameter.detach().numpy() for parameter in self.parameters]
+
+
+@pytest.fixture(scope="session")
+def torch_net() -> type[TorchNet]:
+    return TorchNet
+
+
+@pytest.fixture(scope="session")
+def activations() -> dict[str, Callable[[Tensor], Tensor]]:
+    """Every hidden activation by its own formula."""
+    return ACTIVATIONS
+
+
+@pytest.fixture(scope="session")
+def make_brain() -> Callable[..., SteppingBrain]:
+    """A small brain from keywords: its body's, its hidden layers', and `settings` of its config. Biases are random, so
+    that nothing sits on a kink at exactly 0."""
+
+    def make(
+        hidden: Sequence[int] = (7, 17),
+        *,
+        activation: str = "tanh",
+        normalize: bool = False,
+        init: str = "he",
+        observation_size: int = 5,
+        actions: int = 3,
+        lanes: int = 1,
+        continuous: bool = False,
+        teacher: bool = True,
+        seed: int = 0,
+        bias: float = 0.3,
+        **settings: Any,
+    ) -> SteppingBrain:
+        layers = [{"units": n, "activation": activation, "normalize": normalize, "init": init} for n in hidden]
+        config = SteppingConfig.model_validate({"layers": [*layers, {"init": init}], **settings})
+        bounds = {"low": (-2.0,) * actions, "high": (2.0,) * actions} if continuous else {}
+        body = Body(observation_size, actions, not continuous, teacher=teacher, lanes=lanes, **bounds)
+        brain = SteppingBrain(config, body, np.random.SeedSequence(seed))
+        generator = np.random.default_rng(seed + 1)
+        for network in (brain.network, getattr(brain, "critic", brain.network)):
+            for lane in range(lanes):
+                for i in range(len(network.table)):
+                    network.bias(i, lane)[:] = generator.normal(0.0, bias, network.bias(i).shape)
+            network.parameters[:, at.FIRST_GOOD] = network.parameters[:, at.VALUE]
+        return brain
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def teach() -> Callable[..., Learning]:
+    """One tick of a taught brain: act on the observation, then learn from the target."""
+
+    def tick(brain: TaughtBrain, observation: np.ndarray, target: Any) -> Learning:
+        lanes = len(observation)
+        nothing, no = np.zeros(lanes, np.float32), np.zeros(lanes, bool)
+        action = brain.act(observation)
+        label = np.broadcast_to(target, action.shape)
+        return brain.learn(Experience(observation, action, nothing, observation, no, no, label))
+
+    return tick
+
+
+@pytest.fixture(scope="session")
+def parts() -> Callable[..., list[np.ndarray]]:
+    return parts_of
