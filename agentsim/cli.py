@@ -7,7 +7,6 @@ exit status 2 and one message on stderr. Results go to stdout; with --json, one 
 from __future__ import annotations
 
 import enum
-import json
 import logging
 import math
 from pathlib import Path
@@ -17,7 +16,9 @@ import typer
 from typer.core import TyperGroup
 
 import agentsim
+from agentsim.bench.cli import app as bench
 from agentsim.errors import UserError
+from agentsim.output import print_json
 
 logger = logging.getLogger("agentsim")
 
@@ -241,27 +242,14 @@ def compare(
     if out is not None:
         comparison.plot(runs, out)
     if as_json:
-        _print_json({"runs": [comparison.summary(run) for run in runs]})
+        print_json({"runs": [comparison.summary(run) for run in runs]})
     else:
         comparison.print_table(runs)
         if out is not None:
             typer.echo(f"curves: {out}", err=True)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
-def bench(context: typer.Context) -> None:
-    """Measure ticks without a window. `agentsim bench --help` shows what there is.
-
-    \b
-    Examples:
-      agentsim bench
-      agentsim bench --help
-    """
-    try:
-        from agentsim import bench as benchmarks
-    except ImportError as error:
-        raise UserError(f"bench: not available in this installation: {error}") from None
-    raise typer.Exit(benchmarks.main(context.args))
+app.add_typer(bench, name="bench")
 
 
 @app.command("list")
@@ -277,7 +265,7 @@ def list_(modules: Import = None, as_json: AsJson = False) -> None:
 
     there = listing.everything()
     if as_json:
-        _print_json(there)
+        print_json(there)
     else:
         listing.show(there)
 
@@ -297,7 +285,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     findings = checks.examine()
     if as_json:
-        _print_json(checks.as_dict(findings))
+        print_json(checks.as_dict(findings))
     else:
         checks.show(findings)
     if any(finding.state == "missing" for finding in findings):
@@ -333,26 +321,13 @@ def new(
 
 def _show_result(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(result)
+        print_json(result)
         return
     from rich.console import Console
 
     from agentsim.terminal import show_result
 
     show_result(result, Console(highlight=False, markup=False))
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(_finite(value), allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """The value with null for every number that JSON has no word for."""
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def stdout() -> Console:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, words: int = 1) -> Table:
-    """A plain table whose first `words` columns are text and the others numbers; columns that say nothing are left out."""
+    """A plain table, its first `words` columns text and the others numbers, without the columns that say nothing."""
     shown = [i for i in range(len(headings)) if any(row[i] not in ("", "-") for row in rows)]
     result = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
     for i in shown:

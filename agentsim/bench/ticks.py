@@ -145,7 +145,7 @@ def measure(*, scaling: bool = False, repeats: int = 11, block: float = 0.02) ->
     """Time every case; `block` is about how many CPU seconds a job runs at a time."""
     cases = [*six_layer_cases(), *shipped_cases()]
     if scaling:
-        cases += scaling_cases((2, 4, 8, 16, 32, 64), (1, 4, 16, 64, 256, 1024))
+        cases += scaling_cases((2, 4, 8, 16, 32, 64), (4, 16, 64, 256, 1024))
     return measure_cases(cases, repeats, block)
 
 
@@ -205,9 +205,7 @@ def _row(case: Case, act: float, total: float, bandwidth: dict[int, float], rate
 def _headline(rows: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, Any]]]:
     """The sentence to remember, and the bars that the project has set itself."""
     found = {
-        row["backend"]: row
-        for row in rows
-        if (row["net"], row["rule"], row["align"]) == HEADLINE and row["lanes"] == 1
+        row["backend"]: row for row in rows if (row["net"], row["rule"], row["align"]) == HEADLINE and row["lanes"] == 1
     }
     if not {"numba", REFERENCE} <= found.keys():
         return None, []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +69,14 @@ def copying(working_set: int) -> Job:
 
     first, second = np.ones((2, max(1, working_set // 8)), np.float32)
 
-    @numba.njit  # type: ignore[untyped-decorator,unused-ignore]
     def copy(one: NDArray[np.float32], other: NDArray[np.float32], count: int) -> None:
         for turn in range(count):
             source, target = (one, other) if turn % 2 else (other, one)
             for k in range(source.size):  # numba's own target[:] = source is four times slower
                 target[k] = source[k]
 
-    return lambda count: copy(first, second, count)
+    compiled: Any = numba.njit(copy)
+    return lambda count: compiled(first, second, count)
 
 
 MULTIPLICATIONS = 2 * 256**3  # operations of an iteration of `multiplying`

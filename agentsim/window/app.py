@@ -43,9 +43,10 @@ class App:
         pygame.display.set_caption(f"agentsim: {simulation.config.world.id}")
         self.source = simulation.clock.source
         self.controls = Controls(simulation)
-        self.picture = Picture(simulation, self.controls, size)
+        self.picture = Picture(simulation, self.controls)
         self.frames = Frames(self.source.now)
         self._polled = 0
+        self._dragging = False
 
     def run(self, ticks: int | None = None) -> None:
         """Until `ticks` more are done, the run's end, or the person quits; an error keeps the window open."""
@@ -56,7 +57,7 @@ class App:
             simulation.warm_up()
             self.picture.toast("")
             for _ in range(2):  # the first frames load fonts, the later ones tell what drawing costs
-                self.picture.resize(self.picture.size)
+                self.picture.resize()
                 self.frames.draw(self.picture.slices())
             simulation.run(ticks, on_tick=self.between_ticks)
             while simulation.error is not None and not self.controls.quitting:
@@ -65,7 +66,7 @@ class App:
         except KeyboardInterrupt:
             self.controls.quitting = True
         finally:
-            self.controls.end_video(wait=20)
+            self.controls.close()
             with contextlib.suppress(pygame.error):
                 pygame.display.quit()
 
@@ -78,7 +79,12 @@ class App:
                 self._turn(None)
                 return
             self._turn(clock.due + clock.period)
-            if clock.slack() < LONG or simulation.paused or self.controls.quitting or pace != (clock.pacing, clock.period):
+            if (
+                clock.slack() < LONG
+                or simulation.paused
+                or self.controls.quitting
+                or pace != (clock.pacing, clock.period)
+            ):
                 return
             self.source.sleep(POLL)
 
@@ -103,13 +109,11 @@ class App:
                 if (action := action_of(event)) is not None and (said := self.controls.perform(*action)):
                     self.picture.toast(said)
             case pygame.MOUSEBUTTONDOWN if event.button == 1 and self.picture.world_rect.collidepoint(event.pos):
-                self.dragging = True
+                self._dragging = True
                 self.controls.drag(event.pos, self.picture.world_rect)
-            case pygame.MOUSEMOTION if self.dragging and event.buttons[0]:
+            case pygame.MOUSEMOTION if self._dragging and event.buttons[0]:
                 self.controls.drag(event.pos, self.picture.world_rect)
             case pygame.MOUSEBUTTONUP:
-                self.dragging = False
+                self._dragging = False
             case pygame.VIDEORESIZE:
-                self.picture.resize(event.size)
-
-    dragging = False
+                self.picture.resize()

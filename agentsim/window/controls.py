@@ -20,7 +20,7 @@ SLOWEST, FASTEST = -4, 4  # speeds are powers of two
 
 def speed_name(speed: float) -> str:
     """1/4x, 1x, 2x."""
-    return f"1/{1 / speed:g}×" if speed < 1 and (1 / speed).is_integer() else f"{speed:g}×"
+    return f"1/{1 / speed:g}x" if speed < 1 and (1 / speed).is_integer() else f"{speed:g}x"
 
 
 class Controls:
@@ -30,6 +30,7 @@ class Controls:
         self.simulation = simulation
         self.brains = _fitting_brains(simulation)
         self.video: Video | None = None
+        self._ended_videos: list[Video] = []
         self.quitting = False
         self.help = False
         self._paced = "sleep" if simulation.clock.pacing == "none" else simulation.clock.pacing
@@ -154,13 +155,14 @@ class Controls:
         self.video = Video(directory / f"video-{tick:08d}.gif")
         return "recording; v ends it"
 
-    def end_video(self, wait: float | None = None) -> str:
-        """Let the encoder finish what it has; with `wait`, give it so many seconds."""
-        video, self.video = self.video, None
-        if video is None:
+    def end_video(self) -> str:
+        """No more frames; the encoder goes on with what it has."""
+        if self.video is None:
             return ""
-        video.finish(wait)
-        return f"video: {video.path.name}"
+        self.video.finish()
+        self._ended_videos.append(self.video)
+        path, self.video = self.video.path, None
+        return f"video: {path.name}"
 
     def take_video_frame(self, surface: Surface) -> None:
         """The window as it is now."""
@@ -168,6 +170,12 @@ class Controls:
             self.video.take(surface, self.simulation.clock.source.now())
             if self.video.full:
                 self.end_video()
+
+    def close(self) -> None:
+        """Let every video be finished, within half a minute."""
+        self.end_video()
+        for video in self._ended_videos:
+            video.wait(30)
 
     # --- the window itself ---------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pygame
 from pygame import Rect, Surface
 
-from agentsim.window.canvas import BLUE, INK, LINE, PANEL, RED, WELL, Canvas, Colour
+from agentsim.window.canvas import BLUE, LINE, PANEL, RED, WELL, Canvas, Colour
 
 Overlay = tuple[Surface, Rect]
 

@@ -113,7 +113,9 @@ def draw_brain(
             size = f"{layer.size}  ±{peaks[name]:.2g}"
             canvas.text(size, (inner.left, top + line), size=10, colour=DIM, width=gutter - canvas.px(8))
         else:
-            taken = canvas.text(size, (cells.left - canvas.px(8), strip.centery), size=10, colour=DIM, anchor="midright")
+            taken = canvas.text(
+                size, (cells.left - canvas.px(8), strip.centery), size=10, colour=DIM, anchor="midright"
+            )
             canvas.text(name, (inner.left, strip.centery), size=11, anchor="midleft", width=taken.left - inner.left)
 
 
@@ -127,7 +129,7 @@ def draw_curves(
     inner = canvas.panel(rect, "Learning")
     right = rect.right - canvas.px(10)
     for curve in reversed(curves):
-        text = f"{curve.name} {curve.label(float(curve.values[-1])) if curve.values.size else '–'}"
+        text = f"{curve.name} {curve.label(float(curve.values[-1])) if curve.values.size else '-'}"
         head = (right, rect.top + canvas.px(14))
         taken = canvas.text(text, head, size=11, bold=True, colour=curve.colour, anchor="midright")
         right = taken.left - canvas.px(14)
@@ -147,7 +149,9 @@ def draw_curves(
                 left = (plot.left - canvas.px(5), y)
                 canvas.text(curve.label(value), left, size=10, colour=curve.colour, anchor="midright")
             else:
-                canvas.text(curve.label(value), (plot.right + canvas.px(5), y), size=10, colour=curve.colour, anchor="midleft")
+                canvas.text(
+                    curve.label(value), (plot.right + canvas.px(5), y), size=10, colour=curve.colour, anchor="midleft"
+                )
 
     until = max([float(curve.at[-1]) for curve in curves if curve.at.size] + [since + 10])
 

@@ -21,7 +21,7 @@ from agentsim.window.layout import arrange
 from agentsim.window.panels import Curve
 
 TOAST = 2 * SECOND
-FOOTER = "space pause    .  step    + −  speed    t  task    [ ]  brain    l  learning    h  all keys    q  quit"
+FOOTER = "space pause    .  step    + -  speed    t  task    [ ]  brain    l  learning    h  all keys    q  quit"
 
 # The panels, and how many ns at least lie between two drawings of each.
 PANELS = {
@@ -41,7 +41,7 @@ class Picture:
     Together, because every update of the display waits for the display server once.
     """
 
-    def __init__(self, simulation: Simulation, controls: Controls, size: tuple[int, int]):
+    def __init__(self, simulation: Simulation, controls: Controls):
         self.simulation, self.controls = simulation, controls
         self.world_rect = Rect(0, 0, 0, 0)
         self.problem: str | None = None  # what failed in drawing the world or the brain
@@ -50,14 +50,16 @@ class Picture:
         self._image: Surface | None = None
         self._pixels: NDArray[np.uint8] | None = None
         self._peaks: dict[str, float] = {}
+        self._pace, self._pace_since = (simulation.clock.pacing, simulation.clock.speed, False), 0
         self._toast, self._toast_until = "", 0
-        self.resize(size)
+        self.resize()
 
-    def resize(self, size: tuple[int, int]) -> None:
+    def resize(self) -> None:
         """Begin anew for a display of another size."""
-        self.layout = arrange(size)
-        self.size = size
-        self.canvas = Canvas(pygame.display.get_surface(), self.layout.scale)
+        display = pygame.display.get_surface()
+        self.layout = arrange(display.get_size())
+        cut_off = self.layout.size != display.get_size()  # a very small window shows a part of the smallest picture
+        self.canvas = Canvas(Surface(self.layout.size).convert() if cut_off else display, self.layout.scale)
         self.canvas.surface.fill(GROUND)
         self._overlays: list[overlays.Overlay] = []
         self._overlay_key: object = ()
@@ -80,7 +82,7 @@ class Picture:
             "brain": (simulation.tick_index, simulation.brain_name),
             "curves": (len(simulation.telemetry.tick), len(simulation.telemetry.totals.phases)),
             "ticks": simulation.clock.statistics.n,
-            "pace": (simulation.clock.statistics.n, simulation.clock.statistics.asked_hz),
+            "pace": (simulation.clock.statistics.n, simulation.clock.statistics.asked_hz, simulation.paused),
             "footer": "",
         }
         frame: list[Slice] = []
@@ -118,6 +120,8 @@ class Picture:
                 common = place.clip(rect)
                 if common.size != (0, 0):
                     self.canvas.surface.blit(surface, common, common.move(-place.left, -place.top))
+        if self.canvas.surface is not (display := pygame.display.get_surface()):
+            display.blits([(self.canvas.surface, rect, rect) for rect in self._changed])
         pygame.display.update(self._changed)
         self._changed = []
 
@@ -173,7 +177,7 @@ class Picture:
     def _draw_world(self, rect: Rect) -> None:
         if self._pixels is not None:
             height, width = self._pixels.shape[:2]
-            self._image = pygame.image.frombuffer(np.ascontiguousarray(self._pixels), (width, height), "RGB").convert()
+            self._image = pygame.image.frombuffer(self._pixels.tobytes(), (width, height), "RGB").convert()
         can_drag = hasattr(self.simulation.environment.unwrapped, "drag_target")
         self.world_rect = panels.draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
 
@@ -212,21 +216,30 @@ class Picture:
     def _draw_pace(self, rect: Rect) -> None:
         clock, frames = self.simulation.clock, self.simulation.frames or {"drawn": 0, "shed": 0}
         statistics = clock.statistics
-        asked, achieved = statistics.asked_hz, statistics.recent_hz
+        pace = clock.pacing, clock.speed, self.simulation.paused
+        if pace != self._pace:
+            self._pace, self._pace_since = pace, statistics.n
+        asked, achieved = statistics.asked_hz, self._achieved_hz()
         factor = None if achieved is None else achieved / statistics.tick_hz
         wanted = "max" if asked is None else speed_name(clock.speed)
         share = statistics.misses / max(1, statistics.n)
         p50, p99 = (statistics.execution.percentile(percent) or 0.0 for percent in (50, 99))
         loss = next((value for value in reversed(self.simulation.telemetry.loss) if value is not None), None)
         rows = [
-            ("real time", "–" if factor is None else f"{factor:.2f}× of {wanted}", INK),
+            ("real time", "-" if factor is None else f"{factor:.2f}x of {wanted}", INK),
             ("tick p50 / p99", f"{p50 / 1e6:.2f} / {p99 / 1e6:.2f} ms", INK),
             ("misses", f"{statistics.misses:,}  ({100 * share:.2f} %)", RED if share >= 0.01 else INK),
             ("frames", f"{frames['drawn']:,} drawn, {frames['shed']:,} shed", INK),
-            ("loss", "–" if loss is None else f"{loss:.3g}", INK),
+            ("loss", "-" if loss is None else f"{loss:.3g}", INK),
         ]
         rates = [("target", "max" if asked is None else _hertz(asked)), ("achieved", _hertz(achieved))]
         panels.draw_pace(self.canvas, rect, rates, rows)
+
+    def _achieved_hz(self) -> float | None:
+        """Ticks a second over the last 120, but only those of the present pace."""
+        statistics = self.simulation.clock.statistics
+        starts = statistics.start[statistics.last(min(120, statistics.n - self._pace_since))]
+        return (len(starts) - 1) * SECOND / int(starts[-1] - starts[0]) if len(starts) > 2 else None
 
     # --- overlays ------------------------------------------------------------------------------------------------
 
@@ -259,7 +272,7 @@ class Picture:
         if self.controls.help:
             keys = [(key.label, key.what) for key in KEYS]
             brains = [(str(n) if n < 10 else "·", name) for n, (name, _) in enumerate(self.controls.brains, 1)]
-            columns = [("Keys", keys), ("Brains for this world", brains[: len(keys)])]
+            columns = [("Keys", keys), ("Brains", brains[: len(keys)])]
             self._overlays.append(overlays.help_card(self.canvas, columns, self.layout.size))
         if self._toast:
             self._overlays.append(overlays.toast_card(self.canvas, self._toast, self.layout.world))
@@ -267,7 +280,7 @@ class Picture:
 
 
 def _hertz(rate: float | None) -> str:
-    return "–" if rate is None else f"{rate:,.0f} Hz" if rate >= 1000 else f"{rate:.1f} Hz"
+    return "-" if rate is None else f"{rate:,.0f} Hz" if rate >= 1000 else f"{rate:.1f} Hz"
 
 
 def curves_of(simulation: Simulation) -> list[Curve]:

@@ -49,23 +49,23 @@ class Video:
     def take(self, surface: Surface, now: int) -> None:
         """Take the surface as the picture of this moment: one copy of its memory, nothing else."""
         interval = 1_000_000_000 // FRAMES_PER_SECOND
-        late = min(10, (now - self._next) // interval) if self._next else 0  # shown longer, where frames were shed
-        self._next = max(self._next + interval * (late + 1), now + interval // 2)
         if not self.frames:
-            self.size = surface.get_size()
+            self.size, self._next = surface.get_size(), now
         elif surface.get_size() != self.size:
             return  # the window was resized: the picture stands still
-        try:
+        late = min(2 * FRAMES_PER_SECOND, (now - self._next) // interval)  # shown longer, where frames were shed
+        with contextlib.suppress(queue.Full):
             self._queue.put_nowait((surface.get_buffer().raw, 1 + late))
             self.frames += 1 + late
-        except queue.Full:
-            self._next -= interval * late
+            self._next = max(self._next + interval * (late + 1), now + interval // 2)
 
-    def finish(self, wait: float | None = None) -> None:
-        """No more frames; the encoder ends by itself. With `wait`, give it that many seconds to be done."""
+    def finish(self) -> None:
+        """No more frames; the encoder ends by itself when it has written those that it has."""
         self._ended.set()
-        if wait is not None:
-            self._thread.join(wait)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the file is written, for so many seconds at most."""
+        self._thread.join(seconds)
 
     def _write(self) -> None:
         """Start the encoder at the first frame, feed it until the end, and wait for it."""

@@ -34,7 +34,7 @@ def apply_tween(layers, options, own, mean):
 def apply_gradient(options, numbers, counters, own, mean):
     """SGD with momentum (torch.optim.SGD) or Adam (torch.optim.Adam), after clipping the gradient's norm to CLIP.
 
-    Returns whether the gradient was finite; nothing is changed if it was not.
+    Like torch's, the moments are those of the gradient of descent, so that backends can be changed in mid-life. Returns whether the gradient was finite; nothing is changed if it was not.
     """
     value, gradient, first, second = own[at.VALUE], own[at.GRADIENT], own[at.MOMENT1], own[at.MOMENT2]
     square = F(0.0)
@@ -54,14 +54,14 @@ def apply_gradient(options, numbers, counters, own, mean):
         first_scale = F(float(rate) / (1.0 - float(beta1) ** step))
         second_scale = F(1.0 / math.sqrt(1.0 - float(beta2) ** step))
         for k in range(value.size):
-            g = scale * gradient[k]
+            g = -scale * gradient[k]
             first[k] = flush(beta1 * first[k] + (F(1.0) - beta1) * g)
             second[k] = flush(beta2 * second[k] + (F(1.0) - beta2) * g * g)
-            value[k] += first_scale * first[k] / (math.sqrt(second[k]) * second_scale + numbers[at.EPSILON])
+            value[k] -= first_scale * first[k] / (math.sqrt(second[k]) * second_scale + numbers[at.EPSILON])
     else:
         for k in range(value.size):
-            first[k] = flush(numbers[at.MOMENTUM] * first[k] + scale * gradient[k])
-            value[k] += rate * first[k]
+            first[k] = flush(numbers[at.MOMENTUM] * first[k] - scale * gradient[k])
+            value[k] -= rate * first[k]
     return True
 
 

@@ -17,7 +17,7 @@ class Dense(BaseModel):
 
     `normalize`: parameter-free LayerNorm of the pre-activation. `init`: he N(0, 2 / inputs), xavier
     N(0, 2 / (inputs + units)), or sparse U(+-1 / sqrt(inputs)) with nine tenths of every unit's inputs zero (Elsayed et
-    al. 2024, SparseInit). Biases start at zero.
+    al. 2024, SparseInit; rounded up, so that a layer of fewer than ten inputs begins blind). Biases start at zero.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

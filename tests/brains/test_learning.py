@@ -34,7 +34,7 @@ def follow(net: Any, optimizer: torch.optim.Optimizer, clip: float, observation:
     if clip:
         torch.nn.utils.clip_grad_norm_(net.parameters, clip)
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 OPTIMIZERS = {
@@ -108,8 +108,9 @@ def test_accumulate_of_tween(backend: str, rule: str, make_brain: Any, teach: An
     chain: v = 0.1 mean(R x l), b += mean(R l), l = t - y; tween: v = 0.1 mean(0.01 r x g), b += 0.1 mean(r g),
     g = t - y, r = rate (0.5 + 0.5 budget), nothing below a budget of 0.2.
     """
+    own_rate = {"tween": 10.0, "tween_chain": 0.02}[rule]
     brain = make_brain(
-        (), schedule={"accumulate": 3}, rule=rule, backend=backend, readout="linear", learning_rate=0.02
+        (), schedule={"accumulate": 3}, rule=rule, backend=backend, readout="linear", learning_rate=own_rate
     )
     net, before, lived = torch_net(brain), parts(brain.network), samples(3)
     weight, bias = np.zeros_like(before[0], np.float64), np.zeros(3)
@@ -117,13 +118,13 @@ def test_accumulate_of_tween(backend: str, rule: str, make_brain: Any, teach: An
         output, goal = net(observation[0]).detach().numpy(), np.eye(3)[target]
         cosine = output @ goal / np.linalg.norm(output)
         budget = (cosine + 1) / 2
-        rate = 0.02 if rule == "tween_chain" else 0.02 * (0.5 + 0.5 * budget) * (budget >= 0.2)
+        rate = own_rate * (1.0 if rule == "tween_chain" else (0.5 + 0.5 * budget) * (budget >= 0.2))
         share, bias_share = (1.0, 1.0) if rule == "tween_chain" else (0.01, 0.1)
         weight += 0.1 * share * rate * np.outer(observation[0], goal - output) / 3
         bias += bias_share * rate * (goal - output) / 3
         teach(brain, observation, target)
     check(brain, parts, [before[0] + weight, before[1] + bias], 1e-6)
-    assert np.abs(weight).max() > 1e-5
+    assert np.abs(weight).max() > 1e-4
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,102 @@
+"""The rows of a learning table: the brains that were asked for, and the trivial controls that always stand beside them.
+
+Which controls depends on the world. Where there is a teacher or an oracle to ask: random, the best constant action,
+repeat-last-label, bias-only, the oracle as late as each brain is, plain online backprop, each brain frozen, and each
+brain with replay without it. Where there is only reward: random, the best constant, each brain frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agentsim.building import build_brain, timetable
+from agentsim.config import Config, load_brain, load_config
+from agentsim.environment import Environment
+from agentsim.errors import UserError
+from brains.brain import Body
+
+DEFAULT_TICKS = 100_000
+ASK_THE_ORACLE = ("oracle", "repeat_last_label")  # a probe of these would say what the oracle knows
+TRIVIAL = ("random", "constant", "bias_only", *ASK_THE_ORACLE)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A brain in a world, to be run with several seeds. Of the entries of one `best_of` only the best is shown."""
+
+    source: str  # the config, as it was asked for
+    name: str
+    config: Config
+    control: bool = False
+    best_of: str = ""
+
+
+def entries(
+    sources: Sequence[str], brains: Sequence[str], *, seconds: float | None = None, ticks: int | None = None
+) -> list[Entry]:
+    """Every row of the tables of some configs. Raises UserError for what cannot be run."""
+    return [entry for source in sources for entry in _of_one(source, brains or (None,), seconds, ticks)]
+
+
+def _of_one(source: str, brains: Sequence[str | None], seconds: float | None, ticks: int | None) -> list[Entry]:
+    asked = [_prepared(load_config(source, brain), seconds, ticks) for brain in brains]
+    environment = Environment(asked[0].world, np.random.SeedSequence(0))
+    try:
+        timetable(asked[0], environment.tasks)
+        found = [Entry(source, config.brain_name or config.brain["kind"], config) for config in asked]
+        for entry in found:
+            found = [*found, *_controls_of_brain(entry, environment.body)]
+        found += _controls_of_world(source, asked[0], environment.body)
+    finally:
+        environment.close()
+    return list({(entry.name, entry.best_of): entry for entry in reversed(found)}.values())[::-1]
+
+
+def _prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:
+    """Flat out, and as long as asked: --seconds or --ticks, else the config's own length, else its timetable's."""
+    if config.learn.slack:
+        raise UserError("learn.slack: the learning of a benchmark is a stated budget; use learn.steps_per_tick")
+    clock = config.clock.model_copy(update={"pacing": "none"})
+    if ticks is not None:
+        seconds = ticks / clock.tick_hz
+    if seconds is None:
+        seconds = config.run.seconds or sum(phase.seconds for phase in config.phases) or DEFAULT_TICKS / clock.tick_hz
+    if not 1 <= seconds * clock.tick_hz < 1e12:
+        raise UserError(f"--seconds {seconds:g}: {seconds * clock.tick_hz:g} ticks; give at least one, and an end")
+    run = config.run.model_copy(update={"seconds": seconds})
+    return config.model_copy(update={"clock": clock, "run": run})
+
+
+def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
+    brain = build_brain(entry.config.brain, body, np.random.SeedSequence(0))
+    mapping = entry.config.brain
+    if mapping["kind"] in TRIVIAL:
+        return
+    frozen = entry.config.model_copy(update={"learn": entry.config.learn.model_copy(update={"steps_per_tick": 0})})
+    yield Entry(entry.source, f"{entry.name}, frozen", frozen, control=True)
+    if mapping.get("replay") is not None:
+        yield _with(entry.source, f"{entry.name}, no replay", entry.config, mapping | {"replay": None})
+    if body.oracle is not None:
+        late = brain.latency
+        yield _with(entry.source, f"oracle, {late} late", entry.config, {"kind": "oracle", "delay": late})
+
+
+def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entry]:
+    if body.teacher and body.discrete:
+        yield _with(source, "online-backprop", config, load_brain("online-backprop"))
+    if body.oracle is not None:
+        yield _with(source, "repeat-last-label", config, {"kind": "repeat_last_label"})
+        yield _with(source, "bias-only", config, {"kind": "bias_only"})
+    for action in range(body.actions) if body.discrete else (0, 0.5, 1):
+        mapping = {"kind": "constant", "action": action}
+        yield _with(source, f"constant {action:g}", config, mapping, "best constant")
+    yield _with(source, "random", config, {"kind": "random"})
+
+
+def _with(source: str, name: str, config: Config, mapping: dict[str, Any], best_of: str = "") -> Entry:
+    config = config.model_copy(update={"brain": mapping, "brain_name": name})
+    return Entry(source, name, config, control=True, best_of=best_of)
