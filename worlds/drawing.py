@@ -88,6 +88,8 @@ class Canvas:
                 line = line[(line >= 0) & (line < self.size)]
             lines.append((line % self.size, (line + (0.5 - centre)).astype(np.float32)))
         (columns, across), (rows, down) = lines
+        if rows.size and columns.size and rows[0] <= rows[-1] and columns[0] <= columns[-1]:  # comes in nowhere again
+            return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], across[None, :], down[:, None]
         return np.ix_(rows, columns), across[None, :], down[:, None]
 
     def _blend(self, index: Any, coverage: NDArray[np.floating[Any]], colour: Colour, alpha: float) -> None:

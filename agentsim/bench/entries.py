@@ -53,7 +53,10 @@ def _of_one(source: str, brains: Sequence[str | None], seconds: float | None, ti
         found += _controls_of_world(source, asked[0], environment.body)
     finally:
         environment.close()
-    return list({(entry.name, entry.best_of): entry for entry in reversed(found)}.values())[::-1]
+    unique: dict[str, Entry] = {}
+    for entry in found:
+        unique.setdefault(entry.name, entry)
+    return list(unique.values())
 
 
 def _prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:

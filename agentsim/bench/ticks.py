@@ -151,6 +151,8 @@ def measure(*, scaling: bool = False, repeats: int = 11, block: float = 0.02) ->
 
 def measure_cases(cases: Sequence[Case], repeats: int, block: float) -> dict[str, Any]:
     """Time the cases in turn, with the copies and products that say what this core could do at best."""
+    import torch  # noqa: F401  # one_compute_thread acts on torch only where it is in use
+
     sets = sorted({cost_of(case)[2] * case.brain.body.lanes for case in cases})
     with one_compute_thread():
         jobs = [ticking(case, learning) for case in cases for learning in (False, True)]

@@ -44,6 +44,7 @@ def act(layers, options, state, parameters, activity, observation, action):
         if not finite(now):
             roll_back(own)
             ring[:] = F(0.0)
+            counters[at.AGE] = -1  # this tick teaches nothing
             rollbacks += 1
         counters[at.TICK] += 1
         counters[at.AGE] += 1
@@ -160,7 +161,7 @@ def learn(layers, options, numbers, state, parameters, activity, replay, target,
         own, rows, counters, label = parameters[lane], activity[lane], state[lane], target[lane]
         slots = options[at.RING]
         before = counters[at.PENDING]
-        if fresh and math.isfinite(label[0]):
+        if fresh and counters[at.AGE] > 0 and math.isfinite(label[0]):
             now = (counters[at.TICK] + slots - 1) % slots
             if replay.shape[1] > 0:
                 remember(counters, replay[lane], rows[now], label)

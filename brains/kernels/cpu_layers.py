@@ -45,8 +45,8 @@ def clip(value, limit):
 
 @jit
 def flush(value):
-    """0 for what is about to become a denormal number, with which a CPU computes many times slower."""
-    return value if abs(value) > F(1e-30) else F(0.0)
+    """0 for what is about to become a denormal number, with which a CPU computes many times slower; NaN stays NaN."""
+    return F(0.0) if abs(value) < F(1e-30) else value
 
 
 @jit

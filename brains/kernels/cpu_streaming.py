@@ -59,7 +59,7 @@ def normalized(settings, statistics, observation, row):
 @jit
 def scaled_reward(settings, statistics, reward, done):
     """The reward over the running deviation of the discounted return."""
-    if settings[at.SCALE_REWARD] <= 0.0:
+    if settings[at.SCALE_REWARD] <= 0.0 or not math.isfinite(reward):
         return reward
     kept = 0.0 if done else settings[at.DISCOUNT] * statistics[at.REWARD_TRACE]
     statistics[at.REWARD_TRACE] = kept + reward
@@ -129,7 +129,8 @@ def act(
     for lane in range(observation.shape[0]):
         counters = state[lane]
         slot = counters[at.TICK] % options[at.RING]
-        observe(statistics[lane], observation[lane])
+        if finite(observation[lane]):
+            observe(statistics[lane], observation[lane])
         normalized(settings, statistics[lane], observation[lane], actor_rows[lane, slot])
         normalized(settings, statistics[lane], observation[lane], critic_rows[lane, slot])
         now = tick(actor, options, counters, actor_own[lane, at.VALUE], actor_rows[lane])
@@ -138,6 +139,7 @@ def act(
             roll_back_both(actor_own[lane], critic_own[lane])
             actor_rows[lane] = F(0.0)
             critic_rows[lane] = F(0.0)
+            counters[at.AGE] = -1  # this tick teaches nothing
             rollbacks += 1
         counters[at.TICK] += 1
         counters[at.AGE] += 1
@@ -232,7 +234,7 @@ def learn(
         before = (counters[at.TICK] + slots - 1) % slots
         done = terminated[lane] or truncated[lane]
         gained = scaled_reward(settings, statistics[lane], float(reward[lane]), done)
-        if options[at.EXECUTION] == at.STEPPING and counters[at.AGE] < depth:
+        if counters[at.AGE] < (depth if options[at.EXECUTION] == at.STEPPING else 1):
             continue
         value = float(critic_row[before, critic_last[at.Y]])
         ahead = 0.0

@@ -167,6 +167,7 @@ class Lane:
         if not good:
             self.roll_back()
             self.rows.zero_()
+            self.state[at.AGE] = -1  # this tick teaches nothing
         self.state[at.TICK] += 1
         self.state[at.AGE] += 1
         return output, good
@@ -175,7 +176,7 @@ class Lane:
         """One learning step: (summed loss, samples, updates, roll-backs)."""
         options, state = self.options, self.state
         loss, samples = 0.0, 0
-        if fresh and math.isfinite(float(target[0])):
+        if fresh and state[at.AGE] > 0 and math.isfinite(float(target[0])):
             if replay.shape[1]:
                 self.remember(replay, target)
             if options[at.SCHEDULE] != at.BLOCK and (wave := self.align()) is not None:

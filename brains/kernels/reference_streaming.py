@@ -70,7 +70,8 @@ class StreamingLane:
 
     def act(self, observation: NDArray[Any]) -> int:
         """Sample the policy's action into `sampled`. Returns 1 if something was not finite and was rolled back."""
-        self.seen.add(observation.astype(np.float64))
+        if np.isfinite(observation).all():
+            self.seen.add(observation.astype(np.float64))
         x = self.normalized(observation)
         output, good = self.actor.fire(x)
         _, value_good = self.critic.fire(x)
@@ -78,6 +79,7 @@ class StreamingLane:
             for lane in (self.actor, self.critic):
                 lane.roll_back()
                 lane.rows.zero_()
+            self.actor.state[at.AGE] = -1  # this tick teaches nothing
         self.actor.state[at.TICK] += 1
         self.actor.state[at.AGE] += 1
         if self.actor.options[at.DISCRETE]:
@@ -108,11 +110,11 @@ class StreamingLane:
         """One transition: (delta^2, updates, roll-backs)."""
         settings, actor, critic = self.settings, self.actor, self.critic
         done, depth = terminated or truncated, len(actor.layers)
-        if settings[at.SCALE_REWARD]:
+        if settings[at.SCALE_REWARD] and math.isfinite(reward):
             self.reward_trace[:] = (0.0 if done else settings[at.DISCOUNT] * self.reward_trace) + reward
             self.returns.add(self.reward_trace.copy())
             reward /= float(self.returns.deviation[0])
-        if actor.options[at.EXECUTION] == at.STEPPING and actor.state[at.AGE] < depth:
+        if actor.state[at.AGE] < (depth if actor.options[at.EXECUTION] == at.STEPPING else 1):
             return 0.0, 0, 0
         now = (int(actor.state[at.TICK]) - 1) % actor.options[at.RING]
         value, ahead = float(critic.waves[now].outputs[-1][0]), 0.0

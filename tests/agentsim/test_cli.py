@@ -21,7 +21,7 @@ from agentsim import doctor, registry
 from agentsim.cli import app
 from agentsim.errors import UserError
 
-COMMANDS = ("run", "replay", "compare", "list", "doctor", "new")
+COMMANDS = ("run", "replay", "compare", "bench", "list", "doctor", "new")
 RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
 
 

@@ -1,0 +1,412 @@
+"""The benchmarks: that their figures are what they say, against closed forms and identities; never how fast it is."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agentsim.bench import controls, curves, intervals, learning, runs, ticks, timing, worlds
+from agentsim.bench.entries import Entry, entries
+from agentsim.cli import app
+from agentsim.config import Config
+from agentsim.errors import UserError
+from agentsim.simulation import Simulation
+from worlds import WORLDS
+
+# --- intervals and timing ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("freedom", "t"), [(1, 12.7062), (2, 4.3027), (3, 3.1824), (9, 2.2622), (30, 2.0423), (1000, 1.9623)]
+)
+def test_t_quantiles_are_those_of_the_tables(freedom: int, t: float) -> None:
+    assert intervals.t_quantile(freedom) == pytest.approx(t, abs=5e-5)
+
+
+def test_interval_is_t_times_the_standard_error() -> None:
+    """Of 1, 2, 3: mean 2, deviation 1, two degrees of freedom. What is None does not count."""
+    found = intervals.interval([1, 2, None, 3])
+    assert found == {"mean": 2.0, "half_width": pytest.approx(4.3027 / math.sqrt(3), abs=1e-4), "n": 3}
+    assert intervals.interval([5.0]) == {"mean": 5.0, "half_width": None, "n": 1}
+    assert intervals.interval([None]) is None
+    assert intervals.as_interval(found, 100) == "200.0 ± 248.4"
+    assert intervals.as_interval(None) == "-"
+
+
+def test_jobs_take_turns() -> None:
+    """After the warm-up every repeat runs every job once, in order."""
+    calls: list[str] = []
+
+    def job(name: str) -> timing.Job:
+        def run(count: int) -> None:
+            calls.append(name)
+            end = time.process_time() + 2e-5 * count
+            while time.process_time() < end:
+                pass
+
+        return run
+
+    seconds = timing.interleaved([job("a"), job("b")], repeats=3, block=1e-3, advance=lambda: calls.append("|"))
+    assert seconds.shape == (3, 2) and (seconds >= 2e-5).all()
+    assert "".join(calls)[-12:] == "a|b|a|b|a|b|"
+
+
+# --- ticks -------------------------------------------------------------------------------------------------------
+
+
+def cases(rule: str, align: str, lanes: int = 1) -> list[ticks.Case]:
+    return [
+        ticks.Case("net", rule, align, backend, ticks.stepping_brain(rule, align, name, lanes=lanes), 1)
+        for backend, name in ticks.BACKENDS.items()
+    ]
+
+
+def test_ticks_add_up() -> None:
+    """act + learn = a tick; ticks a second is its inverse; the reference is once as fast as itself."""
+    result = ticks.measure_cases(cases("tween_chain", "pipeline"), repeats=2, block=1e-3)
+    json.dumps(result, allow_nan=False)
+    assert [row["backend"] for row in result["rows"]] == list(ticks.BACKENDS)
+    reference = result["rows"][-1]["us"]
+    for row in result["rows"]:
+        assert row["act_us"] + row["learn_us"] == pytest.approx(row["us"])
+        assert row["ticks_per_second"] * row["us"] == pytest.approx(1e6)
+        assert row["ratio"] * row["us"] == pytest.approx(reference)
+        assert row["share_of_memory_bound"] * row["us"] == pytest.approx(row["memory_bound_us"])
+    assert result["machine"]["threads"] == 1
+
+
+def test_bytes_of_a_tick_are_those_of_the_published_net() -> None:
+    """12,672 weights and 260 biases of 4 bytes: read to act and back, written; velocities read and written.
+
+    A fresh forward pass (align: instant) reads the weights once more; plain SGD has no velocities.
+    """
+    size = 4 * (12_672 + 260)
+    bytes_of = {(rule, align): ticks.cost_of(cases(rule, align)[0])[0] for rule in ticks.RULES for align in ALIGNMENTS}
+    assert bytes_of == {
+        (rule, align): size * (3 + (align == "instant") + (0 if rule == "backprop" else 2))
+        for rule in ticks.RULES
+        for align in ALIGNMENTS
+    }
+    still = ticks.Case("net", "step alone", "", "numba", ticks.stepping_brain("backprop", "instant", "numba"), 0)
+    assert ticks.cost_of(still)[:2] == (size, size // 2)  # one product and one sum a weight
+
+
+ALIGNMENTS = ("instant", "pipeline")
+
+
+@pytest.mark.parametrize("rule", ticks.RULES)
+def test_the_compiled_loop_does_what_ticking_does(rule: str) -> None:
+    """The same observations and labels give the same bits in every array of the brain."""
+    by_tick, looped, _ = cases(rule, "pipeline", lanes=2)
+    for case in (by_tick, looped):
+        ticks.ticking(case, learning=True)(600)  # more than there are draws
+    for name, array in by_tick.brain.state_dict().items():
+        np.testing.assert_array_equal(array, looped.brain.state_dict()[name], err_msg=name)
+    assert np.isfinite(looped.brain.network.parameters).all()
+
+
+def test_headline_and_bars() -> None:
+    row = {"net": ticks.HEADLINE[0], "rule": "tween_chain", "align": "instant", "lanes": 1, "backend": "numba"}
+    rows = [row | {"us": 6.0, "ratio": 20.0}, row | {"backend": ticks.REFERENCE, "us": 120.0, "ratio": 1.0}]
+    sentence, bars = ticks._headline(rows)
+    assert (
+        sentence == "step + tween_chain, 8-32-64-64-64-32-4, one lane, numba: 6.0 us, 20.0 x torch reference (120 us)"
+    )
+    assert [bar["met"] for bar in bars] == [True, True, True]
+    assert ticks._headline([]) == (None, [])
+
+
+# --- worlds and controls -----------------------------------------------------------------------------------------
+
+
+def test_world_steps_add_up() -> None:
+    """Every world and the yardstick in every way; the yardstick is once as fast as itself."""
+    result = worlds.measure(repeats=2, block=2e-3, lane_counts=(1, 3))
+    json.dumps(result, allow_nan=False)
+    ways = [("make", 1), ("make_vec", 1), ("make_vec", 3)]
+    found = {(row["world"], row["maker"], row["lanes"]): row for row in result["rows"]}
+    assert found.keys() == {(world, *way) for world in (*WORLDS, worlds.YARDSTICK) for way in ways}
+    for row in result["rows"]:
+        assert row["us"] * row["steps_per_second"] == pytest.approx(1e6)
+        yardstick = found[worlds.YARDSTICK, row["maker"], row["lanes"]]
+        assert row["ratio"] == pytest.approx(yardstick["us"] / row["us"])
+
+
+CLASSIC, ARENA = controls.TICKS
+
+
+@pytest.mark.parametrize(("policy", "known"), controls.PUBLISHED.items())
+def test_classic_world_gives_the_published_figures(policy: str, known: tuple[int, ...]) -> None:
+    phases = controls.run(CLASSIC, controls.POLICIES[policy], seeds=10, ticks=controls.TICKS[CLASSIC])
+    measured = [100 * np.mean(phase["accuracy"]) for phase in phases]
+    np.testing.assert_allclose(measured, known, atol=2)
+
+
+def test_controls_know_what_they_should() -> None:
+    """An oracle in time is always right; repeating the last label is the oracle one tick late; the best of constants
+    and random have score 0 by definition, and the oracle 1, up to chance."""
+    oracle = controls.run(ARENA, controls.POLICIES["oracle"], seeds=20, ticks=600)
+    assert [phase["accuracy"] for phase in oracle] == [[1.0] * 20] * 3
+    np.testing.assert_allclose([np.mean(phase["score"]) for phase in oracle], 1, atol=0.1)
+    late = controls.run(ARENA, controls.POLICIES["oracle, 1 late"], seeds=2, ticks=200)
+    assert controls.run(ARENA, controls.POLICIES["repeat last label"], seeds=2, ticks=200) == late
+    constant = controls.run(ARENA, controls.POLICIES["constant 0"], seeds=20, ticks=600)
+    np.testing.assert_allclose([np.mean(phase["score"]) for phase in constant], 0, atol=0.2)
+
+
+# --- which rows --------------------------------------------------------------------------------------------------
+
+
+def test_arena_stands_beside_every_control() -> None:
+    rows = entries(["arena"], ["arena", "step-tween-chain"])
+    assert [entry.name for entry in rows if not entry.control] == ["arena", "step-tween-chain"]
+    assert {entry.name for entry in rows if entry.control} == {
+        *("random", "repeat-last-label", "bias-only", "online-backprop"),
+        *("constant 0", "constant 1", "constant 2", "constant 3"),
+        *("arena, frozen", "arena, no replay", "oracle, 2 late"),  # three layers
+        *("step-tween-chain, frozen", "oracle, 5 late"),  # six
+    }
+    by_name = {entry.name: entry.config for entry in rows}
+    assert by_name["arena, frozen"].learn.steps_per_tick == 0
+    assert by_name["arena, no replay"].brain == by_name["arena"].brain | {"replay": None}
+    assert {config.clock.pacing for config in by_name.values()} == {"none"}
+    assert {config.run.seconds for config in by_name.values()} == {60.0}  # of the phases
+
+
+@pytest.mark.parametrize(("source", "constants"), [("cartpole", ["0", "1"]), ("pendulum", ["0", "0.5", "1"])])
+def test_worlds_of_reward_have_the_controls_that_need_no_teacher(source: str, constants: list[str]) -> None:
+    rows = entries([source], ["reward"], ticks=50)
+    wanted = ["reward", "reward, frozen", *(f"constant {action}" for action in constants), "random"]
+    assert [entry.name for entry in rows] == wanted
+    assert {round(entry.config.run.seconds * entry.config.clock.tick_hz) for entry in rows} == {50}
+
+
+def test_a_row_is_not_there_twice() -> None:
+    assert [entry.name for entry in entries(["cartpole"], ["random"])] == ["random", "constant 0", "constant 1"]
+
+
+# --- runs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short(make_config: Callable[..., Config]) -> Config:
+    phases = [{"task": "chase", "seconds": 0.5}, {"task": "avoid", "seconds": 0.5}]
+    return make_config(phases=phases, run__seconds=1.0, run__probe_states=200)
+
+
+def test_probes_do_not_touch_the_run(short: Config) -> None:
+    """A run that is probed in its middle ends with the state hash of one that is not; and again with the same."""
+    found = runs.run_once(short)
+    simulation = Simulation(short)
+    simulation.run()
+    assert found is not None and found["hash"] == simulation.state_hash()
+    again = runs.run_once(short)
+    assert again is not None and {**again, "cpu_seconds": 0} == {**found, "cpu_seconds": 0}
+    assert [(phase["task"], phase["ticks"]) for phase in found["phases"]] == [("chase", 30), ("avoid", 30)]
+    assert all(phase["probe"].keys() == {"chase", "avoid"} for phase in found["phases"])
+    last = found["phases"][-1]["probe"]
+    assert last == simulation.close()["probe"]
+    assert found["phases"][0]["probe"] != last  # it learned in between
+
+
+def test_the_probe_of_a_constant_is_how_often_it_is_right(short: Config) -> None:
+    """Counted here over the same random states."""
+    found = runs.run_once(short.model_copy(update={"brain": {"kind": "constant", "action": 2}}))
+    simulation = Simulation(short)
+    stream = np.random.default_rng(simulation.streams["probe"])
+    world = simulation.environment.unwrapped
+    right = {task: float(np.mean(world.sample_states(200, k, stream)[1] == 2)) for k, task in enumerate(world.tasks)}
+    assert found is not None and [phase["probe"] for phase in found["phases"]] == [right, right]
+
+
+def test_who_asks_the_oracle_is_not_probed(short: Config) -> None:
+    found = runs.run_once(short.model_copy(update={"brain": {"kind": "oracle", "delay": 0}}))
+    assert found is not None and [phase["probe"] for phase in found["phases"]] == [None, None]
+    assert found["accuracy"] == 1.0
+
+
+def test_processes_change_nothing(short: Config) -> None:
+    """Two at a time in other processes give the same state hashes as one after the other in this one."""
+    entry = Entry("short", "random", short.model_copy(update={"brain": {"kind": "random"}}))
+    chosen = [runs.Run(entry, seed) for seed in range(3)]
+    hashes = [
+        {run.seed: result["hash"] for run, result in runs.all_results(chosen, jobs, []) if isinstance(result, dict)}
+        for jobs in (1, 2)
+    ]
+    assert hashes[0] == hashes[1] and len({*hashes[0].values()}) == 3
+
+
+# --- sweeps ------------------------------------------------------------------------------------------------------
+
+
+def fake(config: Config) -> dict[str, Any]:
+    """The result of a run that was not made: the seed decides everything."""
+    seed, ticks = config.run.seed, 100
+    phase = {"task": None, "start": 0, "ticks": ticks, "accuracy": None, "score": None, "score_last_10s": None}
+    return {
+        **{"world": config.world.id, "brain": config.brain_name, "seed": seed, "ticks": ticks, "hash": ""},
+        **{"accuracy": None, "score": None, "reward": 2.0 * ticks, "rollbacks": 0, "cpu_seconds": 1e-6 * ticks * seed},
+        "episodes": {"count": 2, "last_20_mean": 474.0 + seed},
+        "phases": [phase | {"probe": None}],
+        "curve": {"tick": [50, 100], "accuracy": [None, None], "score": [None, None], "reward": [1.0, 3.0]},
+        "returns": [(25, 0.0 + seed), (75, 10.0 + seed)],
+        "versions": {},
+    }
+
+
+@pytest.fixture
+def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Runs are not made; returns the (brain, seed) of those asked for, as they come."""
+    asked: list[tuple[str, int]] = []
+
+    def run_once(config: Config) -> dict[str, Any]:
+        asked.append((config.brain_name, config.run.seed))
+        return fake(config)
+
+    monkeypatch.setattr(runs, "run_once", run_once)
+    return asked
+
+
+def sweep(out: Path, seeds: int = 3) -> dict[str, Any]:
+    return learning.measure(["cartpole"], ["random"], seeds=seeds, ticks=100, out=out)
+
+
+def test_table_is_of_the_seeds(faked: list[tuple[str, int]], tmp_path: Path) -> None:
+    """Returns 474, 475, 476: mean 475, deviation 1, two of three at least 475; curves in two bins: k, 10 + k."""
+    found = sweep(tmp_path)
+    json.dumps(found, allow_nan=False)
+    half = pytest.approx(4.3027 / math.sqrt(3), abs=1e-4)
+    row, constant = found["tables"][0]["rows"]
+    assert (row["name"], row["seeds"], row["reached"]) == ("random", 3, 2)
+    assert row["last_20_returns"] == {"mean": 475.0, "half_width": half, "n": 3}
+    assert row["reward_per_tick"] == {"mean": 2.0, "half_width": 0.0, "n": 3}
+    assert row["cpu_us_per_tick"] == {"mean": pytest.approx(1.0), "half_width": half, "n": 3}
+    assert row["curve"]["seconds"] == [1.0, 2.0]  # 100 ticks at 50 Hz
+    assert row["curve"]["returns"] == {"mean": [1.0, 11.0], "half_width": [half, half]}
+    assert (constant["best_of"], constant["control"]) == ("best constant", True)
+    assert (tmp_path / "learning.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sweep_goes_on_where_it_was_cut_off(faked: list[tuple[str, int]], tmp_path: Path) -> None:
+    """What is there is not run again: nothing, then a deleted and a damaged file, then a new seed's rows."""
+    first = sweep(tmp_path)
+    everything = sorted(faked)
+    assert len(everything) == 9  # random and two constants
+    faked.clear()
+    assert sweep(tmp_path)["tables"] == first["tables"] and faked == []
+    files = sorted(tmp_path.glob("*.json"))
+    files[0].unlink()
+    files[-1].write_text(files[-1].read_text()[:100])
+    assert sweep(tmp_path)["tables"] == first["tables"] and len(faked) == 2
+    faked.clear()
+    sweep(tmp_path, seeds=4)
+    assert {seed for _, seed in faked} == {3} and len(faked) == 3
+    faked.clear()
+    learning.measure(["cartpole"], ["random"], seeds=1, ticks=200, out=tmp_path)  # another config
+    assert len(faked) == 3
+
+
+@pytest.mark.parametrize("failure", [None, UserError("tick 7: the brain's act() failed")])
+def test_what_is_finished_is_shown(failure: UserError | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ctrl-C (a run that comes back without a result) ends the sweep, a run that fails does not."""
+
+    def run_once(config: Config) -> dict[str, Any] | None:
+        if config.run.seed < 1 or config.brain_name == "random":
+            return fake(config)
+        if failure is not None:
+            raise failure
+        return None
+
+    monkeypatch.setattr(runs, "run_once", run_once)
+    found = sweep(tmp_path)
+    assert found["interrupted"] == (failure is None)
+    assert [failed["why"] for failed in found["failed"]] == ([] if failure is None else [str(failure)] * 4)
+    seeds = {row["name"]: row["seeds"] for row in found["tables"][0]["rows"]}
+    assert seeds["random"] == (2 if failure is None else 3) and min(seeds.values()) == 1
+
+
+def test_curves_of_runs_of_unequal_length() -> None:
+    """Bins that one run does not reach hold the other's values alone."""
+
+    def result(accuracy: list[float]) -> dict[str, Any]:
+        ticks, none = [10 * (k + 1) for k in range(len(accuracy))], [None] * len(accuracy)
+        curve = {"tick": ticks, "accuracy": accuracy, "score": none, "reward": none}
+        return {"ticks": ticks[-1], "returns": [], "curve": curve}
+
+    found = curves.mean_curves([result([0.5, 1.0]), result([0.7])], tick_hz=10)
+    assert found["seconds"] == [1.0, 2.0] and found.keys() == {"seconds", "accuracy"}
+    assert found["accuracy"]["mean"] == [pytest.approx(0.6), 1.0]
+    assert found["accuracy"]["half_width"] == [pytest.approx(12.7062 * 0.1, abs=1e-4), None]
+
+
+# --- the command line --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["", "ticks", "worlds", "learning", "controls"])
+def test_help_shows_examples(what: str) -> None:
+    result = CliRunner().invoke(app, ["bench", *what.split(), "--help"])
+    assert result.exit_code == 0 and "agentsim bench" in result.stdout.split("Examples:")[1]
+
+
+def test_ticks_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "measure", lambda **options: {"bench": "ticks", "bound": math.inf, **options})
+    for words in ([], ["ticks"]):
+        result = CliRunner().invoke(app, ["bench", *words, "--scaling", "--json"])
+        assert json.loads(result.stdout) == {"bench": "ticks", "bound": None, "scaling": True, "repeats": 11}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["learning", "arrena"], "arena"),
+        (["learning", "arena", "--brain", "nobody"], "unknown brain"),
+        (["learning", "arena", "--seconds", "1", "--ticks", "1"], "contradict"),
+        (["learning", "arena", "--seconds", "0.001"], "give at least one"),
+        (["learning", "arena", "--seconds", "inf"], "give at least one, and an end"),
+        (["learning", "arena", "--out", __file__], "directory"),
+        (["learning", "arena", "--seeds", "0"], "--seeds"),
+        (["nothing"], "nothing"),
+    ],
+)
+def test_bad_input_is_refused(words: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, ["bench", *words])
+    assert result.exit_code == 2 and message in result.stderr and result.stdout == ""
+
+
+def test_ctrl_c_shows_the_table(tmp_path: Path) -> None:
+    """As in a terminal: SIGINT to the whole group of processes, once a run is finished; exit status 130."""
+    command = "learning cartpole --brain random --ticks 40000 --seeds 40 --jobs 2 --json --out kept"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentsim", "bench", *command.split()],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("kept/*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    signal_group(process)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    found = json.loads(stdout)
+    assert found["interrupted"] and found["failed"] == [] and found["tables"][0]["rows"]
+    assert "Traceback" not in stderr
+
+
+def signal_group(process: subprocess.Popen[str]) -> None:
+    import os
+
+    os.killpg(process.pid, signal.SIGINT)
