@@ -52,7 +52,8 @@ class Environment:
         self._observations = np.zeros((3, 1, size), np.float32)  # now, next and after an autoreset, taking turns
         self._now = 0
         self.body = self._body(size, teacher=False)
-        self._teachers = np.full((3, *self.idle_action().shape), NO_LABEL, self.idle_action().dtype)
+        self._silence = NO_LABEL if self.body.discrete else math.nan
+        self._teachers = np.full((3, *self.idle_action().shape), self._silence, self.idle_action().dtype)
         self.episode, self.length, self.episode_return = -1, 0, 0.0
         self.finished_return: float | None = None  # of the episode that ended in the last step
         self.task = -1
@@ -60,7 +61,8 @@ class Environment:
         self._actions = np.repeat(self.idle_action()[None], 64, axis=0)  # of the present episode, and the commands:
         self._commands: list[StampedCommand] = []  # kept where the world cannot tell its state
         info = self._begin_episode(self._now)
-        if np.any(info.get("teacher_action", NO_LABEL) != NO_LABEL):
+        label = np.asarray(info.get("teacher_action", self._silence))
+        if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
             self.body = self._body(size, teacher=True)
             self._teachers[self._now] = info["teacher_action"]
         if self.tasks:
@@ -77,7 +79,7 @@ class Environment:
 
     @property
     def teacher_action(self) -> NDArray[Any] | None:
-        """(1,) int64 or (1, actions) float32: the right answer to `observation`, NO_LABEL where it is silent."""
+        """(1,) int64 or (1, actions) float32: the right answer to `observation`, NO_LABEL (NaN) where silent."""
         return self._teachers[self._now] if self.body.teacher else None
 
     def idle_action(self) -> NDArray[Any]:
@@ -282,7 +284,7 @@ class Environment:
         if not math.isfinite(row.sum()):
             raise ValueError(f"{self.id} returned an observation that is not finite: {row[0]}")
         if self.body.teacher:
-            self._teachers[slot] = info.get("teacher_action", NO_LABEL)
+            self._teachers[slot] = info.get("teacher_action", self._silence)
 
     def _sense_again(self) -> None:
         if hasattr(self.unwrapped, "observe"):

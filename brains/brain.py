@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 State = dict[str, NDArray[Any]]  # flat, so that it can be saved without pickle: "name" or "part.name" -> array
 
-NO_LABEL = -1  # teacher_action of a lane whose teacher is silent on this tick
+NO_LABEL = -1  # teacher_action of a discrete lane whose teacher is silent on this tick; NaN in a continuous one
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Experience:
     observation, next_observation: (N, observation_size) float32; action: (N,) int64 or (N, actions) float32;
     reward: (N,) float32; terminated, truncated: (N,) bool. Where a lane terminated or was truncated,
     `next_observation` is the final one of the old episode. `teacher_action`: the right answer to `observation`,
-    shaped like action, NO_LABEL where the teacher is silent; None where the world has none.
+    shaped like action, NO_LABEL (NaN) where the teacher is silent; None where the world has none.
     """
 
     observation: Float

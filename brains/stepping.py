@@ -8,6 +8,7 @@ where it has only reward, see `streaming`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -166,18 +167,24 @@ class TaughtBrain(SteppingBrain):
         if label is None:
             self.target[:] = np.nan
         elif self.body.discrete:
+            if not ((label >= NO_LABEL) & (label < self.body.actions)).all():
+                raise ValueError(f"the teacher names action {label}; this body has 0 to {self.body.actions - 1}")
             self.target[:, 0] = np.where(label == NO_LABEL, np.nan, label)
         else:
             self.target[:] = label
-        loss, updates, rollbacks = self.kernel.learn(self.target, True)
-        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
-        return Learning(loss, updates, rollbacks)
+        return self.step(fresh=True)
 
     def rehearse(self) -> Learning:
         """One more learning step, on replayed experiences alone."""
         if self.config.replay is None:
             return Learning()
-        return Learning(*self.kernel.learn(self.target, False))
+        return self.step(fresh=False)
+
+    def step(self, fresh: bool) -> Learning:
+        """One step of the kernel; a loss that was not finite has been rolled back, and is left out."""
+        loss, updates, rollbacks = self.kernel.learn(self.target, fresh)
+        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
+        return Learning(loss if math.isfinite(loss) else 0.0, updates, rollbacks)
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -80,7 +80,7 @@ def plot(tables: Sequence[dict[str, Any]], path: Path) -> str | None:
     height = max(map(len, panels), default=0)
     if not height:
         return None
-    figure, axes = pyplot.subplots(height, len(tables), figsize=(12 * len(tables), 3.5 * height), squeeze=False)
+    figure, axes = pyplot.subplots(height, len(tables), figsize=(12 * len(tables), 4 * height), squeeze=False)
     for column, (found, names) in enumerate(zip(tables, panels, strict=True)):
         for axis, name in zip(axes[:, column], names, strict=False):
             _draw(axis, found, name)
@@ -110,8 +110,9 @@ def _draw(axis: Any, found: dict[str, Any], name: str) -> None:
         curve = row["curve"].get(name)
         if curve is None:
             continue
-        seconds = np.array(row["curve"]["seconds"])
         mean, half = (np.array([np.nan if v is None else v for v in curve[key]]) for key in ("mean", "half_width"))
+        known = np.isfinite(mean)  # episodes can be longer than a bin
+        seconds, mean, half = np.array(row["curve"]["seconds"])[known], mean[known], half[known]
         style: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9} if row["control"] else {"linewidth": 1.8}
         axis.plot(seconds, mean, color=f"C{k % 10}", label=row["name"], **style)
         if not row["control"]:

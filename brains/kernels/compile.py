@@ -23,9 +23,9 @@ def cache_folder() -> Path | None:
     digest = hashlib.blake2b(version("numba").encode(), digest_size=8)
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    root = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser())
-    folder = root / "agentsim" / f"kernels-{digest.hexdigest()}"
     try:
+        root = Path(os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        folder = root / "agentsim" / f"kernels-{digest.hexdigest()}"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder

@@ -5,13 +5,11 @@ The meaning of each function is the torch function of the same name in `referenc
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
-from brains.kernels.cpu_layers import draw, finite, forward, forward_pair, hat_of, output_of
+from brains.kernels.cpu_layers import draw, finite, forward, forward_pair, hat_of, is_finite, output_of
 from brains.kernels.cpu_rules import backprop, output_error, sideways, tween, tween_chain
 from brains.kernels.cpu_updates import apply, roll_back, single
 
@@ -161,7 +159,7 @@ def learn(layers, options, numbers, state, parameters, activity, replay, target,
         own, rows, counters, label = parameters[lane], activity[lane], state[lane], target[lane]
         slots = options[at.RING]
         before = counters[at.PENDING]
-        if fresh and counters[at.AGE] > 0 and math.isfinite(label[0]):
+        if fresh and counters[at.AGE] > 0 and is_finite(label[0]):
             now = (counters[at.TICK] + slots - 1) % slots
             if replay.shape[1] > 0:
                 remember(counters, replay[lane], rows[now], label)

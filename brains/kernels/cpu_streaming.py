@@ -16,7 +16,7 @@ import numpy as np
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
 from brains.kernels.cpu import gather
-from brains.kernels.cpu_layers import draw, finite, flush, forward, output_of
+from brains.kernels.cpu_layers import draw, finite, flush, forward, is_finite, output_of
 from brains.kernels.cpu_rules import backprop
 from brains.kernels.cpu_updates import roll_back
 
@@ -59,7 +59,7 @@ def normalized(settings, statistics, observation, row):
 @jit
 def scaled_reward(settings, statistics, reward, done):
     """The reward over the running deviation of the discounted return."""
-    if settings[at.SCALE_REWARD] <= 0.0 or not math.isfinite(reward):
+    if settings[at.SCALE_REWARD] <= 0.0 or not is_finite(reward):
         return reward
     kept = 0.0 if done else settings[at.DISCOUNT] * statistics[at.REWARD_TRACE]
     statistics[at.REWARD_TRACE] = kept + reward
@@ -157,6 +157,7 @@ def roll_back_both(actor_own, critic_own):
 @jit
 def policy_error(options, output, sampled, entropy, error):
     """error = d (log pi(a) + entropy H) / d (the policy's last pre-activation)."""
+    error[:] = F(0.0)
     if options[at.DISCRETE]:
         uncertainty = 0.0
         for o in range(output.size):
@@ -242,7 +243,7 @@ def learn(
             normalized(settings, statistics[lane], following[lane], critic_row[counters[at.TICK] % slots])
             ahead = float(tick(critic, options, counters, v[at.VALUE], critic_row)[critic_last[at.Y]])
         delta = gained + settings[at.DISCOUNT] * ahead - value
-        if not math.isfinite(delta):
+        if not is_finite(delta):
             roll_back_both(pi, v)
             rollbacks += 1
             continue
@@ -251,7 +252,9 @@ def learn(
         policy_error(
             options, output, sampled[lane], settings[at.ENTROPY] * sign, output_of(policy, rows[slots + at.ERROR])
         )
-        critic_row[slots + at.ERROR, critic_last[at.Y]] = F(1.0)
+        critic_error = output_of(critic_last, critic_row[slots + at.ERROR])
+        critic_error[:] = F(0.0)
+        critic_error[0] = F(1.0)
         decay = F(settings[at.DISCOUNT] * settings[at.TRACE_DECAY])
         total = trace_gradient(actor, options, counters, pi, rows, decay)
         overshoot_bounded(pi, delta, total, settings[at.STEP_SIZE], settings[at.KAPPA_POLICY])

@@ -8,7 +8,7 @@ import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
-from brains.kernels.cpu_layers import LARGEST, bias_of, clip, finite, flush
+from brains.kernels.cpu_layers import LARGEST, bias_of, clip, finite, flush, is_finite
 
 F = np.float32
 
@@ -34,14 +34,15 @@ def apply_tween(layers, options, own, mean):
 def apply_gradient(options, numbers, counters, own, mean):
     """SGD with momentum (torch.optim.SGD) or Adam (torch.optim.Adam), after clipping the gradient's norm to CLIP.
 
-    Like torch's, the moments are those of the gradient of descent, so that backends can be changed in mid-life. Returns whether the gradient was finite; nothing is changed if it was not.
+    Like torch's, the moments are those of the gradient of descent, so that backends can be changed in mid-life.
+    Returns whether the gradient was finite; nothing is changed if it was not.
     """
     value, gradient, first, second = own[at.VALUE], own[at.GRADIENT], own[at.MOMENT1], own[at.MOMENT2]
     square = F(0.0)
     for k in range(value.size):
         square += gradient[k] * gradient[k]
     norm = mean * math.sqrt(square)
-    if not math.isfinite(norm):
+    if not is_finite(norm):
         return False
     scale = mean
     if numbers[at.CLIP] > F(0.0) and norm > numbers[at.CLIP]:

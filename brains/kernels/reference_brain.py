@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -53,7 +54,7 @@ class Reference:
         replay: NDArray[Any],
     ) -> None:
         self.options = [int(option) for option in options]
-        self.replay = torch.from_numpy(replay)
+        self.replay = replay
         self.lanes = [
             Lane(layers, self.options, numbers, state[lane], parameters[min(lane, len(parameters) - 1)], activity[lane])
             for lane in range(len(state))
@@ -72,10 +73,7 @@ class Reference:
     @tick_path()
     def learn(self, target: NDArray[Any], fresh: bool) -> tuple[float, int, int]:
         """One learning step of every lane: (mean loss, updates, roll-backs)."""
-        results = [
-            lane.learn(torch.from_numpy(target[index]), fresh, self.replay[index])
-            for index, lane in enumerate(self.lanes)
-        ]
+        results = [lane.learn(target[index], fresh, self.replay[index]) for index, lane in enumerate(self.lanes)]
         loss, samples, updates, rollbacks = (sum(column) for column in zip(*results, strict=True))
         return float(loss) / max(1, int(samples)), int(updates), int(rollbacks)
 
@@ -172,21 +170,21 @@ class Lane:
         self.state[at.AGE] += 1
         return output, good
 
-    def learn(self, target: Tensor, fresh: bool, replay: Tensor) -> tuple[float, int, int, int]:
+    def learn(self, target: NDArray[Any], fresh: bool, replay: NDArray[Any]) -> tuple[float, int, int, int]:
         """One learning step: (summed loss, samples, updates, roll-backs)."""
         options, state = self.options, self.state
         loss, samples = 0.0, 0
-        if fresh and state[at.AGE] > 0 and math.isfinite(float(target[0])):
+        if fresh and state[at.AGE] > 0 and math.isfinite(target[0]):
             if replay.shape[1]:
                 self.remember(replay, target)
             if options[at.SCHEDULE] != at.BLOCK and (wave := self.align()) is not None:
                 loss += self.add_sample(wave, target, now=True)
                 samples += 1
         if options[at.SCHEDULE] == at.BLOCK:
-            return self.learn_block(replay, target.numel())
+            return self.learn_block(replay, target.size)
         if state[at.SIZE] > 0:
             for index in range(options[at.PER_STEP]):
-                loss += self.add_remembered(replay[self.pick(index)], target.numel())
+                loss += self.add_remembered(replay[self.pick(index)], target.size)
                 samples += 1
         state[at.PENDING] += samples
         if state[at.PENDING] < max(1, options[at.PERIOD]):
@@ -195,7 +193,7 @@ class Lane:
         state[at.PENDING] = 0
         return loss, samples, 1, rollbacks
 
-    def learn_block(self, replay: Tensor, targets: int) -> tuple[float, int, int, int]:
+    def learn_block(self, replay: NDArray[Any], targets: int) -> tuple[float, int, int, int]:
         """When a block is full: an update for each of its ticks, in time order."""
         period = self.options[at.PERIOD]
         if self.state[at.SIZE] < period:
@@ -228,10 +226,10 @@ class Lane:
                 mine.copy_(theirs)
         return wave
 
-    def add_sample(self, wave: Wave, target: Tensor, now: bool = False) -> float:
+    def add_sample(self, wave: Wave, target: NDArray[Any], now: bool = False) -> float:
         """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
         output, rule = wave.outputs[-1], self.options[at.RULE]
-        goal = self.goals[int(target[0])] if self.options[at.DISCRETE] else target
+        goal = self.goals[int(target[0])] if self.options[at.DISCRETE] else torch.from_numpy(target)
         error = goal - output
         loss = float(error @ error)
         if rule == at.TWEEN_CHAIN:
@@ -250,17 +248,17 @@ class Lane:
             bias.add_(delta, alpha=bias_rate)
         return loss
 
-    def add_remembered(self, memory: Tensor, targets: int) -> float:
+    def add_remembered(self, memory: NDArray[Any], targets: int) -> float:
         """Add one remembered experience's raw update, by an ordinary forward pass. Returns its loss."""
         wave = self.wave(at.WAVE)
-        wave.outputs[0].copy_(memory[: wave.outputs[0].numel()])
+        wave.outputs[0].copy_(torch.from_numpy(memory[:-targets]))
         self.forward(wave, wave)
-        return self.add_sample(wave, memory[memory.numel() - targets :])
+        return self.add_sample(wave, memory[-targets:])
 
-    def remember(self, replay: Tensor, target: Tensor) -> None:
+    def remember(self, replay: NDArray[Any], target: NDArray[Any]) -> None:
         """Write one labelled observation into the replay ring."""
         observation = self.waves[(int(self.state[at.TICK]) - 1) % self.options[at.RING]].outputs[0]
-        replay[int(self.state[at.POSITION])] = torch.cat([observation, target])
+        replay[int(self.state[at.POSITION])] = np.concatenate([observation.numpy(), target])
         self.state[at.POSITION] = (self.state[at.POSITION] + 1) % len(replay)
         self.state[at.SIZE] = min(self.state[at.SIZE] + 1, len(replay))
 

@@ -1,4 +1,4 @@
-"""What the brains' tests share: small brains, a tick of teaching, and an ordinary torch network to compare them with."""
+"""What the brains' tests share: small brains, a tick of teaching, and an ordinary torch network to compare with."""
 
 from __future__ import annotations
 
@@ -38,23 +38,25 @@ class TorchNet:
     `parameters` is [W0 (inputs, units), b0 (units,), W1, ...].
     """
 
-    def __init__(self, brain: SteppingBrain, lane: int = 0, block: int = at.VALUE) -> None:
-        self.config = brain.config
-        arrays = parts_of(brain.network, lane, block)
+    def __init__(
+        self, brain: SteppingBrain, lane: int = 0, network: Network | None = None, readout: str | None = None
+    ) -> None:
+        self.layers, self.readout = brain.config.layers, readout or brain.config.readout
+        arrays = parts_of(network or brain.network, lane)
         self.parameters = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in arrays]
 
     def activations(self, observation: Any) -> list[Tensor]:
         """A[0..L] of an observation (inputs,); the last is the output."""
-        layers, activations = self.config.layers, [torch.as_tensor(observation, dtype=torch.float64)]
-        for i, layer in enumerate(layers):
+        activations = [torch.as_tensor(observation, dtype=torch.float64)]
+        for i, layer in enumerate(self.layers):
             z = activations[-1] @ self.parameters[2 * i] + self.parameters[2 * i + 1]
             if layer.normalize:
                 z = functional.layer_norm(z, z.shape)
-            last = i == len(layers) - 1
-            if last and self.config.readout == "softmax":
+            last = i == len(self.layers) - 1
+            if last and self.readout == "softmax":
                 activations.append(torch.softmax(z, 0))
             else:
-                name = self.config.readout if last else layer.activation or "leaky_relu"
+                name = self.readout if last else layer.activation or "leaky_relu"
                 activations.append(ACTIVATIONS[name](z))
         return activations
 
@@ -65,7 +67,7 @@ class TorchNet:
     def loss(self, observation: Any, target: Any) -> Tensor:
         """Cross-entropy of a softmax read-out, else half the squared error; target: an action, or (outputs,)."""
         output = self(observation)
-        if self.config.readout == "softmax":
+        if self.readout == "softmax":
             return -torch.log(output[int(target)])
         goal = torch.as_tensor(target, dtype=torch.float64)
         if goal.ndim == 0:

@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from brains.brain import NO_LABEL, Experience
+from brains.kernels import cpu_fused
 from brains.kernels import layout as at
 from brains.layers.dense import Activation
 from brains.settings import SteppingConfig
@@ -130,7 +131,9 @@ def test_every_combination(rule: str, align: str, execution: str, readout: str, 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("hidden", [(), (1,), (16,), (33, 5, 64, 2)])
-def test_every_activation_and_odd_sizes(hidden: tuple[int, ...], normalize: bool, activation: str, make_brain: Any) -> None:
+def test_every_activation_and_odd_sizes(
+    hidden: tuple[int, ...], normalize: bool, activation: str, make_brain: Any
+) -> None:
     for rule, align, observation_size in (("backprop", "pipeline", 1), ("tween_chain", "instant", 17)):
         shape = {"activation": activation, "normalize": normalize, "observation_size": observation_size}
         numba, torch = (
@@ -184,7 +187,29 @@ def test_lanes_do_not_touch_each_other(make_brain: Any) -> None:
             for lane, brain in enumerate(alone):
                 one = slice(lane, lane + 1)
                 arrays = (moment.observation[one], moment.action[one], moment.reward[one], moment.observation[one])
-                tick(brain, Experience(*arrays, moment.terminated[one], moment.truncated[one], moment.teacher_action[one]))
+                tick(
+                    brain,
+                    Experience(*arrays, moment.terminated[one], moment.truncated[one], moment.teacher_action[one]),
+                )
         for lane, brain in enumerate(alone):
             own = {name: array[lane : lane + 1] for name, array in many.state_dict().items()}
             assert all(np.array_equal(own[name], array) for name, array in brain.state_dict().items())
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_many_ticks_in_one_call_are_the_same_bits(rule: str, make_brain: Any) -> None:
+    """`live` for twelve ticks of three learning steps, over five moments again and again, is act and learn by hand."""
+    for settings in ({}, {"align": "pipeline", **SCHEDULES[3]}):
+        fused, single = (make_brain(lanes=3, rule=rule, **settings) for _ in range(2))
+        generator, network = np.random.default_rng(0), fused.network
+        observations = generator.normal(size=(5, 3, 5)).astype(np.float32)
+        targets = generator.integers(0, 3, (5, 3, 1)).astype(np.float32)
+        targets[2, 1] = np.nan
+        arrays = (network.table, fused.options, fused.numbers, network.state, network.parameters, network.activity)
+        cpu_fused.live(*arrays, fused.replay, observations, targets, fused.action, 3, 12)
+        for now in range(12):
+            single.kernel.act(observations[now % 5], single.action)
+            for step in range(3):
+                single.kernel.learn(targets[now % 5], step == 0)
+        np.testing.assert_array_equal(fused.action, single.action)
+        assert all(np.array_equal(single.state_dict()[name], array) for name, array in fused.state_dict().items())

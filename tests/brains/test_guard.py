@@ -16,7 +16,7 @@ RULES = ("backprop", "tween", "tween_chain")
 
 
 def arrays_of(value: float) -> list[np.ndarray]:
-    """Ordinary numbers with one bad one, first, in the middle and last, of lengths that SIMD takes in different ways."""
+    """Ordinary numbers with one bad one, first, in the middle and last, of lengths that SIMD treats differently."""
     return [
         np.where(np.arange(size) == place, value, np.arange(size) - 2).astype(np.float32)
         for size in (1, 5, 16, 67)
@@ -31,6 +31,8 @@ def test_the_compiled_guards(value: float) -> None:
         assert not cpu_layers.finite(array)
         array[~np.isfinite(array)] = np.finfo(np.float32).max
         assert cpu_layers.finite(array)
+    assert not cpu_layers.is_finite(np.float32(value)) and not cpu_layers.is_finite(value)
+    assert cpu_layers.is_finite(np.float32(3e38)) and cpu_layers.is_finite(1e300)
     limit = np.float32(2.0)
     assert cpu_layers.clip(np.float32(value), limit) == 0.0
     assert float(reference.clip(torch.tensor(value), 2.0)) == 0.0
@@ -105,14 +107,17 @@ def test_a_brain_survives(where: str, value: float, backend: str, make_brain: An
         for observation, target in lived[:21]:
             assert teach(brain, observation, target).rollbacks == 0
         spoil(brain, where, value)
-        rollbacks = []
+        rollbacks, recovered = [], []
         for observation, target in lived[21:]:
             learning = teach(brain, observation, target)
             rollbacks.append(learning.rollbacks)
             assert np.isfinite(brain.network.newest()[-1]).all() and np.isfinite(learning.loss)
-        assert sum(rollbacks[:12]) >= 1 and sum(rollbacks[12:]) == 0, (settings, rollbacks)
+            if len(rollbacks) == 12:
+                recovered = parts(brain.network)
+        unseen = where == "activity" and np.isinf(value)  # tanh of what is infinite is not, and then it is gone
+        assert (unseen or sum(rollbacks[:12]) >= 1) and sum(rollbacks[12:]) == 0, (settings, rollbacks)
         assert np.isfinite(brain.network.parameters).all() and np.isfinite(brain.network.activity).all()
-        assert all((now != good).any() for now, good in zip(parts(brain.network), parts(brain.network, 0, 3), strict=True))
+        assert all((now != old).all() for now, old in zip(parts(brain.network), recovered, strict=True))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -165,19 +170,22 @@ def test_a_bad_observation_teaches_nothing(value: float, backend: str, make_brai
         assert np.isfinite(brain.network.activity).all() and np.isfinite(brain.replay).all()
 
 
-@pytest.mark.parametrize("settings", [{"rule": "tween"}, {"rule": "tween_chain"}, {"momentum": 0.9}, {"optimizer": "adam"}])
-def test_denormals_are_flushed(settings: dict[str, Any], make_brain: Any, teach: Any) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "settings", [{"rule": "tween"}, {"rule": "tween_chain"}, {"momentum": 0.9}, {"optimizer": "adam"}]
+)
+def test_denormals_are_flushed(settings: dict[str, Any], backend: str, make_brain: Any, teach: Any) -> None:
     """Once nothing more is to be learned, velocities decay to exactly 0, never through denormal numbers."""
-    brain = make_brain((), readout="linear", **settings)
-    brain.network.parameters[:, [at.VALUE, at.FIRST_GOOD]] = 0.0
+    brain = make_brain((), readout="linear", backend=backend, **settings)
+    brain.network.weight(0)[:] = 0.0
     brain.network.bias(0)[:] = [0.0, 1.0, 0.0]
-    rows = brain.network.parameters[0, [at.MOMENT1, at.MOMENT2]]
-    brain.network.parameters[0, at.MOMENT1] = 1e-29
-    if settings.get("optimizer") == "adam":
-        brain.network.parameters[0, at.MOMENT2] = 1e-29
+    moments = [brain.network.weight(0, block=block) for block in (at.MOMENT1, at.MOMENT2)]
+    moments[0][:] = 1e-29
+    moments[1][:] = 2e-38
     smallest = np.finfo(np.float32).smallest_normal
     for _ in range(300):
         teach(brain, np.zeros((1, 5), np.float32), 1)
-        rows = brain.network.parameters[0, [at.MOMENT1, at.MOMENT2]]
-        assert not ((np.abs(rows) > 0) & (np.abs(rows) < smallest)).any()
-    assert not rows.any() or settings["rule"] != "backprop"
+        for moment in moments:
+            assert not ((np.abs(moment) > 0) & (np.abs(moment) < smallest)).any()
+    assert not moments[0].any()
+    assert "optimizer" not in settings or not moments[1].any()

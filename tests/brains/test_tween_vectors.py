@@ -102,7 +102,9 @@ def test_activations_errors_and_targets(name: str) -> None:
     for mine, saved in zip(targets, vector["step1_backward_targets"], strict=True):
         np.testing.assert_allclose(mine, saved, **TOLERANCE)
     links = list(zip(wave.outputs[1:], targets[1:], strict=True))
-    np.testing.assert_allclose([reference.link_budget(a, t) for a, t in links], vector["step1_link_budgets"], **TOLERANCE)
+    np.testing.assert_allclose(
+        [reference.link_budget(a, t) for a, t in links], vector["step1_link_budgets"], **TOLERANCE
+    )
     np.testing.assert_allclose([float((a - t).square().mean()) for a, t in links], vector["step1_gaps"], **TOLERANCE)
 
 
