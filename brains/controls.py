@@ -94,7 +94,7 @@ class Control:
 class RandomConfig(BaseModel):
     """Uniformly random actions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["random"] = "random"
 
 
@@ -114,7 +114,7 @@ class RandomBrain(Control):
 class ConstantConfig(BaseModel):
     """Always the same action; on a continuous body `action` is a share of the way from low to high."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["constant"] = "constant"
     action: float = Field(default=0, ge=0)
 
@@ -143,7 +143,7 @@ class ConstantBrain(Control):
 class OracleConfig(BaseModel):
     """The oracle, answering the observation of `delay` ticks ago."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["oracle"] = "oracle"
     delay: int = Field(default=0, ge=0, le=10_000)
 
@@ -174,7 +174,7 @@ class DelayedOracleBrain(Control):
 class RepeatLastLabelConfig(BaseModel):
     """The right answer of the previous tick."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["repeat_last_label"] = "repeat_last_label"
 
 
@@ -187,7 +187,7 @@ class RepeatLastLabelBrain(DelayedOracleBrain):
 class BiasOnlyConfig(BaseModel):
     """A bias for each action, trained on the last label: b += rate (t - s(b)) (s(b) (1 - s(b)) + 0.01)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["bias_only"] = "bias_only"
     learning_rate: float = Field(default=1.0, gt=0)
 

@@ -96,6 +96,17 @@ class Network:
         """What resuming exactly needs, by name: the live arrays, not copies."""
         return {"parameters": self.parameters, "activity": self.activity, "state": self.state}
 
+    def check_counters(self, capacity: int = 0) -> None:
+        """Raise ValueError where a counter, as loaded, would point outside an array."""
+        for name, column, limit in (
+            ("tick", at.TICK, 1 << 62),
+            ("age", at.AGE, 1 << 62),
+            ("replay size", at.SIZE, capacity + 1),
+            ("replay position", at.POSITION, max(1, capacity)),
+        ):
+            if not ((self.state[:, column] >= 0) & (self.state[:, column] < limit)).all():
+                raise ValueError(f"brain state 'state': {name} {self.state[:, column]} is outside [0, {limit})")
+
 
 def load_arrays(arrays: State, saved: State) -> None:
     """Copy `saved` into `arrays`, in place. Raises ValueError naming the first entry that does not fit."""

@@ -13,7 +13,7 @@ class Replay(BaseModel):
     """A ring of the last `capacity` labelled experiences; every learning step trains on `per_tick` random ones, of
     which a quarter come from the last `recent`. `learn.steps_per_tick` of the run says how many steps a tick has."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     capacity: int = Field(default=16384, ge=1, le=10_000_000)
     per_tick: int = Field(default=32, ge=1, le=65536)
@@ -23,21 +23,21 @@ class Replay(BaseModel):
 class Block(BaseModel):
     """Learn nothing for `block` ticks, then from each of them in time order; meanwhile the policy is stale."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     block: int = Field(ge=1, le=10_000_000)
 
 
 class Accumulate(BaseModel):
     """Apply the mean update of `accumulate` samples, each error with its own input."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     accumulate: int = Field(ge=1, le=1_000_000)
 
 
 class Reward(BaseModel):
     """Learning from reward where the world has no teacher: stream AC(lambda) with ObGD (Elsayed et al. 2024)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     learning_rate: float = Field(default=1.0, gt=0)
     discount: float = Field(default=0.99, ge=0, le=1)
@@ -52,7 +52,7 @@ class Reward(BaseModel):
 class SteppingConfig(BaseModel):
     """A network that fires every layer on every tick (`stepping`) or makes one ordinary forward pass (`sequential`)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["stepping"] = "stepping"
     backend: Literal["auto", "numba", "torch"] = "auto"

@@ -72,6 +72,7 @@ class SteppingBrain:
     @cached_property
     def kernel(self) -> Kernel:
         """The backend, bound to this brain's arrays."""
+        self.compile()
         network = self.network
         return bind(
             self.backend,
@@ -84,8 +85,19 @@ class SteppingBrain:
             self.replay,
         )
 
+    def compile(self) -> None:
+        """See that the kernels for this sort of brain are in the cache."""
+        if self.backend == "numba":
+            from brains.kernels.compile import compiled_elsewhere
+
+            sort, actions = (
+                "taught" if self.body.teacher else "streaming",
+                "discrete" if self.body.discrete else "continuous",
+            )
+            compiled_elsewhere(f"{sort}-{actions}", "brains.precompile", sort, actions)
+
     def warm_up(self) -> None:
-        """Compile the kernels by living a tick in a copy."""
+        """Load the kernels by living a tick in a copy."""
         self.frozen_copy().act(np.zeros((self.body.lanes, self.body.observation_size), np.float32))
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
@@ -118,6 +130,7 @@ class SteppingBrain:
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
         load_arrays(self.arrays(), state)
+        self.network.check_counters(self.replay.shape[1])
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """Every layer's output of the last tick, in order, each (N, units)."""
@@ -156,7 +169,7 @@ class TaughtBrain(SteppingBrain):
         self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant"
 
     def warm_up(self) -> None:
-        """Compile the kernels by living a tick in a copy."""
+        """Load the kernels by living a tick in a copy."""
         twin = TaughtBrain(self.config, self.body, np.random.SeedSequence(0))
         twin.kernel.act(np.zeros((self.body.lanes, self.body.observation_size), np.float32), twin.action)
         twin.kernel.learn(twin.target, True)

@@ -69,6 +69,7 @@ class StreamingBrain(SteppingBrain):
     @cached_property
     def streaming_kernel(self) -> StreamingKernel:
         """The backend, bound to this brain's arrays."""
+        self.compile()
         actor, critic = self.network, self.critic
         return bind_streaming(
             self.backend,

@@ -1,26 +1,40 @@
 """How numba compiles our kernels: one decorator, and a cache that notices every change.
 
 Numba's own cache does not notice a change in a function called from another file, so the folder's name carries a hash
-of all kernel sources and numba's version. Where no folder can be written, kernels are compiled anew in every process.
+of all kernel sources, of Python, of numba and of the CPU. Where no folder can be written, a private one is made for the
+life of the process.
+
+A process that compiles a kernel does not run the same bits as one that loads it: a function that two kernels call
+exists once for each, optimised differently, and the linker takes another copy. So kernels are compiled in a process of
+their own (`compiled_elsewhere`) and always loaded: the first run computes what every later one does.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import numba
 from numba import njit
 
+GIVEN = "AGENTSIM_KERNELS"  # names the folder to a process that compiles for another
+
 
 def cache_folder() -> Path | None:
-    """The writable folder of this version's compiled kernels, or None."""
-    digest = hashlib.blake2b(version("numba").encode(), digest_size=8)
+    """The lasting folder of this version's compiled kernels, or None if it cannot be written."""
+    digest = hashlib.blake2b(digest_size=8)
+    cpu = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
+    digest.update("\n".join([sys.version, version("numba"), cpu]).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     try:
@@ -33,7 +47,17 @@ def cache_folder() -> Path | None:
         return None
 
 
-FOLDER = cache_folder()
+def private_folder() -> Path | None:
+    """A folder that lives as long as this process, or None if not even that can be written."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
+    except OSError:
+        return None
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+FOLDER = Path(os.environ[GIVEN]) if GIVEN in os.environ else cache_folder() or private_folder()
 
 # Never fastmath=True: its nnan and ninf delete every test for a finite value, and with them the guards.
 OPTIONS: dict[str, Any] = {
@@ -52,3 +76,19 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(**OPTIONS)(function)
     finally:
         settings.CACHE_DIR = before
+
+
+def compiled_elsewhere(name: str, module: str, *arguments: str) -> None:
+    """Have `python -m module arguments` fill the cache, unless it did so before for this `name`.
+
+    If that fails, this process compiles for itself: right, but perhaps not to the last bit what a later one computes.
+    """
+    if FOLDER is None or GIVEN in os.environ or (FOLDER / name).exists():
+        return
+    command = [sys.executable, "-m", module, *arguments]
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        command, env={**os.environ, GIVEN: str(FOLDER), "PYTHONPATH": path}, capture_output=True, check=False
+    )
+    if done.returncode == 0:
+        (FOLDER / name).touch()

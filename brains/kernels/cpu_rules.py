@@ -23,15 +23,18 @@ def output_error(layers, options, wave, target, error):
     layer = layers[layers.shape[0] - 1]
     y, g = output_of(layer, wave), output_of(layer, error)
     g[:] = F(0.0)
-    loss = F(0.0)
+    loss, right = F(0.0), F(0.0)
     for o in range(layer[at.UNITS]):
-        goal = (F(1.0) if o == int(target[0]) else F(0.0)) if options[at.DISCRETE] else target[o]
+        goal = target[o % target.size]
+        if options[at.DISCRETE]:
+            goal = F(1.0) if target[0] == F(o) else F(0.0)
         g[o] = goal - y[o]
         loss += g[o] * g[o]
+        right += goal * y[o]
     if options[at.RULE] != at.BACKPROP:
         return loss
     if layer[at.ACTIVATION] == at.SOFTMAX:
-        return -math.log(max(y[int(target[0])], F(1e-30)))
+        return -math.log(max(right, F(1e-30)))
     return F(0.5) * loss
 
 

@@ -20,7 +20,7 @@ class Dense(BaseModel):
     al. 2024, SparseInit; rounded up, so that a layer of fewer than ten inputs begins blind). Biases start at zero.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     type: Literal["dense"] = "dense"
     units: int | None = Field(default=None, ge=1, le=65536)

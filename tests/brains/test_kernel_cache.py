@@ -75,11 +75,38 @@ def test_what_was_compiled_once_is_loaded(tmp_path: Path) -> None:
     assert first[3] == second[3] and list(Path(first[3]).rglob("*.nbi"))
 
 
-def test_uncached_kernels_still_work(tmp_path: Path) -> None:
-    """Where no folder can be written a function is compiled anew, and right."""
+def test_where_nothing_lasts_a_private_folder_serves_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no folder can be written a function is compiled anew in every process, and right; nothing is left."""
     script = tmp_path / "tiny.py"
     script.write_text(TINY)
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     for _ in range(2):
-        assert run(script, tmp_path / "file") == ["42", "0", "False", "None"]
-    assert not list(tmp_path.rglob("*.nb*"))
+        result, hits, cached, folder = run(script, tmp_path / "file")
+        assert (result, hits, cached) == ("42", "0", "True")
+        assert Path(folder).parent == tmp_path and not Path(folder).exists()
+
+
+LIVES = """
+import hashlib
+import numpy as np
+from brains.brain import Body, Experience
+from brains.settings import SteppingConfig
+from brains.stepping import SteppingBrain
+
+config = SteppingConfig(layers=[{"units": 33, "activation": "tanh"}, {"units": 17, "normalize": True}, {}],
+                        optimizer="adam", learning_rate=0.01, replay={"per_tick": 8})
+brain = SteppingBrain(config, Body(8, 4, teacher=True), np.random.SeedSequence(1))
+rng, none = np.random.default_rng(2), np.zeros(1, bool)
+for _ in range(100):
+    x = rng.uniform(-1, 1, (1, 8)).astype(np.float32)
+    brain.learn(Experience(x, brain.act(x), np.zeros(1, np.float32), x, none, none, rng.integers(0, 4, 1)))
+print(hashlib.blake2b(brain.state_dict()["parameters"].tobytes()).hexdigest())
+"""
+
+
+def test_the_process_that_compiles_computes_the_same_bits_as_the_next(tmp_path: Path) -> None:
+    """Fails where a process runs what it has compiled itself: shared functions are then linked in another copy."""
+    script = tmp_path / "lives.py"
+    script.write_text(LIVES)
+    assert run(script, tmp_path / "cache") == run(script, tmp_path / "cache")

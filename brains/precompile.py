@@ -1,0 +1,32 @@
+"""Compiles the kernels of one sort of brain: python -m brains.precompile taught|streaming discrete|continuous.
+
+Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
+"""
+
+import sys
+
+import numpy as np
+
+from brains.brain import Body
+from brains.settings import SteppingConfig
+from brains.stepping import SteppingBrain
+
+
+def main(sort: str, actions: str) -> None:
+    """Live one tick of such a brain, and of a frozen copy of it."""
+    discrete, teacher = actions == "discrete", sort == "taught"
+    config = SteppingConfig.model_validate(
+        {
+            "backend": "numba",
+            "execution": "sequential",
+            "readout": "softmax" if discrete else "linear",
+            "layers": [{"units": 2}, {}],
+        }
+    )
+    bounds = () if discrete else (1.0, 1.0)
+    body = Body(2, 2, discrete, tuple(-bound for bound in bounds), bounds, teacher)
+    SteppingBrain(config, body, np.random.SeedSequence(0)).warm_up()  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
