@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def build_brain(mapping: dict[str, Any], body: Body, seed: np.random.SeedSequenc
     try:
         return brain_class(config, body, seed)
     except ValueError as error:
-        raise UserError(f"brain: {mapping['kind']} does not fit this world: {error}") from error
+        key = "." if re.match(r"[\w.]+: ", str(error)) else f": {mapping['kind']} does not fit this world: "
+        raise UserError(f"brain{key}{error}") from error
 
 
 def timetable(config: Config, tasks: tuple[str, ...]) -> dict[int, int]:

@@ -1,12 +1,11 @@
 """A checkpoint: one safetensors file, the arrays as they are, everything else as JSON in its header; no pickle.
 
-It is written beside the old one and put in its place in one step, so that a crash at any moment leaves a whole one.
+It is written beside the old one and put in its place in one step, so that a crash at any moment leaves a whole one,
+and carries a digest of all it holds, so that a flipped bit is noticed before it becomes another run.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,17 +16,19 @@ import pydantic
 from pydantic import NonNegativeInt
 
 from agentsim.errors import UserError
+from agentsim.files import write_whole
+from agentsim.recording import rolling_hash
 from agentsim.settings import Section, first_problem
 from brains.brain import State
 
 CHECKPOINT = "checkpoint.safetensors"
-_HEADER = "agentsim"
+_HEADER, _DIGEST = "agentsim", "digest"
 
 
 class Header(Section):
     """What a checkpoint says besides its arrays. `config` is a digest of all that decides what a run computes."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     tick: NonNegativeInt
     hash: str
     config: str
@@ -42,41 +43,34 @@ def write_checkpoint(path: Path, header: Header, arrays: State) -> None:
     """Write and put in place atomically. Raises OSError."""
     from safetensors.numpy import save
 
-    data = save({n: np.array(a, order="C") for n, a in arrays.items()}, {_HEADER: header.model_dump_json()})
-    new = path.with_suffix(".tmp")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)  # noqa: PTH105
-    with contextlib.suppress(OSError):  # some file systems cannot sync a directory
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    text = header.model_dump_json()
+    metadata = {_HEADER: text, _DIGEST: rolling_hash(text, header.tick, arrays)}
+    write_whole(path, save({n: np.array(a, order="C") for n, a in arrays.items()}, metadata))
 
 
 def read_checkpoint(path: Path) -> tuple[Header, State]:
-    """Header and arrays. Raises UserError for a file that is missing, cut off, foreign, or of another version."""
+    """Header and arrays. Raises UserError for a file that is missing, damaged, foreign, or of another version."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise UserError(f"{path}: no checkpoint there")
     try:
         with safe_open(path, framework="np") as file:
-            text = (file.metadata() or {}).get(_HEADER)
+            metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: damaged or cut off: {error}") from error
-    if text is None:
+    if (text := metadata.get(_HEADER)) is None:
         raise UserError(f"{path}: a safetensors file, but no checkpoint of agentsim")
     try:
-        return Header.model_validate_json(text), arrays
+        header = Header.model_validate_json(text)
     except pydantic.ValidationError as error:
         if any(details["loc"] == ("format",) for details in error.errors()):
             raise UserError(f"{path}: written by another version of agentsim, which this one cannot read") from error
         raise UserError(f"{path}: header: {first_problem(error)}") from error
+    if metadata.get(_DIGEST) != rolling_hash(text, header.tick, arrays):
+        raise UserError(f"{path}: damaged: what it holds is not what was written (its digest differs)")
+    return header, arrays
 
 
 class BackgroundWriter:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import enum
 import logging
-import math
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from typer.core import TyperGroup
 import agentsim
 from agentsim.bench.cli import app as bench
 from agentsim.errors import UserError
-from agentsim.output import print_json
+from agentsim.output import Console, discard, print_json
 
 logger = logging.getLogger("agentsim")
 
@@ -37,6 +38,11 @@ class _Commands(TyperGroup):
             logger.debug("traceback", exc_info=True)
             typer.echo(f"agentsim: {error}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except OSError as error:  # of a full disk, mostly: what a person can help is a UserError where it happens
+            logger.debug("traceback", exc_info=True)
+            discard(sys.stdout)
+            typer.echo(f"agentsim: {error}", err=True)
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             typer.echo("agentsim: interrupted", err=True)
             raise typer.Exit(130) from None
@@ -69,8 +75,8 @@ def _import(modules: list[str] | None) -> list[str] | None:
 
 
 def _positive(value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter(f"give a number above 0, not {value:g}")
+    if value is not None and not 0 < value <= 2**53:
+        raise typer.BadParameter("give a number above 0 and at most 2**53")
     return value
 
 
@@ -174,7 +180,9 @@ def run(
         overrides += [f"run.seed={seed}"] if seed is not None else []
         overrides += [f"clock.pacing={pacing.value}"] if pacing is not None else []
         overrides += [f"clock.speed={speed}"] if speed is not None else []
-        simulation = running.start(config or "arena", brain, overrides, out, seconds=seconds, ticks=ticks)
+        simulation = running.start(
+            "arena" if config is None else config, brain, overrides, out, seconds=seconds, ticks=ticks
+        )
     result = running.live(simulation, headless=headless, quiet=as_json)
     _show_result(result, as_json)
     directory, tick, end = result["run_directory"], simulation.tick_index, simulation.end_tick
@@ -323,8 +331,6 @@ def _show_result(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    from rich.console import Console
-
     from agentsim.terminal import show_result
 
     show_result(result, Console(highlight=False, markup=False))
@@ -332,4 +338,7 @@ def _show_result(result: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of the `agentsim` command."""
-    app(prog_name="agentsim")
+    try:
+        app(prog_name="agentsim")
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said: another Ctrl-C must not change the exit status

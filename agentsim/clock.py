@@ -143,6 +143,7 @@ class Clock:
         passed = (now - due) // self.period + 1  # slots whose due time has passed
         match self.config.overrun:
             case "slip":
+                self.statistics.slipped_slots += passed - 1  # the next tick answers the first of them, late
                 self._base, self._slot = now, 0
                 return due
             case "catch_up":
@@ -183,7 +184,8 @@ class Statistics:
     """Timing of every tick since the start, in preallocated memory; all times are in nanoseconds.
 
     The rings hold the last 1024 ticks, tick i at index i % 1024: `due`, `start`, `end`, and `phases`, (1024, 5).
-    Misses are ticks that ended after the next due time (flat out: ticks that took longer than a period).
+    Misses are ticks that ended after the next due time (flat out: ticks that took longer than a period). Slots that no
+    tick answered are `dropped_slots` (catch_up, skip) or `slipped_slots` (passed when slip moved the clock).
     """
 
     def __init__(self, tick_hz: float) -> None:
@@ -193,7 +195,7 @@ class Statistics:
         self.due, self.start, self.end = (np.zeros(_RING, np.int64) for _ in range(3))
         self.phases = np.zeros((_RING, len(PHASES)), np.int64)
         self.lateness, self.execution, self.response = Histogram(), Histogram(), Histogram()
-        self.misses = self.longest_run = self.dropped_slots = 0
+        self.misses = self.longest_run = self.dropped_slots = self.slipped_slots = 0
         self.worst_tick = -1  # the tick with the longest response, counted from the first tick of this process
         self._phase_sums = [0] * len(PHASES)
         self._run = 0
@@ -252,7 +254,7 @@ class Statistics:
 
     def report(self) -> dict[str, Any]:
         """Everything measured, ready for JSON; milliseconds, and microseconds for the phases' means."""
-        answered = self.n - self.misses
+        answered, slots = self.n - self.misses, self.n + self.dropped_slots + self.slipped_slots
         return {
             "n": self.n,
             "asked_hz": self.asked_hz,
@@ -263,7 +265,8 @@ class Statistics:
             "longest_miss_run": self.longest_run,
             "worst_tick": self.worst_tick if self.n else None,
             "dropped_slots": self.dropped_slots,
-            "availability": answered / (self.n + self.dropped_slots) if self.n else None,
+            "slipped_slots": self.slipped_slots,
+            "availability": answered / slots if self.n else None,
             "lateness_ms": self.lateness.report(),
             "execution_ms": self.execution.report(),
             "response_ms": self.response.report(),

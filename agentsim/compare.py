@@ -13,6 +13,7 @@ import numpy as np
 
 from agentsim.config import Config, load_config
 from agentsim.errors import UserError
+from agentsim.output import Console
 from agentsim.recording import CONFIG, METRICS, RESULT, MetricsLine, read_lines
 from agentsim.telemetry import SCORE_TICKS
 from agentsim.terminal import as_number, as_percent
@@ -89,7 +90,6 @@ def _result(directory: Path) -> dict[str, Any]:
 
 def print_table(runs: list[Run]) -> None:
     """The summaries as a table on stdout: a row a run, without the columns that say nothing."""
-    from rich.console import Console
     from rich.table import Table
 
     rows = [summary(run) for run in runs]

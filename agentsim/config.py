@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import importlib.resources
 import inspect
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import PrivateAttr
 
 import brains
 from agentsim import located_yaml
@@ -22,6 +25,7 @@ from agentsim.located_yaml import Located, Location
 from agentsim.settings import LearnConfig, PhaseConfig, RunConfig, Section, WorldConfig
 from agentsim.validation import Problem, everything_wrong, suggest, validate
 
+MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
 _BRAIN: Location = ("brain",)
 
 
@@ -39,6 +43,16 @@ class Config(Section):
     learn: LearnConfig = LearnConfig()
     phases: tuple[PhaseConfig, ...] = ()
     run: RunConfig = RunConfig()
+
+    _source: Located | None = PrivateAttr(None)
+
+    def located(self, message: str) -> str:
+        """A message that starts with a key, "brain.layers.1.units: ...", after the file and line it was written in."""
+        key = re.match(r"[\w.-]+(?=:)", message)
+        if key is None or self._source is None:
+            return message
+        place = self._source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
+        return f"{place}: {message}" if place else message
 
     def to_yaml(self) -> str:
         """YAML text that `load_config` reads back as an equal config."""
@@ -76,9 +90,25 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
     problems += more
     if world is not None:
         problems += _check_world(world)
+    if config is not None:
+        problems += _check_lengths(config)
     if problems or config is None:
         raise everything_wrong(located, problems)
+    config._source = located
     return config
+
+
+def ticks_asked(tick_hz: float, seconds: float | None, ticks: int | None) -> int | None:
+    """The ticks that --ticks, or else --seconds, asks for; None without both. Raises UserError for none or too many."""
+    if ticks is None and seconds is None:
+        return None
+    given = "--ticks" if ticks is not None else f"--seconds {seconds:g} at {tick_hz:g} ticks a second"
+    count = ticks if ticks is not None else (seconds or 0.0) * tick_hz
+    if count > MOST_TICKS:
+        raise UserError(f"{given}: give at least one tick, and an end: at most 2**53 ticks")
+    if round(count) < 1:
+        raise UserError(f"{given} is less than one tick; give at least one")
+    return round(count)
 
 
 def load_brain(name: str) -> dict[str, Any]:
@@ -211,11 +241,28 @@ def _check_brain(located: Located) -> tuple[dict[str, Any] | None, list[Problem]
         return None, [(("brain", "kind"), problem)]
     try:
         model = brains.load(kind).Config
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # other people's code, as below
         return None, [(("brain", "kind"), f"the class of kind {kind!r} cannot be loaded: {error}")]
     rest = mapping if "kind" in model.model_fields else {key: mapping[key] for key in mapping if key != "kind"}
     checked, problems = validate(model, Located({**located.value, "brain": rest}, located.places), ("brain",))
     return (None if checked is None else {"kind": kind, **checked.model_dump(mode="json")}), problems
+
+
+# --- lengths -----------------------------------------------------------------------------------------------------
+
+
+def _check_lengths(config: Config) -> list[Problem]:
+    """Whether every length is a number of ticks that can be counted."""
+    lengths: dict[Location, float] = {
+        ("run", "seconds"): config.run.seconds or 0.0,
+        ("run", "checkpoint_every"): config.run.checkpoint_every,
+        ("phases",): sum(phase.seconds for phase in config.phases),
+    }
+    return [
+        (at, f"{seconds:g} seconds at {config.clock.tick_hz:g} ticks a second are more than 2**53 ticks; give less")
+        for at, seconds in lengths.items()
+        if seconds * config.clock.tick_hz > MOST_TICKS
+    ]
 
 
 # --- worlds ------------------------------------------------------------------------------------------------------
@@ -235,7 +282,7 @@ def _check_world(world: WorldConfig) -> list[Problem]:
     try:
         creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
         parameters = inspect.signature(creator).parameters
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # gymnasium's own for a library that is not installed
         return [(("world", "id"), f"the world {world.id!r} cannot be loaded: {error}")]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return []

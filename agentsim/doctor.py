@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import agentsim
 from agentsim.machine import THREAD_VARIABLES, machine
+from agentsim.output import Console
 
 State = Literal["ok", "absent", "missing"]  # absent: agentsim works without it; missing: it does not
 
@@ -67,7 +68,6 @@ def display_problem() -> str | None:
 
 def show(findings: list[Finding]) -> None:
     """Print the findings as a table, and what to do at the end."""
-    from rich.console import Console
     from rich.table import Table
 
     console = Console(markup=False, highlight=False)

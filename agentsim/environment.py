@@ -64,7 +64,7 @@ class Environment:
         label = np.asarray(info.get("teacher_action", self._silence))
         if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
             self.body = self._body(size, teacher=True)
-            self._teachers[self._now] = info["teacher_action"]
+            self._take_label(self._now, info)
         if self.tasks:
             self.task = int(info.get("task", 0))
         flag = np.zeros(1, np.bool_)
@@ -107,7 +107,8 @@ class Environment:
     def step(self, action: NDArray[Any]) -> Experience:
         """Advance the world by one tick, with an action that is `checked`. The experience is valid until the next one.
 
-        Raises ValueError if the world returns a value that is not finite, and whatever the world raises.
+        Raises ValueError if the world returns an observation of another shape, a value that is not finite or a label
+        that is no action, and whatever the world raises.
         """
         before, after = self._now, (self._now + 1) % 3
         experience = self._experience
@@ -279,12 +280,27 @@ class Environment:
         return info
 
     def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
-        row = self._observations[slot]
-        row[0] = observation
+        row = self._observations[slot, 0]
+        if np.shape(observation) != row.shape:  # NumPy would broadcast a smaller one
+            raise ValueError(f"{self.id} returned an observation of shape {np.shape(observation)}, not {row.shape}")
+        row[:] = observation
         if not math.isfinite(row.sum()):
-            raise ValueError(f"{self.id} returned an observation that is not finite: {row[0]}")
+            raise ValueError(f"{self.id} returned an observation that is not finite: {row}")
         if self.body.teacher:
-            self._teachers[slot] = info.get("teacher_action", self._silence)
+            self._take_label(slot, info)
+
+    def _take_label(self, slot: int, info: dict[str, Any]) -> None:
+        """Keep the teacher's answer, which brains use as an index: an action of this body, or silence."""
+        label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
+        kept[:] = label
+        if self.body.discrete:
+            index = kept.item()
+            fits = index == label and (0 <= index < self.body.actions or index == NO_LABEL)
+        else:
+            low, high = self._bounds
+            fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())
+        if not fits:
+            raise ValueError(f"{self.id} returned the teacher_action {label!r}, which is no action of this world")
 
     def _sense_again(self) -> None:
         if hasattr(self.unwrapped, "observe"):
@@ -334,11 +350,14 @@ def _make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
     from gymnasium.envs.registration import load_env_creator
 
     options = dict(config.options)
+    limit = options.pop("max_episode_steps", None)
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise UserError(f"world.options.max_episode_steps: should be a whole number above 0, got {limit!r}")
     try:
         spec = gymnasium.spec(config.id)
         entry_point = spec.entry_point
         creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
-        limit = options.pop("max_episode_steps", None) or spec.max_episode_steps
+        limit = limit or spec.max_episode_steps
         if "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ()):
             options.setdefault("render_mode", "rgb_array")
         return gymnasium.make(config.id, max_episode_steps=-1, disable_env_checker=True, **options), limit

@@ -33,7 +33,12 @@ def probe(brain: Brain, world: Any, tasks: tuple[str, ...], count: int, rng: np.
 
 
 def probe_simulation(simulation: Simulation, count: int | None = None) -> dict[str, float]:
-    """`probe` of a simulation's brain, with the same random states whenever it is asked."""
+    """`probe` of a simulation's brain, with the same random states whenever it is asked.
+
+    Empty for a brain that `asks_the_oracle`: it would say what the oracle knows.
+    """
+    if getattr(simulation.brain, "asks_the_oracle", False):
+        return {}
     count = simulation.config.run.probe_states if count is None else count
     rng = np.random.default_rng(simulation.streams["probe"])
     environment = simulation.environment
@@ -55,8 +60,8 @@ def phase_figures(simulation: Simulation, phase: Phase) -> dict[str, Any]:
     }
 
 
-def result(simulation: Simulation) -> dict[str, Any]:
-    """Everything a run comes to, ready for JSON; null where the world or the run has nothing to say."""
+def result(simulation: Simulation, probed: dict[str, float] | None) -> dict[str, Any]:
+    """Everything a run comes to, with its last probe, ready for JSON; null where there is nothing to say."""
     telemetry, totals = simulation.telemetry, simulation.telemetry.totals
     overall = telemetry.overall()
     phases = [phase_figures(simulation, phase) for phase in telemetry.current()]
@@ -68,10 +73,10 @@ def result(simulation: Simulation) -> dict[str, Any]:
         "brain": simulation.brain_name,
         "seed": simulation.config.run.seed,
         "ticks": simulation.tick_index,
-        "hash": simulation.state_hash(),
+        "hash": simulation.state_hash() if simulation.whole else None,
         "accuracy": overall.accuracy,
         "score": sum(score * ticks for score, ticks in scores) / sum(t for _, t in scores) if scores else None,
-        "probe": (probe_simulation(simulation) or None) if simulation.error is None else None,
+        "probe": probed,
         "phases": phases,
         "reward": overall.reward,
         "events": overall.events,

@@ -8,6 +8,7 @@ from typing import Any
 import brains
 import worlds
 from agentsim.config import configs_directory
+from agentsim.output import Console
 
 Listing = dict[str, dict[str, str]]  # section -> name -> what it is
 
@@ -39,7 +40,6 @@ def everything() -> Listing:
 
 def show(listing: Listing) -> None:
     """Print the listing as tables."""
-    from rich.console import Console
     from rich.table import Table
 
     console = Console(markup=False)

@@ -1,17 +1,38 @@
-"""JSON for whoever reads our output with a program."""
+"""Where results go: JSON for whoever reads them with a program, a rich console for a person."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import os
+import sys
+from typing import IO, Any
 
 import typer
+from rich import console
 
 
 def print_json(value: Any) -> None:
     """One JSON object, on one line of stdout."""
-    typer.echo(json.dumps(finite(value), allow_nan=False))
+    text = json.dumps(finite(value), allow_nan=False)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        discard(sys.stdout)
+
+
+class Console(console.Console):
+    """A console whose reader may go away, as `| head` does: the command goes on, and ends with its own status."""
+
+    def on_broken_pipe(self) -> None:
+        """Show nothing more."""
+        self.quiet = True
+        discard(self.file)
+
+
+def discard(stream: IO[str]) -> None:
+    """Let what is still to be written to a stream, also when Python flushes it at exit, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def finite(value: Any) -> Any:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from pydantic import Field, NonNegativeInt
 from agentsim.commands import Command, StampedCommand
 from agentsim.config import Config, load_config
 from agentsim.errors import UserError
+from agentsim.files import write_whole
 from agentsim.machine import versions
 from agentsim.settings import Section, first_problem
 from brains.brain import State
@@ -79,7 +79,7 @@ class ResultLine(Section):
 
     model_config = {"extra": "ignore"}  # noqa: RUF012
     ticks: NonNegativeInt
-    hash: str
+    hash: str | None  # null if the run was cut off in a tick
     error: str | None
 
 
@@ -90,7 +90,9 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
     """
     try:
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            if out.exists() and not out.is_dir():
+                raise UserError(f"{out}: is a file; give a directory with --out")
+            if out.exists() and any(out.iterdir()):
                 raise UserError(f"{out}: exists and is not empty; give another --out, or go on with --resume {out}")
             out.mkdir(parents=True, exist_ok=True)
             _try_to_write(out)
@@ -166,6 +168,7 @@ class Recorder:
 
     def hash(self, tick: int, value: str) -> None:
         """The rolling hash after `tick` ticks."""
+        self.flush_slack()  # a replay can only get as far as these are known
         self._line(HASHES, json.dumps({"tick": tick, "hash": value}))
 
     def metrics(self, row: dict[str, Any]) -> None:
@@ -176,7 +179,7 @@ class Recorder:
             self._to_tensorboard(row)
 
     def slack(self, tick: int, count: int) -> None:
-        """The learning steps of a tick, with slack learning; written with the next row of metrics."""
+        """The learning steps of a tick, with slack learning; written with the next row of metrics or hash."""
         if not self._slack_counts:
             self._slack_start = tick
         self._slack_counts.append(count)
@@ -194,7 +197,7 @@ class Recorder:
     def write_text(self, name: str, text: str) -> None:
         """Write a small file whole."""
         try:
-            (self.directory / name).write_text(text, encoding="utf-8")
+            write_whole(self.directory / name, text.encode())
         except OSError as error:
             self.fail(error)
 
@@ -215,6 +218,12 @@ class Recorder:
         if self._board is not None:
             self._board.close()
         self._lock.close()
+
+    def discard(self) -> None:
+        """Take a run that could not even begin off the disk again."""
+        self.close()
+        for name in (CONFIG, VERSIONS, *self._files):
+            (self.directory / name).unlink(missing_ok=True)
 
     def _line(self, name: str, text: str) -> None:
         if self.problem is not None:
@@ -272,16 +281,20 @@ class Recording:
     commands: dict[int, list[Command]] = field(default_factory=dict)  # tick -> in order
     slack_counts: dict[int, int] = field(default_factory=dict)  # tick -> learning steps
     hashes: dict[int, str] = field(default_factory=dict)  # ticks done -> rolling hash
-    result: ResultLine | None = None
+    result: ResultLine | None = None  # where asked for: see `read_result`
 
     @property
     def ticks(self) -> int:
-        """How far the recording reaches."""
-        return self.result.ticks if self.result else max([0, *self.hashes])
+        """How far the recording reaches; with slack learning no further than the learning steps are known."""
+        ticks = self.result.ticks if self.result else max([0, *self.hashes])
+        return min(ticks, max(self.slack_counts, default=-1) + 1) if self.config.learn.slack else ticks
 
 
 def read_recording(directory: Path) -> Recording:
-    """Read a run directory. Raises UserError, naming file and line, for anything that is not what agentsim writes."""
+    """Read a run directory, all but its result, which may be missing and may be remade.
+
+    Raises UserError, naming file and line, for anything that is not what agentsim writes.
+    """
     if not (directory / CONFIG).is_file():
         raise UserError(f"{directory}: no run directory (it has no {CONFIG}); runs are in runs/ unless --out was given")
     recording = Recording(directory, load_config(directory / CONFIG))
@@ -292,14 +305,17 @@ def read_recording(directory: Path) -> Recording:
     for slack in read_lines(directory / SLACK, SlackLine):
         recording.slack_counts.update(enumerate(slack.counts, slack.tick))
     recording.hashes = {line.tick: line.hash for line in read_lines(directory / HASHES, HashLine)}
-    if (directory / RESULT).exists():
-        try:
-            recording.result = ResultLine.model_validate_json((directory / RESULT).read_bytes())
-        except (OSError, pydantic.ValidationError) as error:
-            raise UserError(
-                f"{directory / RESULT}: {first_problem(error)}; remove the file to do without it"
-            ) from error
     return recording
+
+
+def read_result(directory: Path) -> ResultLine | None:
+    """What a run came to; None of one that has not ended. Raises UserError naming the file."""
+    if not (directory / RESULT).exists():
+        return None
+    try:
+        return ResultLine.model_validate_json((directory / RESULT).read_bytes())
+    except (OSError, pydantic.ValidationError) as error:
+        raise UserError(f"{directory / RESULT}: {first_problem(error)}; remove the file to do without it") from error
 
 
 def read_lines(path: Path, model: type[Line]) -> list[Line]:
@@ -335,6 +351,4 @@ def cut_back(directory: Path, tick: int) -> None:
 
 def _rewrite(path: Path, lines: list[Any]) -> None:
     if path.exists():
-        new = path.with_suffix(".tmp")
-        new.write_text("".join(json.dumps(line.model_dump(mode="json")) + "\n" for line in lines), encoding="utf-8")
-        os.replace(new, path)  # noqa: PTH105  atomic
+        write_whole(path, "".join(json.dumps(line.model_dump(mode="json")) + "\n" for line in lines).encode())

@@ -52,6 +52,8 @@ def import_module(name: str) -> None:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise UserError(f"--import {name}: no such module here ({Path.cwd()}) or installed") from None
         raise UserError(f"--import {name}: {error}") from error
-    except Exception as error:
+    except SyntaxError as error:
+        raise UserError(f"--import {name}: {error.filename}:{error.lineno}: SyntaxError: {error.msg}") from error
+    except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise UserError(f"--import {name}: {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}") from error

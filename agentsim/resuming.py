@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agentsim.checkpoint import CHECKPOINT, write_checkpoint
 from agentsim.clock import Clock
-from agentsim.recording import METRICS, MetricsLine, read_lines, read_recording
+from agentsim.recording import METRICS, MetricsLine, read_lines, read_recording, read_result
 from agentsim.simulation import Simulation
 
 
@@ -32,11 +32,12 @@ def replay(directory: Path, clock: Clock | None = None) -> Simulation:
     Nothing is written. Raises UserError if something in the directory is not as agentsim wrote it.
     """
     recording = read_recording(directory)
+    recording.result = result = read_result(directory)
     simulation = Simulation(recording.config, clock=clock)
     simulation.commands_due, simulation.slack_counts = recording.commands, recording.slack_counts
     simulation.expected, simulation.end_tick = recording.hashes, recording.ticks
-    if recording.result is not None and recording.result.error is None:
-        simulation.expected_end = recording.result.hash
+    if result is not None and result.error is None and result.ticks == recording.ticks:
+        simulation.expected_end = result.hash
     return simulation
 
 

@@ -7,14 +7,16 @@ import logging
 from pathlib import Path
 from typing import Any, cast
 
-from rich.console import Console
+import pydantic
 
 from agentsim import resuming, terminal
-from agentsim.clock import Pacing
-from agentsim.config import load_config
+from agentsim.clock import ClockConfig, Pacing
+from agentsim.config import load_config, ticks_asked
 from agentsim.doctor import display_problem
 from agentsim.errors import UserError
+from agentsim.output import Console
 from agentsim.recording import new_run_directory
+from agentsim.settings import first_problem
 from agentsim.simulation import Simulation
 
 logger = logging.getLogger("agentsim")
@@ -31,12 +33,10 @@ def start(
 ) -> Simulation:
     """A new recorded simulation, `out` or a fresh directory under runs/ being its run directory. Raises UserError."""
     config = load_config(source, brain, overrides or [])
-    if ticks is not None:
-        seconds = ticks / config.clock.tick_hz
-    if seconds is not None:
-        if round(seconds * config.clock.tick_hz) < 1:
-            raise UserError(f"--seconds {seconds:g} is less than one tick at {config.clock.tick_hz:g} ticks a second")
-        config = config.model_copy(update={"run": config.run.model_copy(update={"seconds": seconds})})
+    length = ticks_asked(config.clock.tick_hz, seconds, ticks)
+    if length is not None:
+        run = config.run.model_copy(update={"seconds": length / config.clock.tick_hz})
+        config = config.model_copy(update={"run": run})
     directory = new_run_directory(Path(source).stem, out)
     try:
         return Simulation(config, run_directory=directory)
@@ -44,7 +44,7 @@ def start(
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if nothing was written
         if isinstance(error, UserError):
-            raise
+            raise UserError(config.located(str(error))) from error
         logger.debug("building the simulation", exc_info=True)
         what = f"{config.world.id} with {config.brain_name or config.brain['kind']}"
         raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
@@ -59,14 +59,14 @@ def resume(
     ticks: int | None = None,
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
+    _check_speed(speed)
     simulation = resuming.resume(directory)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
-    if seconds is not None:
-        ticks = round(seconds * simulation.config.clock.tick_hz)
-    if ticks is not None:
-        simulation.end_tick = ticks
+    length = ticks_asked(simulation.config.clock.tick_hz, seconds, ticks)
+    if length is not None:
+        simulation.end_tick = length
     if simulation.end_tick is not None and simulation.end_tick <= simulation.tick_index:
         raise UserError(
             f"{directory}: already at tick {simulation.tick_index}, and would end at {simulation.end_tick}; "
@@ -77,11 +77,20 @@ def resume(
 
 def replay(directory: Path, *, headless: bool, speed: float | None = None) -> Simulation:
     """A simulation that does again what was recorded: headless flat out, unless a speed is given."""
+    _check_speed(speed)
     simulation = resuming.replay(directory)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
     _set_pace(simulation, "none" if headless and speed is None else None, speed)
     return simulation
+
+
+def _check_speed(speed: float | None) -> None:
+    """Refuse what a config may not hold, before anything in the run directory is touched."""
+    try:
+        ClockConfig(speed=1.0 if speed is None else speed)
+    except pydantic.ValidationError as error:
+        raise UserError(f"--speed {speed:g}: {first_problem(error)}") from None
 
 
 def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -> None:

@@ -63,5 +63,5 @@ class RunConfig(Section):
     seconds: PositiveFloat | None = None
     checkpoint_every: PositiveFloat = 10.0
     hash_every: PositiveInt = 100
-    probe_states: NonNegativeInt = 1000
+    probe_states: NonNegativeInt = Field(default=1000, le=100_000)
     tensorboard: bool = False

@@ -33,6 +33,7 @@ from brains.brain import Brain, Experience, Learning, State
 
 STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end
 
+_FAILURES = (Exception, SystemExit)  # whatever other people's code raises: it must not end the process
 _CULPRITS = ("a command", "the brain's act()", "the world's step()", "the brain's learning", "recording")  # by phase
 
 
@@ -42,6 +43,7 @@ class Simulation:
     `tick_index`: ticks done. `learning`: whether the brain learns. `last`, `last_action`: what the last tick was like.
     `paused`: whether `run` holds still. `error`: what stopped the run, if a brain or a world failed. `problem`: why it
     is no longer recorded, if so. `notice`: why a command had no effect. `interrupted`: the signal that ended `run`.
+    `whole`: whether the state is that of a whole number of ticks, which it is not if a tick was cut off.
     """
 
     def __init__(self, config: Config, *, run_directory: Path | None = None, clock: Clock | None = None) -> None:
@@ -83,14 +85,14 @@ class Simulation:
         self._rolling_hash = ""
         self._step_cost = 0  # ns, of a learning step
         self._stopping = self._paused = self._save_wanted = False
-        self._whole = True  # whether the state is that of a whole number of ticks
+        self.whole = True
         self._single_steps = 0
         self._result: dict[str, Any] | None = None
         self.recorder: Recorder | None = None
         self._writer: BackgroundWriter | None = None
         if run_directory is not None:
             self.record_to(run_directory)
-            write_checkpoint(run_directory / CHECKPOINT, *self.snapshot())
+            self._save_beginning(run_directory)
 
     # --- the loop ------------------------------------------------------------------------------------------------
 
@@ -98,7 +100,7 @@ class Simulation:
         """One tick: obey, sense, act, let the world move, learn, record. If it fails, `error` says why."""
         clock = self.clock
         clock.begin()
-        self._whole = False
+        self.whole = False
         try:
             self._obey()
             observation = self.environment.observation
@@ -112,12 +114,12 @@ class Simulation:
                 self.brain.reset(experience.terminated | experience.truncated)
             clock.mark(LEARN)
             self.tick_index += 1
-            self._whole = True
+            self.whole = True
             self.last, self.last_action = experience, action
             self._record(experience, learning)
             clock.end()
-        except Exception as error:
-            self._fail(error)
+        except _FAILURES as error:
+            self._fail(error, _CULPRITS[clock.phase])
 
     def run(self, ticks: int | None = None, on_tick: Callable[[Simulation], None] | None = None) -> None:
         """Tick at the clock's pace, for `ticks` more ticks, else to the end that the config sets, else for ever.
@@ -141,15 +143,20 @@ class Simulation:
                     if on_tick is not None:
                         on_tick(self)
                     garbage.between_ticks(self.clock.slack(), self.clock.pacing != "none")
-        if self.tick_index == self.end_tick:
+        if self.tick_index == self.end_tick and self.whole:
             self._compare(self.state_hash(), self.expected_end)
 
     def warm_up(self) -> None:
-        """Compile everything that a tick would otherwise wait for, once; changes no state."""
-        if self.warm_up_seconds is None:
-            before = time.perf_counter()
+        """Compile everything that a tick would otherwise wait for, once; changes no state. See `error` if it fails."""
+        if self.warm_up_seconds is not None or self.error is not None:
+            return
+        before = time.perf_counter()
+        try:
             self.brain.warm_up()
             self.environment.warm_up()
+        except _FAILURES as error:
+            self._fail(error, "warming up")
+        else:
             self.warm_up_seconds = time.perf_counter() - before
 
     def stop(self) -> None:
@@ -292,9 +299,7 @@ class Simulation:
     # --- state ---------------------------------------------------------------------------------------------------
 
     def state_hash(self) -> str:
-        """The rolling hash with the present state added. Of a run that was cut off in a tick, the last one there is."""
-        if not self._whole:
-            return self._rolling_hash
+        """The rolling hash with the present state added. It says nothing of a state that is not `whole`."""
         return rolling_hash(
             self._rolling_hash, self.tick_index, self.environment.fingerprint(), self.brain.state_dict()
         )
@@ -304,7 +309,7 @@ class Simulation:
         self._save_wanted = True
 
     def _save_if_wanted(self) -> None:
-        if self._save_wanted and self._writer is not None and self._whole:
+        if self._save_wanted and self._writer is not None and self.whole:
             if self.recorder is not None:
                 self.recorder.flush_slack()
             self._writer.save(*self.snapshot())
@@ -350,10 +355,12 @@ class Simulation:
         """Save, let go of everything and return the figures of the run, which are also in result.json."""
         if self._result is not None:
             return self._result
-        result = figures.result(self)
-        if self._writer is not None and self.recorder is not None:
+        if self._writer is not None:  # before anything else can go wrong
             self.save()
             self._save_if_wanted()
+            self._writer.wait()
+        result = figures.result(self, self._last_probe())
+        if self._writer is not None and self.recorder is not None:
             self._writer.close()
             self.recorder.write_json(RESULT, result)
             self.recorder.close()
@@ -379,26 +386,51 @@ class Simulation:
         self.recorder = Recorder(directory, self.config, self.tick_index if going_on else None)
         self._writer = BackgroundWriter(directory / CHECKPOINT, self.recorder.fail)
 
-    def _fail(self, error: Exception) -> None:
+    def _save_beginning(self, directory: Path) -> None:
+        """The checkpoint of tick 0. Raises UserError, with nothing left in the directory, if it cannot be written."""
+        try:
+            write_checkpoint(directory / CHECKPOINT, *self.snapshot())
+        except Exception as error:
+            if self.recorder is not None:
+                self.recorder.discard()
+            if isinstance(error, OSError):
+                raise UserError(f"{directory}: cannot be written: {error.strerror}; give another --out") from error
+            raise
+
+    def _last_probe(self) -> dict[str, float] | None:
+        """What the brain knows in the end. If asking fails, `error` says so, and the rest of the figures stand."""
+        if self.error is not None:
+            return None
+        try:
+            return figures.probe_simulation(self) or None
+        except _FAILURES as error:
+            self._report(error, "the probe")
+            return None
+
+    def _fail(self, error: BaseException, culprit: str) -> None:
         """Stop here: say what happened and where, and bring the last good tick to disk."""
         from agentsim.resuming import save_last_good_tick
 
-        self._whole = False
-        culprit = _CULPRITS[self.clock.phase]
-        what = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        message = f"tick {self.tick_index}: {culprit} failed ({self.config.world.id}, {self.brain_name}): {what}"
-        self.error = UserError(message)
+        self.whole = False
+        self._report(error, culprit)
         if self.recorder is None or self._writer is None:
             return
         self.recorder.flush_slack()
         self._writer.wait()
-        self.recorder.write_text(ERROR, message + "\n\n" + "".join(traceback.format_exception(error)))
-        directory = self.recorder.directory
         try:
-            saved = f"saved up to tick {save_last_good_tick(directory, self.tick_index)}"
-        except (UserError, OSError) as problem:
+            saved = f"saved up to tick {save_last_good_tick(self.recorder.directory, self.tick_index)}"
+        except _FAILURES as problem:
             saved = f"not saved: {problem}"
-        self.error = UserError(f"{message}\n{directory / ERROR} has the details; {saved}")
+        self.error = UserError(f"{self.error}; {saved}")
+
+    def _report(self, error: BaseException, culprit: str) -> None:
+        """Set `error` to what happened and where, and put the traceback beside the recording."""
+        what = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        message = f"tick {self.tick_index}: {culprit} failed ({self.config.world.id}, {self.brain_name}): {what}"
+        if self.recorder is not None:
+            self.recorder.write_text(ERROR, message + "\n\n" + "".join(traceback.format_exception(error)))
+            message += f"\n{self.recorder.directory / ERROR} has the details"
+        self.error = UserError(message)
 
 
 def config_digest(config: Config) -> str:

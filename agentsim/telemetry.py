@@ -143,10 +143,10 @@ class Telemetry:
             second.loss += float(learning.loss)
             for name, value in learning.extra.items():
                 second.extra[name] = second.extra.get(name, 0.0) + float(value)
-        second.learning_steps += learning.updates
-        second.rollbacks += learning.rollbacks
+        second.learning_steps += int(learning.updates)  # other people's brains and worlds count with NumPy's integers
+        second.rollbacks += int(learning.rollbacks)
         for name, count in events.items():
-            second.events[name] = second.events.get(name, 0) + count
+            second.events[name] = second.events.get(name, 0) + int(count)
         if finished_return is not None:
             second.returns.append(finished_return)
             self.returns.append((tick, finished_return))

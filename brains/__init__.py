@@ -9,6 +9,7 @@ BRAINS: dict[str, str] = {
     "stepping": "brains.stepping:SteppingBrain",
     "random": "brains.controls:RandomBrain",
     "constant": "brains.controls:ConstantBrain",
+    "alternate": "brains.controls:AlternateBrain",
     "repeat_last_label": "brains.controls:RepeatLastLabelBrain",
     "bias_only": "brains.controls:BiasOnlyBrain",
     "oracle": "brains.controls:DelayedOracleBrain",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from brains.brain import Body, Brain, Experience, Float, Learning, State
 from brains.network import load_arrays
@@ -21,6 +21,7 @@ class Control:
 
     latency, settling_ticks, backend = 0, 1, "numpy"
     memory_size = 0
+    asks_the_oracle = False  # whether its actions are the oracle's: a probe of it would say what the oracle knows
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         self.config, self.body, self.seed = config, body, seed
@@ -140,6 +141,32 @@ class ConstantBrain(Control):
         return self.show(np.tile(low + self.config.action * (high - low), (lanes, 1)).astype(np.float32))
 
 
+class AlternateConfig(BaseModel):
+    """One action after the other, a tick each, round and round."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["alternate"] = "alternate"
+    actions: tuple[NonNegativeInt, ...] = Field(default=(0, 1), min_length=1)
+
+
+class AlternateBrain(Control):
+    """Blind actions in turn; the memory holds whose turn it is."""
+
+    Config = AlternateConfig
+    memory_size = 1
+
+    def __init__(self, config: AlternateConfig, body: Body, seed: np.random.SeedSequence) -> None:
+        if not body.discrete or max(config.actions) >= body.actions:
+            raise ValueError(f"actions {list(config.actions)} are not all among the world's discrete actions")
+        super().__init__(config, body, seed)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N, obs) -> (N,) int64."""
+        turn = self.memory[:, 0].astype(np.int64) % len(self.config.actions)
+        self.memory[:, 0] = (turn + 1) % len(self.config.actions)
+        return self.show(np.array(self.config.actions)[turn])
+
+
 class OracleConfig(BaseModel):
     """The oracle, answering the observation of `delay` ticks ago."""
 
@@ -152,6 +179,7 @@ class DelayedOracleBrain(Control):
     """The ceiling of a brain of that latency. Until the first observation is old enough it answers action 0."""
 
     Config: type[BaseModel] = OracleConfig
+    asks_the_oracle = True
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         self.delay = getattr(config, "delay", 1)

@@ -108,13 +108,16 @@ class SteppingConfig(BaseModel):
         """Why this brain cannot live in a body with these senses and actions, or None."""
         units, last = self.layers[-1].units, len(self.layers) - 1
         if units is not None and units != actions:
-            return f"layers[{last}].units is {units}, but the world has {actions} actions: write that or leave it out"
+            return (
+                f"layers.{last}.units: {units} does not fit the world's {actions} actions: write that or leave it out"
+            )
         if teacher and not discrete and self.readout != "linear":
-            return f"readout {self.readout} chooses among actions, but the world's are continuous: use readout: linear"
+            return f"readout: {self.readout} chooses among actions, but the world's are continuous: use linear"
         if not teacher and self.rule != "backprop":
-            return f"rule {self.rule} learns from a teacher's labels and this world has only reward: use rule: backprop"
+            return f"rule: {self.rule} learns from a teacher's labels and this world has only reward: use backprop"
         if not teacher and self.execution == "stepping" and self.align != "pipeline":
-            return "learning from reward while stepping needs the activations that acted: use align: pipeline"
+            return "align: learning from reward while stepping needs the activations that acted: use pipeline"
         if not teacher and (self.replay is not None or self.schedule != "every_tick"):
-            return "learning from reward is one sample at a time: remove replay and schedule"
+            key = "schedule" if self.replay is None else "replay"
+            return f"{key}: learning from reward is one sample at a time: remove it"
         return None

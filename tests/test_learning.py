@@ -1,7 +1,7 @@
 """The learning results that the README reports, as bars: long runs, `python -m pytest -m slow`.
 
-Expected are the bars of the first issue, means over ten seeds; a brain that learned nothing probes at 25 %, and one that
-forgets at 0 %.
+Expected are means over ten seeds above stated bars; a brain that learned nothing probes at 25 %, and one that forgets
+at 0 %.
 """
 
 from typing import Any

@@ -28,6 +28,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "repeat last label": {"kind": "repeat_last_label"},
     "bias only": {"kind": "bias_only"},
     **{f"constant {action}": {"kind": "constant", "action": action} for action in range(4)},
+    "diagonal": {"kind": "alternate", "actions": [0, 3]},  # blind, yet above 0 in avoid: see worlds/scores.py
     "random": {"kind": "random"},
 }
 

@@ -1,8 +1,9 @@
 """The rows of a learning table: the brains that were asked for, and the trivial controls that always stand beside them.
 
 Which controls depends on the world. Where there is a teacher or an oracle to ask: random, the best constant action,
-repeat-last-label, bias-only, the oracle as late as each brain is, plain online backprop, each brain frozen, and each
-brain with replay without it. Where there is only reward: random, the best constant, each brain frozen.
+repeat-last-label, bias-only, the blind diagonal, the oracle as late as each brain is, plain online backprop, each brain
+frozen, each brain with replay without it, and each stepping brain that is taught with the same net and budget but one
+ordinary forward pass a tick. Where there is only reward: random, the best constant, each brain frozen.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from agentsim.building import build_brain, timetable
-from agentsim.config import Config, load_brain, load_config
+from agentsim.config import Config, load_brain, load_config, ticks_asked
 from agentsim.environment import Environment
 from agentsim.errors import UserError
 from brains.brain import Body
 
 DEFAULT_TICKS = 100_000
 ASK_THE_ORACLE = ("oracle", "repeat_last_label")  # a probe of these would say what the oracle knows
-TRIVIAL = ("random", "constant", "bias_only", *ASK_THE_ORACLE)
+TRIVIAL = ("random", "constant", "alternate", "bias_only", *ASK_THE_ORACLE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +65,10 @@ def _prepared(config: Config, seconds: float | None, ticks: int | None) -> Confi
     if config.learn.slack:
         raise UserError("learn.slack: the learning of a benchmark is a stated budget; use learn.steps_per_tick")
     clock = config.clock.model_copy(update={"pacing": "none"})
-    if ticks is not None:
-        seconds = ticks / clock.tick_hz
     if seconds is None:
         seconds = config.run.seconds or sum(phase.seconds for phase in config.phases) or DEFAULT_TICKS / clock.tick_hz
-    if not 1 <= seconds * clock.tick_hz < 1e12:
-        raise UserError(f"--seconds {seconds:g}: {seconds * clock.tick_hz:g} ticks; give at least one, and an end")
-    run = config.run.model_copy(update={"seconds": seconds})
+    length = ticks_asked(clock.tick_hz, seconds, ticks) or 0
+    run = config.run.model_copy(update={"seconds": length / clock.tick_hz})
     return config.model_copy(update={"clock": clock, "run": run})
 
 
@@ -83,6 +81,8 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
     yield Entry(entry.source, f"{entry.name}, frozen", frozen, control=True)
     if mapping.get("replay") is not None:
         yield _with(entry.source, f"{entry.name}, no replay", entry.config, mapping | {"replay": None})
+    if body.teacher and mapping.get("execution") == "stepping":
+        yield _with(entry.source, f"{entry.name}, sequential", entry.config, mapping | {"execution": "sequential"})
     if body.oracle is not None:
         late = brain.latency
         yield _with(entry.source, f"oracle, {late} late", entry.config, {"kind": "oracle", "delay": late})
@@ -94,6 +94,8 @@ def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entr
     if body.oracle is not None:
         yield _with(source, "repeat-last-label", config, {"kind": "repeat_last_label"})
         yield _with(source, "bias-only", config, {"kind": "bias_only"})
+        if body.discrete:
+            yield _with(source, "diagonal", config, {"kind": "alternate", "actions": [0, body.actions - 1]})
     for action in range(body.actions) if body.discrete else (0, 0.5, 1):
         mapping = {"kind": "constant", "action": action}
         yield _with(source, f"constant {action:g}", config, mapping, "best constant")

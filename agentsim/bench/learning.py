@@ -19,6 +19,7 @@ from agentsim.recording import new_run_directory
 from agentsim.terminal import as_number
 
 Results = dict[Entry, list[Result]]
+MERITS = {"accuracy": "accuracy", "score": "score", "last_20_returns": "returns", "reward_per_tick": "reward"}
 
 
 def measure(
@@ -90,18 +91,20 @@ def summary(source: str, results: Results) -> dict[str, Any]:
 
 
 def _row(entry: Entry, results: list[Result], threshold: float | None) -> dict[str, Any]:
-    last = [result["episodes"]["last_20_mean"] for result in results]
+    episodes = [result["episodes"] for result in results]
     return {
         "name": entry.name,
         "control": entry.control,
         "best_of": entry.best_of,
         "seeds": len(results),
         "steps_per_tick": entry.config.learn.steps_per_tick,
+        "updates_per_tick": interval(result["learning_steps"] / result["ticks"] for result in results),
         "accuracy": interval(result["accuracy"] for result in results),
+        "score": interval(result["score"] for result in results),
         "phases": [_phase(phases) for phases in zip(*(result["phases"] for result in results), strict=True)],
         "reward_per_tick": interval(result["reward"] / result["ticks"] for result in results),
-        "last_20_returns": interval(last),
-        "reached": None if threshold is None else sum(mean is not None and mean >= threshold for mean in last),
+        "last_20_returns": interval(found["last_20_mean"] for found in episodes),
+        "reached": None if threshold is None else sum(_reached(found, threshold) for found in episodes),
         "rollbacks": sum(result["rollbacks"] for result in results),
         "cpu_us_per_tick": interval(1e6 * result["cpu_seconds"] / result["ticks"] for result in results),
         "curve": mean_curves(results, entry.config.clock.tick_hz),
@@ -121,19 +124,29 @@ def _phase(phases: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _reached(episodes: dict[str, Any], threshold: float) -> bool:
+    """Whether the last 20 episodes, and no fewer, earned the threshold in the mean."""
+    return episodes["count"] >= 20 and episodes["last_20_mean"] >= threshold
+
+
 def _best(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of every `best_of` the row that did best: by accuracy, or, where nobody says what is right, by its returns."""
-    best: dict[str, dict[str, Any]] = {}
+    """Of every `best_of` the row that did best by accuracy, and the one that did best by score, if it is another one;
+    where nobody says what is right, by returns, else by reward."""
+    groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        group = row["best_of"]
-        if group and (group not in best or _merit(row) > _merit(best[group])):
-            best[group] = row
-    return [row | {"name": f"{group}: {row['name']}"} for group, row in best.items()]
-
-
-def _merit(row: dict[str, Any]) -> float:
-    figure = row["accuracy"] or row["last_20_returns"] or row["reward_per_tick"]
-    return float(figure["mean"])
+        if row["best_of"]:
+            groups.setdefault(row["best_of"], []).append(row)
+    best = []
+    for group, members in groups.items():
+        known = [figure for figure in MERITS if all(row[figure] for row in members)]
+        winners: dict[str, list[str]] = {}
+        for figure in [figure for figure in known if figure in ("accuracy", "score")] or known[:1]:
+            winner = max(members, key=lambda row: row[figure]["mean"])
+            winners.setdefault(winner["name"], []).append(MERITS[figure])
+        for row in members:
+            if row["name"] in winners:
+                best.append(row | {"name": f"{group} by {' and '.join(winners[row['name']])}: {row['name']}"})
+    return best
 
 
 def _threshold(world: str) -> float | None:
@@ -148,7 +161,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         probed = list(dict.fromkeys(task for row in found["rows"] for p in row["phases"] for task in p["probe"]))
         reached = f"of the seeds >= {found['threshold']:g}" if found["threshold"] is not None else "reached"
         headings = ["brain", "seeds", "phase", "accuracy, %", "score", "its last 10 s", *(f"probe {t}" for t in probed)]
-        headings += ["last 20 returns", reached, "reward/tick", "CPU us/tick"]
+        headings += ["last 20 returns", reached, "reward/tick", "updates/tick", "CPU us/tick"]
         lines = [line for row in found["rows"] for line in _lines(row, probed)]
         title = f"{found['config']}: {found['world']}, {found['ticks']:,} ticks, mean ± 95 %; controls below the brains"
         console.print(table(headings, lines, title))
@@ -174,6 +187,7 @@ def _lines(row: dict[str, Any], probed: Sequence[str]) -> list[list[str]]:
                 as_interval(row["last_20_returns"]) if first else "",
                 as_number(row["reached"], 0) if first else "",
                 as_interval(row["reward_per_tick"], 1, 4) if first else "",
+                as_interval(row["updates_per_tick"], 1, 2) if first else "",
                 as_interval(row["cpu_us_per_tick"], 1, 0) if first else "",
             ]
         )

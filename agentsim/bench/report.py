@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agentsim.machine import machine, versions
+from agentsim.output import Console
 
 
 def report(what: str, **figures: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from agentsim.bench.entries import ASK_THE_ORACLE, Entry
+from agentsim.bench.entries import Entry
 from agentsim.building import timetable
 from agentsim.config import Config
 from agentsim.errors import UserError
@@ -26,6 +26,19 @@ from agentsim.registry import import_module
 from agentsim.simulation import Simulation
 
 Result = dict[str, Any]
+FIGURES = (
+    "world",
+    "brain",
+    "seed",
+    "ticks",
+    "hash",
+    "accuracy",
+    "score",
+    "reward",
+    "episodes",
+    "learning_steps",
+    "rollbacks",
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ def run_once(config: Config) -> Result | None:
 
     def at_the_end_of_a_phase(simulation: Simulation) -> None:
         nonlocal probing
-        if simulation.tick_index in ends and config.brain["kind"] not in ASK_THE_ORACLE:
+        if simulation.tick_index in ends:
             before = time.process_time()
             probes.append(probe_simulation(simulation) or None)
             probing += time.process_time() - before
@@ -81,9 +94,8 @@ def run_once(config: Config) -> Result | None:
     phases = [phase | {"probe": None} for phase in result["phases"]]
     for phase, found in zip(phases, probes, strict=False):
         phase["probe"] = found
-    kept = ("world", "brain", "seed", "ticks", "hash", "accuracy", "score", "reward", "episodes", "rollbacks")
     return {
-        **{name: result[name] for name in kept},
+        **{name: result[name] for name in FIGURES},
         "phases": phases,
         "curve": {name: list(getattr(telemetry, name)) for name in ("tick", "accuracy", "score", "reward")},
         "returns": telemetry.returns,
@@ -133,7 +145,7 @@ def read_result(run: Run, directory: Path) -> Result | None:
     """The result of a run that is already there. None if there is none, or none that is whole."""
     with contextlib.suppress(OSError, ValueError):
         kept = json.loads(run.path(directory).read_text(encoding="utf-8"))
-        if kept["digest"] == run.digest:
+        if kept["digest"] == run.digest and kept["result"].keys() >= {*FIGURES}:
             return dict(kept["result"])
     return None
 

@@ -161,6 +161,8 @@ def test_controls_know_what_they_should() -> None:
     np.testing.assert_allclose([np.mean(phase["score"]) for phase in oracle], 1, atol=0.1)
     late = controls.run(ARENA, controls.POLICIES["oracle, 1 late"], seeds=2, ticks=200)
     assert controls.run(ARENA, controls.POLICIES["repeat last label"], seeds=2, ticks=200) == late
+    diagonal = controls.run(ARENA, controls.POLICIES["diagonal"], seeds=20, ticks=600)
+    assert np.mean(diagonal[1]["score"]) == pytest.approx(0.42, abs=0.2)  # see worlds/scores.py
     constant = controls.run(ARENA, controls.POLICIES["constant 0"], seeds=20, ticks=600)
     np.testing.assert_allclose([np.mean(phase["score"]) for phase in constant], 0, atol=0.2)
 
@@ -172,14 +174,17 @@ def test_arena_stands_beside_every_control() -> None:
     rows = entries(["arena"], ["arena", "step-tween-chain"])
     assert [entry.name for entry in rows if not entry.control] == ["arena", "step-tween-chain"]
     assert {entry.name for entry in rows if entry.control} == {
-        *("random", "repeat-last-label", "bias-only", "online-backprop"),
+        *("random", "repeat-last-label", "bias-only", "online-backprop", "diagonal"),
         *("constant 0", "constant 1", "constant 2", "constant 3"),
-        *("arena, frozen", "arena, no replay", "oracle, 2 late"),  # three layers
-        *("step-tween-chain, frozen", "oracle, 5 late"),  # six
+        *("arena, frozen", "arena, no replay", "arena, sequential", "oracle, 2 late"),  # three layers
+        *("step-tween-chain, frozen", "step-tween-chain, sequential", "oracle, 5 late"),  # six
     }
     by_name = {entry.name: entry.config for entry in rows}
     assert by_name["arena, frozen"].learn.steps_per_tick == 0
     assert by_name["arena, no replay"].brain == by_name["arena"].brain | {"replay": None}
+    assert by_name["arena, sequential"].brain == by_name["arena"].brain | {"execution": "sequential"}
+    assert by_name["arena, sequential"].learn == by_name["arena"].learn
+    assert by_name["diagonal"].brain == {"kind": "alternate", "actions": [0, 3]}
     assert {config.clock.pacing for config in by_name.values()} == {"none"}
     assert {config.run.seconds for config in by_name.values()} == {60.0}  # of the phases
 
@@ -256,8 +261,15 @@ def fake(config: Config) -> dict[str, Any]:
     phase = {"task": None, "start": 0, "ticks": ticks, "accuracy": None, "score": None, "score_last_10s": None}
     return {
         **{"world": config.world.id, "brain": config.brain_name, "seed": seed, "ticks": ticks, "hash": ""},
-        **{"accuracy": None, "score": None, "reward": 2.0 * ticks, "rollbacks": 0, "cpu_seconds": 1e-6 * ticks * seed},
-        "episodes": {"count": 2, "last_20_mean": 474.0 + seed},
+        **{
+            "accuracy": None,
+            "score": None,
+            "reward": 2.0 * ticks,
+            "rollbacks": 0,
+            "learning_steps": 3 * ticks,
+            "cpu_seconds": 1e-6 * ticks * seed,
+        },
+        "episodes": {"count": 20, "last_20_mean": 474.0 + seed},
         "phases": [phase | {"probe": None}],
         "curve": {"tick": [50, 100], "accuracy": [None, None], "score": [None, None], "reward": [1.0, 3.0]},
         "returns": [(25, 0.0 + seed), (75, 10.0 + seed)],
@@ -290,12 +302,60 @@ def test_table_is_of_the_seeds(faked: list[tuple[str, int]], tmp_path: Path) -> 
     row, constant = found["tables"][0]["rows"]
     assert (row["name"], row["seeds"], row["reached"]) == ("random", 3, 2)
     assert row["last_20_returns"] == {"mean": 475.0, "half_width": half, "n": 3}
+    assert row["updates_per_tick"] == {"mean": 3.0, "half_width": 0.0, "n": 3}
     assert row["reward_per_tick"] == {"mean": 2.0, "half_width": 0.0, "n": 3}
     assert row["cpu_us_per_tick"] == {"mean": pytest.approx(1.0), "half_width": half, "n": 3}
     assert row["curve"]["seconds"] == [1.0, 2.0]  # 100 ticks at 50 Hz
     assert row["curve"]["returns"] == {"mean": [1.0, 11.0], "half_width": [half, half]}
     assert (constant["best_of"], constant["control"]) == ("best constant", True)
     assert (tmp_path / "learning.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_fewer_than_20_episodes_reach_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for count, reached in ((19, 0), (20, 2)):
+        monkeypatch.setattr(
+            runs,
+            "run_once",
+            lambda config, count=count: (
+                fake(config) | {"episodes": {"count": count, "last_20_mean": 474.0 + config.run.seed}}
+            ),
+        )
+        assert sweep(tmp_path / str(count))["tables"][0]["rows"][0]["reached"] == reached
+
+
+def test_the_best_constant_is_the_best_of_its_column() -> None:
+    """By accuracy and by score it may be two of them; of returns only where every row has some, else by reward."""
+
+    def row(name: str, **means: float) -> dict[str, Any]:
+        figures = {figure: {"mean": means[figure]} if figure in means else None for figure in learning.MERITS}
+        return {"name": name, "best_of": "best"} | figures
+
+    def names(*rows: dict[str, Any]) -> list[str]:
+        return [found["name"] for found in learning._best(list(rows))]
+
+    two = [row("a", accuracy=0.5, score=0.1, reward_per_tick=9), row("b", accuracy=0.4, score=0.2, reward_per_tick=0)]
+    assert names(*two) == ["best by accuracy: a", "best by score: b"]
+    assert names(*two, row("c", accuracy=0.6, score=0.3, reward_per_tick=0)) == ["best by accuracy and score: c"]
+    returns = [row("a", last_20_returns=-9, reward_per_tick=2), row("b", last_20_returns=-8, reward_per_tick=1)]
+    assert names(*returns) == ["best by returns: b"]
+    assert names(*returns, row("c", reward_per_tick=0)) == ["best by reward: a"]
+
+
+def test_updates_are_counted_as_they_were_made(short: Config) -> None:
+    """The linear brain's two steps a tick; a result of an older kind, without the figure, is not taken for one."""
+    found = runs.run_once(short)
+    assert found is not None and found["learning_steps"] == 2 * found["ticks"]
+
+
+def test_a_result_without_a_figure_is_made_again(faked: list[tuple[str, int]], tmp_path: Path) -> None:
+    sweep(tmp_path, seeds=1)
+    faked.clear()
+    path = next(tmp_path.glob("*.json"))
+    data = json.loads(path.read_text())
+    del data["result"]["learning_steps"]
+    path.write_text(json.dumps(data))
+    sweep(tmp_path, seeds=1)
+    assert len(faked) == 1
 
 
 def test_a_sweep_goes_on_where_it_was_cut_off(faked: list[tuple[str, int]], tmp_path: Path) -> None:
@@ -373,7 +433,8 @@ def test_ticks_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
         (["learning", "arena", "--brain", "nobody"], "unknown brain"),
         (["learning", "arena", "--seconds", "1", "--ticks", "1"], "contradict"),
         (["learning", "arena", "--seconds", "0.001"], "give at least one"),
-        (["learning", "arena", "--seconds", "inf"], "give at least one, and an end"),
+        (["learning", "arena", "--seconds", "inf"], "give at least one tick, and an end"),
+        (["learning", "arena", "--ticks", "1" + 400 * "0"], "give at least one tick, and an end"),
         (["learning", "arena", "--out", __file__], "directory"),
         (["learning", "arena", "--seeds", "0"], "--seeds"),
         (["nothing"], "nothing"),

@@ -207,9 +207,22 @@ def test_damaged_files_are_named(keep: int, checkpoint: Path) -> None:
         resume(checkpoint.parent)
 
 
+def test_a_flipped_bit_anywhere_is_noticed(checkpoint: Path) -> None:
+    """In the lengths, in the names, in the words and in every number: none resumes as another run."""
+    whole = checkpoint.read_bytes()
+    for position in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << position % 8
+        checkpoint.write_bytes(flipped)
+        with pytest.raises(UserError, match=CHECKPOINT):
+            read_checkpoint(checkpoint)
+    checkpoint.write_bytes(whole)
+    assert read_checkpoint(checkpoint)[0].tick == 5
+
+
 def test_foreign_and_other_versions_are_named(checkpoint: Path) -> None:
     header, arrays = read_checkpoint(checkpoint)
-    save_file(arrays, checkpoint, {"agentsim": header.model_dump_json().replace('"format":1', '"format":2')})
+    save_file(arrays, checkpoint, {"agentsim": header.model_dump_json().replace('"format":2', '"format":1')})
     with pytest.raises(UserError, match="another version"):
         resume(checkpoint.parent)
     save_file(arrays, checkpoint, {"agentsim": header.model_dump_json().replace('"tick":5', '"tick":-5')})
@@ -239,7 +252,7 @@ def test_a_changed_config_is_named(checkpoint: Path) -> None:
 
 
 def test_writing_is_atomic(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the disk fails before the new file is in place the old one is untouched."""
+    """If the disk fails before the new file is in place the old one is untouched, and nothing is left beside it."""
     before = checkpoint.read_bytes()
     header, arrays = read_checkpoint(checkpoint)
 
@@ -250,10 +263,14 @@ def test_writing_is_atomic(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(OSError, match="No space"):
         write_checkpoint(checkpoint, Header.model_validate(header.model_dump()), arrays)
     assert checkpoint.read_bytes() == before
+    assert not list(checkpoint.parent.glob("*.tmp"))
 
 
 def test_an_interrupt_in_the_middle_of_a_tick_does_not_spoil_the_checkpoint(tmp_path: Path, make_config: Make) -> None:
-    """A second Ctrl-C, in the brain's learning of tick 40: what is kept is the checkpoint of tick 30 (0.5 s)."""
+    """A second Ctrl-C, in the brain's learning of tick 40: what is kept is the checkpoint of tick 30 (0.5 s).
+
+    A spoilt state has no hash; the 40 whole ticks replay.
+    """
     simulation = Simulation(make_config(), run_directory=tmp_path / "run")
     simulation.run(40)
     brain: Any = simulation.brain
@@ -264,7 +281,10 @@ def test_an_interrupt_in_the_middle_of_a_tick_does_not_spoil_the_checkpoint(tmp_
     brain.learn = interrupted
     with pytest.raises(KeyboardInterrupt):
         simulation.run(1)
-    simulation.close()
+    assert simulation.close()["hash"] is None
+    again = replay(tmp_path / "run")
+    again.run()
+    assert (again.tick_index, again.first_difference) == (40, None)
     resumed = resume(tmp_path / "run")
     assert resumed.tick_index == 30
     resumed.run(40)

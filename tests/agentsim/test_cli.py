@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
@@ -131,15 +132,22 @@ def test_the_figures_are_a_table_without_json() -> None:
     ("words", "message"),
     [
         (["--seconds", "1", "--ticks", "2"], "--seconds and --ticks contradict each other"),
-        (["--seconds", "0"], "'--seconds': give a number above 0, not 0"),
-        (["--seconds", "nan"], "'--seconds': give a number above 0, not nan"),
-        (["--seconds", "inf"], "'--seconds': give a number above 0, not inf"),
+        (["--seconds", "0"], "'--seconds': give a number above 0"),
+        (["--seconds", "nan"], "'--seconds': give a number above 0"),
+        (["--seconds", "inf"], "'--seconds': give a number above 0"),
         (["--seconds", "0.001"], "less than one tick"),
         (["--seconds", "soon"], "--seconds"),
-        (["--ticks", "0"], "'--ticks': give a number above 0, not 0"),
+        (["--ticks", "0"], "'--ticks': give a number above 0"),
         (["--ticks", "1.5"], "--ticks"),
+        (["--ticks", "1" + 400 * "0"], "at most 2**53"),
+        (["--ticks", "-1" + 400 * "0"], "give a number above 0"),
+        (["--seconds", "1e15"], "at most 2**53 ticks"),
+        (["--set", "run.seconds=1e308"], "run.seconds: 1e+308 seconds at 60 ticks a second are more than 2**53 ticks"),
+        (["--set", "run.checkpoint_every=1e308"], "run.checkpoint_every: 1e+308 seconds"),
+        (["--set", "phases=[{task: chase, seconds: 1e308}]"], "phases: 1e+308 seconds"),
+        (["--brain", "constant", "--set", "brain.action=.inf"], "brain.action: should be a finite number"),
         (["--seed", "-1"], "--seed"),
-        (["--speed", "0"], "'--speed': give a number above 0, not 0"),
+        (["--speed", "0"], "'--speed': give a number above 0"),
         (["--speed", "1e9"], "--set clock.speed=1000000000.0: clock.speed: should be"),
         (["--speed", "2", "--pacing", "none"], "contradict each other"),
         (["--pacing", "fast"], "fast"),
@@ -148,7 +156,8 @@ def test_the_figures_are_a_table_without_json() -> None:
         (["--brain", "nobody"], "unknown brain 'nobody'"),
         (["--import", "nowhere"], "--import nowhere: no such module"),
         (["--import", "ant.py"], "give a module's name, not a path, for example --import ant"),
-        (["--out", "ant.yaml"], "ant.yaml: exists and is not empty"),
+        (["--out", "ant.yaml"], "ant.yaml: is a file; give a directory"),
+        (["--out", "/dev/full"], "/dev/full: is a file; give a directory"),
         (["--out", "."], "exists and is not empty"),
         (["--resume", "runs"], "leave out CONFIG"),
         (["--heedless"], "--headless"),
@@ -166,6 +175,7 @@ def test_run_refuses(words: list[str], message: str) -> None:
         (["run", "arenaa", "--headless"], "no config of that name"),
         (["run", "none.yaml", "--headless"], "none.yaml: no such file"),
         (["run", ".", "--headless"], "is a directory"),
+        (["run", "", "--headless"], "is a directory"),
         (["replay", "nowhere"], "nowhere"),
         (["replay"], "RUN"),
         (["compare", "nowhere"], "nowhere: not the directory of a run"),
@@ -213,6 +223,20 @@ def test_a_module_that_fails_is_named_with_its_line() -> None:
     Path("broken.py").write_text("x = 1\ny = 1 / 0\n")
     message = refused("list", "--import", "broken")
     assert "broken.py:2: ZeroDivisionError" in message
+    Path("torn.py").write_text("x = 1\ny = (\n")
+    assert "torn.py:2: SyntaxError: '(' was never closed" in refused("list", "--import", "torn")
+    Path("leaves.py").write_text("import sys\nsys.exit(0)\n")
+    assert "leaves.py:2: SystemExit" in refused("list", "--import", "leaves")
+
+
+def test_a_world_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gymnasium's own error for it is no ImportError."""
+    Path("needy.py").write_text(
+        "from gymnasium.error import DependencyNotInstalled\nraise DependencyNotInstalled('get x')\n"
+    )
+    monkeypatch.setitem(gymnasium.registry, "Needy-v0", gymnasium.envs.registration.EnvSpec("Needy-v0", "needy:World"))
+    Path("needy.yaml").write_text("world: {id: Needy-v0}\nbrain: random\n")
+    assert "needy.yaml:1: world.id: the world 'Needy-v0' cannot be loaded: get x" in refused("run", "needy.yaml")
 
 
 # --- resume, replay, compare -------------------------------------------------------------------------------------
@@ -228,6 +252,16 @@ def test_resumed_equals_uninterrupted_and_replay_agrees() -> None:
     assert (replayed["first_difference"], replayed["hash"]) == (None, whole["hash"])
     for total in (["--ticks", "250"], ["--seconds", "1"], []):
         assert "already at tick 250" in refused("run", "--resume", "half", *total, "--headless")
+
+
+@pytest.mark.usefixtures("ant")
+def test_a_speed_that_no_config_may_hold_is_refused_and_nothing_is_touched() -> None:
+    figures(*RUN, "--pacing", "none", "--ticks", "30", "--out", "here")
+    before = {path.name: path.read_bytes() for path in Path("here").iterdir()}
+    for words in (["replay", "here"], ["run", "--resume", "here", "--ticks", "60"]):
+        for speed in ("1e9", "1e-9"):
+            assert f"--speed {float(speed):g}: speed" in refused(*words, "--speed", speed, "--headless")
+    assert {path.name: path.read_bytes() for path in Path("here").iterdir()} == before
 
 
 @pytest.mark.usefixtures("ant")
@@ -373,6 +407,25 @@ def test_bad_input_from_a_shell() -> None:
     assert answer.stderr.startswith("agentsim: none.yaml: no such file") and answer.stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["doctor"]])
+def test_a_full_disk_is_said_in_one_line(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(command(*words), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("agentsim: [Errno 28]") and answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"]])
+def test_a_reader_may_leave(words: list[str]) -> None:
+    """As `head` does: the exit status is the command's own, and nothing is said."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    answer = subprocess.run(command(*words), stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 @pytest.mark.usefixtures("ant")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_and_says_how_to_resume(number: signal.Signals) -> None:
@@ -400,3 +453,21 @@ def test_help_loads_nothing_heavy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("brain:\n  kind: stepping\n  layers: [{units: 4}, {units: 5}]\n", "5: brain.layers.1.units: 5 does not fit"),
+        (
+            "brain: arena\nphases:\n  - {task: hide, seconds: 3}\n",
+            "4: phases: agentsim/ChaseAvoid-v0 has no task 'hide'",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_world_is_named_by_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "misfit.yaml"
+    config.write_text("world:\n  id: agentsim/ChaseAvoid-v0\n" + text)
+    result = CliRunner().invoke(app, ["run", str(config), "--headless", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2
+    assert f"misfit.yaml:{said}" in result.stderr

@@ -13,6 +13,7 @@ from agentsim.commands import DragTarget, Push, SwitchTask
 from agentsim.environment import Environment
 from agentsim.errors import UserError
 from agentsim.settings import WorldConfig
+from brains.brain import NO_LABEL
 
 STANDARD = ["CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0"]
 WORLDS = [*STANDARD, "agentsim/ChaseAvoid-v0", "agentsim/ChaseAvoidClassic-v0"]
@@ -43,7 +44,25 @@ class Scripted(gymnasium.Env[Any, Any]):
         return np.array([self.first, self.steps]), 1 + self.bad, self.steps == self.length, False, info
 
 
+class Wrong(Scripted):
+    """A Scripted whose steps return what they are told to."""
+
+    def __init__(self, continuous: bool = False, label: Any = None, observation: Any = None) -> None:
+        super().__init__(action_space=Box(-2, 2, (2,), np.float32) if continuous else Discrete(3))
+        self.right = np.zeros(2) if continuous else 0
+        self.label, self.shown = label, observation
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        return super().reset(seed=seed)[0], {"teacher_action": self.right}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, *rest, _ = super().step(action)
+        label = self.right if self.label is None else self.label
+        return (observation if self.shown is None else self.shown), *rest, {"teacher_action": label}
+
+
 gymnasium.register("test/Scripted-v0", entry_point=Scripted)
+gymnasium.register("test/Wrong-v0", entry_point=Wrong)
 
 
 def make(id: str = "test/Scripted-v0", **options: Any) -> Environment:  # noqa: A002
@@ -151,6 +170,42 @@ def test_actions_out_of_range_are_named(world: str, action: Any) -> None:
 def test_values_that_are_not_finite_are_named() -> None:
     with pytest.raises(ValueError, match="reward nan"):
         make(bad=np.nan).step(np.array([0]))
+
+
+@pytest.mark.parametrize("label", [3, 99, -2, 100_000_000, 0.5, np.int64(-7)])
+def test_labels_that_are_no_action_are_named(label: Any) -> None:
+    """Brains use a label as an index: 0 to 2 here, or NO_LABEL."""
+    with pytest.raises(ValueError, match=r"teacher_action .*no action of this world"):
+        make("test/Wrong-v0", label=label).step(np.array([0]))
+
+
+@pytest.mark.parametrize("label", [[0, 2.5], [-3, 0], [0, np.inf], [0, np.nan]])
+def test_labels_out_of_bounds_are_named(label: Any) -> None:
+    with pytest.raises(ValueError, match=r"teacher_action .*no action of this world"):
+        make("test/Wrong-v0", continuous=True, label=label).step(np.zeros((1, 2), np.float32))
+
+
+def test_labels_at_the_bounds_and_silence_are_taken() -> None:
+    for label in (2, NO_LABEL, np.int64(1), np.array([1])):
+        environment = make("test/Wrong-v0", label=label)
+        environment.step(np.array([0]))
+        np.testing.assert_array_equal(environment.teacher_action, np.reshape(label, 1))
+    for label in ([-2, 2], [np.nan, np.nan]):
+        environment = make("test/Wrong-v0", continuous=True, label=label)
+        environment.step(np.zeros((1, 2), np.float32))
+        np.testing.assert_array_equal(environment.teacher_action, [label])
+
+
+@pytest.mark.parametrize("observation", [0.5, [0.5], [[0.5, 0.5]], [0.5] * 3])
+def test_observations_of_another_shape_are_named(observation: Any) -> None:
+    with pytest.raises(ValueError, match=r"observation of shape .*, not \(2,\)"):
+        make("test/Wrong-v0", observation=observation).step(np.array([0]))
+
+
+@pytest.mark.parametrize("limit", [0, -5, "abc", 1.5, np.nan, True])
+def test_time_limits_that_are_none_are_named(limit: Any) -> None:
+    with pytest.raises(UserError, match="max_episode_steps: should be a whole number above 0"):
+        make("CartPole-v1", max_episode_steps=limit)
 
 
 @pytest.mark.parametrize("space", [Dict(a=Discrete(2)), Box(0, 1, (3, 3)), Discrete(4)])

@@ -67,6 +67,20 @@ def test_probe_agrees_with_asking_the_brain_by_hand(make_config: Callable[..., C
         assert name == ("chase", "avoid")[task]
 
 
+def test_a_brain_that_asks_the_oracle_is_not_probed(make_config: Callable[..., Config]) -> None:
+    """It would say 100 of 100, which is what the oracle knows; the control that learns a bias knows what it knows."""
+    for kind, probed in {"oracle": False, "repeat_last_label": False, "bias_only": True, "random": True}.items():
+        simulation = Simulation(make_config(brain={"kind": kind}))
+        simulation.run(5)
+        assert bool(probe_simulation(simulation)) == probed
+        assert (simulation.close()["probe"] is not None) == probed
+
+
+def test_probes_are_bounded(make_config: Callable[..., Config]) -> None:
+    with pytest.raises(ValueError, match="probe_states"):
+        make_config(run__probe_states=1_000_000_000)
+
+
 def test_score_of_a_run_is_the_tick_weighted_mean_of_its_phases(make_config: Callable[..., Config]) -> None:
     simulation = Simulation(make_config())
     simulation.run(300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 
 import pytest
@@ -29,6 +30,22 @@ def test_garbage_waits_for_slack() -> None:
         assert len(kept) == 20_000
     finally:
         gc.callbacks.pop()
+
+
+def test_an_interrupt_while_python_shuts_down_leaves_the_exit_status() -> None:
+    """What is deleted last, after Python has put its signal handlers away, sends the second Ctrl-C."""
+    code = """
+import os, signal, sys
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)
+late = Late()
+sys.argv = ["agentsim", "--version"]
+from agentsim.cli import main
+main()
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_torch_computes_on_one_thread_inside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agentsim.clock import Clock
 from agentsim.commands import SwitchTask
 from agentsim.config import Config, load_config
 from agentsim.errors import UserError
@@ -25,7 +27,7 @@ from agentsim.recording import (
     read_recording,
     rolling_hash,
 )
-from agentsim.resuming import replay
+from agentsim.resuming import replay, resume
 from agentsim.simulation import Simulation
 
 Make = Callable[..., Config]
@@ -86,7 +88,7 @@ def test_unwritable_places_are_named(tmp_path: Path, make_config: Make) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("name", [METRICS, HASHES, RESULT, "checkpoint.tmp"])
+@pytest.mark.parametrize("name", [METRICS, HASHES, "result.tmp", "checkpoint.tmp"])
 def test_a_full_disk_is_reported_and_the_run_goes_on(name: str, tmp_path: Path, make_config: Make, caplog: Any) -> None:
     """/dev/full answers every write with ENOSPC."""
     run = tmp_path / "run"
@@ -102,6 +104,42 @@ def test_a_full_disk_is_reported_and_the_run_goes_on(name: str, tmp_path: Path, 
     assert (simulation.error, result["ticks"]) == (None, 70)
     assert "No space left" in result["problem"]
     assert len([record for record in caplog.records if "No space left" in record.message]) == 1
+
+
+def test_a_disk_that_is_full_from_the_beginning_is_reported(
+    tmp_path: Path, make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left behind that would be taken for a run."""
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(UserError, match=r"run: cannot be written: No space left.*--out"):
+        Simulation(make_config(), run_directory=tmp_path / "run")
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_killed_run_that_learned_in_its_slack_replays(tmp_path: Path, virtual_time: Any, make_config: Make) -> None:
+    """Cut off at tick 15, between the hash of tick 10 and the first row of metrics: ten ticks can be done again."""
+    run = tmp_path / "run"
+    config = make_config(learn={"slack": True}, clock={"pacing": "sleep", "tick_hz": 100})
+    simulation = Simulation(config, run_directory=run, clock=Clock(config.clock, virtual_time))
+    brain: Any = simulation.brain
+    rehearse = brain.rehearse
+
+    def costing_a_millisecond() -> Any:
+        virtual_time.pass_ms(1)
+        return rehearse()
+
+    brain.rehearse = costing_a_millisecond
+    simulation.run(15)
+    again = replay(run)
+    again.clock.set_pacing("none")
+    again.run()
+    assert (again.tick_index, again.first_difference) == (10, None)
+    (run / SLACK).unlink()
+    assert read_recording(run).ticks == 0
 
 
 def test_a_line_cut_off_by_a_kill_is_left_out(run: Path) -> None:
@@ -133,6 +171,8 @@ def test_other_files_that_do_not_fit_are_named(run: Path, tmp_path: Path) -> Non
     (run / RESULT).write_text('{"ticks": "many"}')
     with pytest.raises(UserError, match=f"{RESULT}: ticks"):
         replay(run)
+    resume(run).close()  # makes a new one
+    replay(run)
     with pytest.raises(UserError, match="no run directory"):
         replay(tmp_path)
 

@@ -39,6 +39,17 @@ def test_a_row_a_second() -> None:
     assert telemetry.overall().accuracy == 2 / 3
 
 
+def test_counts_of_other_peoples_code_may_be_numpy_integers() -> None:
+    """Rows and state are JSON data, and a count is a count."""
+    telemetry = Telemetry(1)
+    learning = Learning(np.float32(1), np.int64(2), np.int64(1), {"a": np.float32(1)})  # type: ignore[arg-type]
+    row = telemetry.add(1, experience(), learning, {"x": np.int64(3), "y": 4.0}, None)  # type: ignore[dict-item]
+    assert row is not None
+    assert (row["learning_steps"], row["rollbacks"], row["events"]) == (2, 1, {"x": 3, "y": 4})
+    json.dumps([row, telemetry.state()])
+    assert {type(count) for count in row["events"].values()} == {int}
+
+
 def test_loss_leaves_out_what_is_not_finite_and_ticks_without_learning() -> None:
     telemetry = Telemetry(3)
     for tick, learning in enumerate([Learning(4.0, 1), Learning(np.nan, 1), Learning()], 1):

@@ -144,7 +144,7 @@ def test_backends_can_be_changed_in_mid_life() -> None:
     [
         ({"layers": [{"units": 5}]}, TAUGHT, r"layers\[0\].units is 5, but the world has 4 actions"),
         ({"readout": "softmax"}, replace(CONTINUOUS, teacher=True), "use readout: linear"),
-        ({"rule": "tween"}, REWARDED, "rule tween learns from a teacher's labels"),
+        ({"rule": "tween"}, REWARDED, "rule: tween learns from a teacher's labels"),
         ({"execution": "stepping"}, REWARDED, "use align: pipeline"),
         ({"execution": "sequential", "replay": {}}, REWARDED, "remove replay and schedule"),
         ({"execution": "sequential", "schedule": {"accumulate": 2}}, REWARDED, "remove replay and schedule"),

@@ -58,6 +58,18 @@ def test_constant_is_constant() -> None:
         np.testing.assert_allclose(brain.act(observations(1)[0]), np.tile(expected, (3, 1)))
 
 
+def test_alternating_actions_go_round_and_round_from_where_they_were_saved() -> None:
+    """action(t) = actions[t mod 3], in every lane, also after the state went into another brain."""
+    brain, lived = make("alternate", actions=(0, 3, 1)), observations(8)
+    assert [brain.act(observation).tolist() for observation in lived[:4]] == [[k] * 3 for k in (0, 3, 1, 0)]
+    again = make("alternate", actions=(0, 3, 1))
+    again.load_state_dict(brain.state_dict())
+    assert [again.act(observation).tolist() for observation in lived[4:]] == [[k] * 3 for k in (3, 1, 0, 3)]
+    for body, actions in ((DISCRETE, (0, 4)), (CONTINUOUS, (0, 1))):
+        with pytest.raises(ValueError, match="not all among"):
+            make("alternate", body, actions=actions)
+
+
 def test_random_is_uniform() -> None:
     """Chi-square and moments of 3,000 actions within four deviations."""
     brain = make("random")

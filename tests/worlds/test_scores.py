@@ -8,7 +8,14 @@ import pytest
 
 import worlds
 from worlds.chase_avoid import ChaseAvoid
-from worlds.scores import constant_policy, delayed_oracle, event_rate, measure_score_rates, random_policy
+from worlds.scores import (
+    constant_policy,
+    delayed_oracle,
+    diagonal_policy,
+    event_rate,
+    measure_score_rates,
+    random_policy,
+)
 
 worlds.register()
 
@@ -34,6 +41,13 @@ def test_what_a_constant_action_is_worth_in_avoid():
     for action in range(4):
         constant = event_rate("avoid", constant_policy(action), lanes=60)
         assert (random - constant) / (random - oracle) == pytest.approx(0.70, abs=0.03)
+
+
+def test_what_a_blind_diagonal_is_worth_in_avoid():
+    """A score of 0.42 in the project's review: the baseline is not the best that can be done blindly."""
+    baseline, oracle = ChaseAvoid.score_rates["avoid"]
+    rate = event_rate("avoid", diagonal_policy(), lanes=60)
+    assert (baseline - rate) / (baseline - oracle) == pytest.approx(0.42, abs=0.04)
 
 
 def accuracies(policy, seeds=10, ticks=5000):

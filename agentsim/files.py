@@ -1,0 +1,30 @@
+"""Writing a file whole: whoever reads it sees the old one or the new one, never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside the file that is there and put in its place in one step, so that a crash leaves a whole one.
+
+    Raises OSError; then the old file is as it was, and nothing lies beside it.
+    """
+    new = path.with_suffix(".tmp")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)  # noqa: PTH105
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(OSError):  # some file systems cannot sync a directory
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
