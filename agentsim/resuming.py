@@ -16,14 +16,25 @@ def resume(directory: Path, clock: Clock | None = None) -> Simulation:
     What was recorded after the checkpoint is taken out and will be written again; a person's commands stay, and take
     effect at their ticks. Raises UserError if something in the directory is not as agentsim wrote it.
     """
+    simulation = restored(directory, clock)
+    go_on_recording(simulation, directory)
+    return simulation
+
+
+def restored(directory: Path, clock: Clock | None = None) -> Simulation:
+    """The simulation of a run at its checkpoint; the directory is only read. Raises UserError as `resume` does."""
     recording = read_recording(directory)
     simulation = Simulation(recording.config, clock=clock)
     simulation.restore(directory / CHECKPOINT)
     simulation.commands_due = recording.commands
+    return simulation
+
+
+def go_on_recording(simulation: Simulation, directory: Path) -> None:
+    """Record a restored simulation in the directory that it came from."""
     simulation.record_to(directory, going_on=True)
     for row in read_lines(directory / METRICS, MetricsLine):
         simulation.telemetry.remember(row.model_dump())
-    return simulation
 
 
 def replay(directory: Path, clock: Clock | None = None) -> Simulation:

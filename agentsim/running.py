@@ -60,7 +60,7 @@ def resume(
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    simulation = resuming.resume(directory)
+    simulation = resuming.restored(directory)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
@@ -72,6 +72,7 @@ def resume(
             f"{directory}: already at tick {simulation.tick_index}, and would end at {simulation.end_tick}; "
             "give --ticks or --seconds, counted from the start of the run, that lie beyond"
         )
+    resuming.go_on_recording(simulation, directory)
     return simulation
 
 

@@ -471,3 +471,12 @@ def test_what_does_not_fit_the_world_is_named_by_file_and_line(tmp_path: Path, t
     result = CliRunner().invoke(app, ["run", str(config), "--headless", "--out", str(tmp_path / "run")])
     assert result.exit_code == 2
     assert f"misfit.yaml:{said}" in result.stderr
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    start = ["run", "arena", "--brain", "random", "--headless", "--pacing", "none", "--ticks", "3", "--out"]
+    assert CliRunner().invoke(app, [*start, str(directory)]).exit_code == 0
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    assert CliRunner().invoke(app, ["run", "--resume", str(directory), "--ticks", "3"]).exit_code == 2
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
