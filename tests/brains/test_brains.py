@@ -142,12 +142,12 @@ def test_backends_can_be_changed_in_mid_life() -> None:
 @pytest.mark.parametrize(
     ("settings", "body", "message"),
     [
-        ({"layers": [{"units": 5}]}, TAUGHT, r"layers\[0\].units is 5, but the world has 4 actions"),
-        ({"readout": "softmax"}, replace(CONTINUOUS, teacher=True), "use readout: linear"),
+        ({"layers": [{"units": 5}]}, TAUGHT, "layers.0.units: 5 does not fit the world's 4 actions"),
+        ({"readout": "softmax"}, replace(CONTINUOUS, teacher=True), "continuous: use linear"),
         ({"rule": "tween"}, REWARDED, "rule: tween learns from a teacher's labels"),
-        ({"execution": "stepping"}, REWARDED, "use align: pipeline"),
-        ({"execution": "sequential", "replay": {}}, REWARDED, "remove replay and schedule"),
-        ({"execution": "sequential", "schedule": {"accumulate": 2}}, REWARDED, "remove replay and schedule"),
+        ({"execution": "stepping"}, REWARDED, "that acted: use pipeline"),
+        ({"execution": "sequential", "replay": {}}, REWARDED, "replay: learning from reward"),
+        ({"execution": "sequential", "schedule": {"accumulate": 2}}, REWARDED, "schedule: learning from reward"),
         ({"kind": "constant", "action": 4}, TAUGHT, "not one of the world's 0 to 3"),
         ({"kind": "constant", "action": 1.5}, CONTINUOUS, "at most 1"),
         ({"kind": "oracle"}, REWARDED, "this world has none"),
