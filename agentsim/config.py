@@ -29,6 +29,18 @@ MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
 _BRAIN: Location = ("brain",)
 
 
+class _Written:
+    """Where the values of a config were written. No part of what it says: any two are equal."""
+
+    def __init__(self, source: Located | None = None) -> None:
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Written)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Config(Section):
     """Everything a run is determined by, besides the commands of the person watching. See configs/arena.yaml.
 
@@ -44,14 +56,14 @@ class Config(Section):
     phases: tuple[PhaseConfig, ...] = ()
     run: RunConfig = RunConfig()
 
-    _source: Located | None = PrivateAttr(None)
+    _written: _Written = PrivateAttr(default_factory=_Written)
 
     def located(self, message: str) -> str:
         """A message that starts with a key, "brain.layers.1.units: ...", after the file and line it was written in."""
         key = re.match(r"[\w.-]+(?=:)", message)
-        if key is None or self._source is None:
+        if key is None or self._written.source is None:
             return message
-        place = self._source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
+        place = self._written.source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
         return f"{place}: {message}" if place else message
 
     def to_yaml(self) -> str:
@@ -94,7 +106,7 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
         problems += _check_lengths(config)
     if problems or config is None:
         raise everything_wrong(located, problems)
-    config._source = located
+    config._written = _Written(located)
     return config
 
 
