@@ -6,6 +6,7 @@ them; a brain that claims to have learned must beat them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,7 +76,7 @@ class Control:
 
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """The same control; with `lanes`, that many copies of lane 0."""
-        body = Body(**{**vars(self.body), "lanes": lanes or self.body.lanes})
+        body = replace(self.body, lanes=lanes or self.body.lanes)
         twin = type(self)(self.config, body, np.random.SeedSequence(0))
         twin.memory[:] = self.memory if lanes is None else self.memory[:1]
         return twin

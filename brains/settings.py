@@ -104,8 +104,8 @@ class SteppingConfig(BaseModel):
                 return samples
         return 1
 
-    def misfit(self, observation_size: int, actions: int, discrete: bool, teacher: bool) -> str | None:
-        """Why this brain cannot live in a body with these senses and actions, or None."""
+    def misfit(self, actions: int, discrete: bool, teacher: bool) -> str | None:
+        """Why this brain cannot live in a body with these actions, or None."""
         units, last = self.layers[-1].units, len(self.layers) - 1
         if units is not None and units != actions:
             return (

@@ -166,7 +166,8 @@ class TaughtBrain(SteppingBrain):
         elif config.replay is not None:
             self.replay_shape = (config.replay.capacity, body.observation_size + target_size)
         super().__init__(config, body, network)
-        self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant"
+        learns_at_once = not isinstance(config.schedule, Block)  # a block makes its own forward passes, later
+        self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant" and learns_at_once
 
     def warm_up(self) -> None:
         """Load the kernels by living a tick in a copy."""
@@ -206,7 +207,7 @@ class TaughtBrain(SteppingBrain):
 
 def check_fit(config: SteppingConfig, body: Body) -> None:
     """Raise ValueError, saying what to change, where a config does not fit a body."""
-    if problem := config.misfit(body.observation_size, body.actions, body.discrete, body.teacher):
+    if problem := config.misfit(body.actions, body.discrete, body.teacher):
         raise ValueError(problem)
 
 

@@ -21,8 +21,7 @@ from agentsim.errors import UserError
 from brains.brain import Body
 
 DEFAULT_TICKS = 100_000
-ASK_THE_ORACLE = ("oracle", "repeat_last_label")  # a probe of these would say what the oracle knows
-TRIVIAL = ("random", "constant", "alternate", "bias_only", *ASK_THE_ORACLE)
+TRIVIAL = ("random", "constant", "alternate", "bias_only", "oracle", "repeat_last_label")
 
 
 @dataclass(frozen=True, eq=False)
