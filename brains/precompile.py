@@ -1,4 +1,5 @@
-"""Compiles the kernels of one sort of brain: python -m brains.precompile taught|streaming discrete|continuous.
+"""Compiles the kernels of one sort of brain:
+python -m brains.precompile taught|streaming discrete|continuous chain|general.
 
 Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
 """
@@ -12,7 +13,7 @@ from brains.settings import SteppingConfig
 from brains.stepping import SteppingBrain
 
 
-def main(sort: str, actions: str) -> None:
+def main(sort: str, actions: str, network: str) -> None:
     """Live one tick of such a brain, and of a frozen copy of it."""
     discrete, teacher = actions == "discrete", sort == "taught"
     config = SteppingConfig.model_validate(
@@ -20,7 +21,7 @@ def main(sort: str, actions: str) -> None:
             "backend": "numba",
             "execution": "sequential",
             "readout": "softmax" if discrete else "linear",
-            "layers": [{"units": 2}, {}],
+            "layers": [{"units": 2} if network == "chain" else {"type": "layer_norm"}, {}],
         }
     )
     bounds = () if discrete else (1.0, 1.0)

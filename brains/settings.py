@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from brains.layers import Layer
+from brains.layers import Dense, Layer
 
 
 class Replay(BaseModel):
@@ -21,10 +21,12 @@ class Replay(BaseModel):
 
 
 class Block(BaseModel):
-    """Learn nothing for `block` ticks, then from each of them in time order; meanwhile the policy is stale."""
+    """Learn nothing for `block` ticks, then from each of them in time order, `epochs` times over; meanwhile the policy
+    is stale."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     block: int = Field(ge=1, le=10_000_000)
+    epochs: int = Field(default=1, ge=1, le=1_000_000)
 
 
 class Accumulate(BaseModel):
@@ -50,14 +52,23 @@ class Reward(BaseModel):
 
 
 class SteppingConfig(BaseModel):
-    """A network that fires every layer on every tick (`stepping`) or makes one ordinary forward pass (`sequential`)."""
+    """A network that fires every layer on every tick (`stepping`) or makes one ordinary forward pass (`sequential`).
+
+    `tile`: the observation is repeated until the input has that many numbers. `skip_to_output`: the read-out sees every
+    hidden layer, the first of them one tick after the world (Skip-Sideways, arXiv 2106.08318).
+    `brain_ticks_per_world_tick`: how often a stepping brain thinks while the world moves once. `explosion_detection`:
+    Neural Tween's slower learning while its link gaps grow.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["stepping"] = "stepping"
     backend: Literal["auto", "numba", "torch"] = "auto"
     execution: Literal["stepping", "sequential"] = "stepping"
+    tile: int | None = Field(default=None, ge=1, le=65536)
     layers: Annotated[list[Layer], Field(min_length=1, max_length=256)]
+    skip_to_output: bool = False
+    brain_ticks_per_world_tick: int = Field(default=1, ge=1, le=1000)
     readout: Literal["softmax", "sigmoid", "linear"] = "softmax"
     rule: Literal["backprop", "tween", "tween_chain"] = "backprop"
     schedule: Literal["every_tick"] | Block | Accumulate = "every_tick"
@@ -70,14 +81,17 @@ class SteppingConfig(BaseModel):
     gradient_clip: float = Field(default=1.0, ge=0)
     replay: Replay | None = None
     snapshot_every: int = Field(default=256, ge=1)
+    explosion_detection: bool = False
     reward: Reward = Reward()
 
     @field_validator("layers")
     @classmethod
     def _layers_have_units(cls, layers: list[Layer]) -> list[Layer]:
         for i, layer in enumerate(layers[:-1]):
-            if layer.units is None:
+            if isinstance(layer, Dense) and layer.units is None:
                 raise ValueError(f"layer {i} needs `units`; only the last may leave it to the world's actions")
+        if not isinstance(layers[-1], Dense):
+            raise ValueError(f"layer {len(layers) - 1} is the last, the read-out: it should be dense, add `- {{}}`")
         if layers[-1].activation is not None:
             raise ValueError(f"layer {len(layers) - 1} is the last: its activation is `readout`, remove `activation`")
         if layers[-1].normalize:
@@ -92,6 +106,12 @@ class SteppingConfig(BaseModel):
             raise ValueError("a block schedule learns after the fact: it has no activations of now for align: sideways")
         if isinstance(self.schedule, Block) and self.align == "pipeline":
             raise ValueError("a block schedule runs a forward pass for each sample: use align: instant")
+        if self.skip_to_output and self.execution == "stepping" and self.align == "pipeline":
+            raise ValueError("skip_to_output mixes the waves of several ticks: use align: instant or sideways")
+        if self.brain_ticks_per_world_tick > 1 and self.execution == "sequential":
+            raise ValueError("brain_ticks_per_world_tick: a sequential brain answers at once: remove it")
+        if self.explosion_detection and self.rule != "tween_chain":
+            raise ValueError("explosion_detection watches the links of rule: tween_chain; remove one of the two")
         return self
 
     @property
@@ -104,9 +124,18 @@ class SteppingConfig(BaseModel):
                 return samples
         return 1
 
-    def misfit(self, actions: int, discrete: bool, teacher: bool) -> str | None:
-        """Why this brain cannot live in a body with these actions, or None."""
-        units, last = self.layers[-1].units, len(self.layers) - 1
+    @property
+    def brain_latency(self) -> int:
+        """Brain ticks from an observation to the first output that can depend on it."""
+        if self.execution == "sequential":
+            return 0
+        return min(1, len(self.layers) - 1) if self.skip_to_output else len(self.layers) - 1
+
+    def misfit(self, observations: int, actions: int, discrete: bool, teacher: bool) -> str | None:
+        """Why this brain cannot live in a body with so many observations and these actions, or None."""
+        if self.tile is not None and self.tile < observations:
+            return f"tile: {self.tile} is less than the world's {observations} observations: write more or leave it out"
+        units, last = getattr(self.layers[-1], "units", None), len(self.layers) - 1
         if units is not None and units != actions:
             return (
                 f"layers.{last}.units: {units} does not fit the world's {actions} actions: write that or leave it out"

@@ -9,6 +9,7 @@ where it has only reward, see `streaming`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State
 from brains.kernels import Kernel, bind
 from brains.kernels import layout as at
+from brains.layers import TYPE_RATES
 from brains.network import Network, load_arrays
 from brains.settings import Block, SteppingConfig
 
-TYPE_RATES = {"dense": 1.0}
 RULES = ("backprop", "tween", "tween_chain")
 
 
@@ -60,13 +61,14 @@ class SteppingBrain:
     def __init__(self, config: SteppingConfig, body: Body, network: Network) -> None:
         self.config, self.body, self.network = config, body, network
         self.backend = backend_name(config)
-        self.latency = len(config.layers) - 1 if config.execution == "stepping" else 0
-        self.settling_ticks = self.latency + 1
+        thinks = config.brain_ticks_per_world_tick
+        self.latency = max(0, -(-(config.brain_latency + 1 - thinks) // thinks))
+        self.settling_ticks = settling_ticks(config, network)
         self.replay = np.zeros((body.lanes, *self.replay_shape), np.float32)
         shape, dtype = ((body.lanes, 1), np.int64) if body.discrete else ((body.lanes, network.outputs), np.float32)
         self.action: NDArray[Any] = np.zeros(shape, dtype)
-        self.options = options_of(config, body.discrete, network.ring)
-        self.numbers = numbers_of(config)
+        self.options = options_of(config, body.discrete, network)
+        self.numbers = numbers_of(config, network)
         self.rollbacks = 0
 
     @cached_property
@@ -90,11 +92,12 @@ class SteppingBrain:
         if self.backend == "numba":
             from brains.kernels.compile import compiled_elsewhere
 
-            sort, actions = (
+            kind = (
                 "taught" if self.body.teacher else "streaming",
                 "discrete" if self.body.discrete else "continuous",
+                "chain" if self.network.table.dtype == np.int32 else "general",
             )
-            compiled_elsewhere(f"{sort}-{actions}", "brains.precompile", sort, actions)
+            compiled_elsewhere("-".join(kind), "brains.precompile", *kind)
 
     def warm_up(self) -> None:
         """Load the kernels by living a tick in a copy."""
@@ -156,15 +159,15 @@ class TaughtBrain(SteppingBrain):
         check_fit(config, body)
         weights, stream = seed.spawn(2)
         ring = max(2, len(config.layers))
-        network = Network(config.layers, body.observation_size, body.actions, config.readout, ring, body.lanes)
+        network = network_of(config, body, config.layers, body.actions, config.readout, ring)
         network.initialize(np.random.default_rng(weights))
         network.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
         target_size = 1 if body.discrete else body.actions
         self.target = np.zeros((body.lanes, target_size), np.float32)
         if isinstance(config.schedule, Block):
-            self.replay_shape = (config.schedule.block, body.observation_size + target_size)
+            self.replay_shape = (config.schedule.block, body.observation_size + network.state_total + target_size)
         elif config.replay is not None:
-            self.replay_shape = (config.replay.capacity, body.observation_size + target_size)
+            self.replay_shape = (config.replay.capacity, body.observation_size + network.state_total + target_size)
         super().__init__(config, body, network)
         learns_at_once = not isinstance(config.schedule, Block)  # a block makes its own forward passes, later
         self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant" and learns_at_once
@@ -207,11 +210,27 @@ class TaughtBrain(SteppingBrain):
 
 def check_fit(config: SteppingConfig, body: Body) -> None:
     """Raise ValueError, saying what to change, where a config does not fit a body."""
-    if problem := config.misfit(body.actions, body.discrete, body.teacher):
+    if problem := config.misfit(body.observation_size, body.actions, body.discrete, body.teacher):
         raise ValueError(problem)
 
 
-def options_of(config: SteppingConfig, discrete: bool, ring: int) -> NDArray[np.int64]:
+def network_of(
+    config: SteppingConfig, body: Body, layers: Sequence[Any], outputs: int, readout: str, ring: int
+) -> Network:
+    """The network of a config in a body. Raises ValueError, starting with the key, where two layers do not fit."""
+    inputs = config.tile or body.observation_size
+    return Network(layers, inputs, outputs, readout, ring, body.lanes, config.skip_to_output)
+
+
+def settling_ticks(config: SteppingConfig, network: Network) -> int:
+    """World ticks after which a held input has filled every layer and every attention window."""
+    attention = network.table[network.table[:, at.TYPE] == at.ATTENTION]
+    brain_ticks = len(config.layers) if config.execution == "stepping" else 1
+    brain_ticks += int(attention[:, at.WINDOW].max(initial=1)) - 1
+    return -(-brain_ticks // config.brain_ticks_per_world_tick)
+
+
+def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDArray[np.int64]:
     """What does not change while the brain lives, as the kernels read it."""
     options = np.zeros(at.OPTIONS, np.int64)
     options[at.EXECUTION] = ("sequential", "stepping").index(config.execution)
@@ -221,16 +240,20 @@ def options_of(config: SteppingConfig, discrete: bool, ring: int) -> NDArray[np.
         at.BLOCK if isinstance(config.schedule, Block) else at.EVERY_TICK if config.period == 1 else at.ACCUMULATE
     )
     options[at.PERIOD] = config.period
+    options[at.EPOCHS] = config.schedule.epochs if isinstance(config.schedule, Block) else 1
     options[at.OPTIMIZER] = ("sgd", "adam").index(config.optimizer)
     if config.replay is not None:
         options[at.PER_STEP], options[at.RECENT] = config.replay.per_tick, config.replay.recent
-    options[at.DISCRETE], options[at.RING], options[at.SNAPSHOT_EVERY] = discrete, ring, config.snapshot_every
+    options[at.DISCRETE], options[at.RING], options[at.SNAPSHOT_EVERY] = discrete, network.ring, config.snapshot_every
+    options[at.INPUTS], options[at.STATE_TOTAL] = network.inputs, network.state_total
+    options[at.STAGES], options[at.BRAIN_TICKS] = len(config.layers), config.brain_ticks_per_world_tick
+    options[at.EXPLOSION] = config.explosion_detection
     return options
 
 
-def numbers_of(config: SteppingConfig) -> Float:
-    """Rates and the like, then every layer's depth scale and type rate."""
+def numbers_of(config: SteppingConfig, network: Network) -> Float:
+    """Rates and the like, then every operation's depth scale and type rate."""
     numbers = [config.learning_rate, config.momentum, config.beta1, config.beta2, 1e-8, config.gradient_clip]
-    for i, layer in enumerate(config.layers):
-        numbers += [depth_scale(len(config.layers) - 1 - i), TYPE_RATES[layer.type]]
+    for op in network.table:
+        numbers += [depth_scale(len(config.layers) - 1 - int(op[at.STAGE])), TYPE_RATES.get(at.TYPES[op[at.TYPE]], 1.0)]
     return np.array(numbers, np.float32)

@@ -23,9 +23,8 @@ from brains.brain import Body, Brain, Experience, Float, Learning, State
 from brains.kernels import StreamingKernel, bind_streaming
 from brains.kernels import layout as at
 from brains.layers import Dense
-from brains.network import Network
 from brains.settings import SteppingConfig
-from brains.stepping import FrozenBrain, SteppingBrain, check_fit
+from brains.stepping import FrozenBrain, SteppingBrain, check_fit, network_of
 
 
 class StreamingBrain(SteppingBrain):
@@ -34,17 +33,12 @@ class StreamingBrain(SteppingBrain):
     def __init__(self, config: SteppingConfig, body: Body, seed: np.random.SeedSequence) -> None:
         check_fit(config, body)
         actor_seed, critic_seed, stream = seed.spawn(3)
-        ring = len(config.layers) + 1  # one more than the wave: the critic looks a tick ahead
+        thinks = config.brain_ticks_per_world_tick
+        ring = len(config.layers) + thinks  # more than the wave: the critic looks a world tick ahead
         outputs, readout = (body.actions, "softmax") if body.discrete else (2 * body.actions, "linear")
-        actor = Network(config.layers, body.observation_size, outputs, readout, ring, body.lanes)
-        self.critic = Network(
-            [*config.layers[:-1], Dense(init=config.layers[-1].init)],
-            body.observation_size,
-            1,
-            "linear",
-            ring,
-            body.lanes,
-        )
+        actor = network_of(config, body, config.layers, outputs, readout, ring)
+        critic_layers = [*config.layers[:-1], Dense(init=getattr(config.layers[-1], "init", "he"))]
+        self.critic = network_of(config, body, critic_layers, 1, "linear", ring)
         actor.initialize(np.random.default_rng(actor_seed))
         self.critic.initialize(np.random.default_rng(critic_seed))
         actor.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)

@@ -20,6 +20,7 @@ from agentsim.bench.timing import Job
 from agentsim.config import load_config
 from agentsim.process import one_compute_thread
 from brains.brain import Body
+from brains.kernels import layout as at
 from brains.settings import SteppingConfig
 from brains.stepping import TaughtBrain
 
@@ -130,7 +131,7 @@ def cost_of(case: Case) -> tuple[int, int, int]:
     """
     brain, steps = case.brain, case.steps
     config, table = brain.config, brain.network.table
-    weights = int(sum((layer[0] + 1) * layer[1] for layer in table))
+    weights = int(((table[:, at.IN] + 1) * table[:, at.UNITS]).sum())
     moments = {"tween": 1, "tween_chain": 1, "backprop": 2 if config.optimizer == "adam" else int(config.momentum > 0)}
     kept = moments[config.rule] if steps else 0
     fresh = (config.align == "instant" and config.execution == "stepping") if steps else 0

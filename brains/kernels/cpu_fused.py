@@ -7,7 +7,9 @@ from brains.kernels.cpu import act, learn
 
 
 @jit
-def live(layers, options, numbers, state, parameters, activity, replay, observations, targets, action, steps, ticks):
+def live(
+    operations, options, numbers, state, parameters, activity, replay, observations, targets, action, steps, ticks
+):
     """Tick `ticks` times, starting again from the first of observations (T, N, obs) and targets (T, N, target_size).
 
     Every tick acts, then makes `steps` learning steps; `action` (N, 1 or actions) is that of the last one. The same
@@ -16,9 +18,9 @@ def live(layers, options, numbers, state, parameters, activity, replay, observat
     rollbacks = 0
     for tick in range(ticks):
         now = tick % observations.shape[0]
-        rollbacks += act(layers, options, state, parameters, activity, observations[now], action)
+        rollbacks += act(operations, options, state, parameters, activity, observations[now], action)
         for step in range(steps):
-            rollbacks += learn(layers, options, numbers, state, parameters, activity, replay, targets[now], step == 0)[
-                2
-            ]
+            rollbacks += learn(
+                operations, options, numbers, state, parameters, activity, replay, targets[now], step == 0
+            )[2]
     return rollbacks

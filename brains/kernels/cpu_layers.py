@@ -1,264 +1,179 @@
-"""One layer on a CPU (numba): its forward pass, its derivative, and the scalar functions under them.
+"""Operations on a CPU (numba): firing them, alone and all together, and taking an error back through them.
 
-The meaning of each function is the torch function of the same name in `reference`.
+The meaning of each function is that of the torch modules in `reference`.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from brains.kernels import layout as at
-from brains.kernels.compile import jit
+from brains.kernels.compile import general, jit
+from brains.kernels.cpu_attention import back_attention, fire_attention
+from brains.kernels.cpu_math import activate, affine, affine_pair, matrix, normalize, normalize_gradient, transposed
+from brains.kernels.cpu_others import (
+    back_conv2d,
+    back_layer_norm,
+    back_swiglu,
+    fire_conv2d,
+    fire_layer_norm,
+    fire_swiglu,
+)
+from brains.kernels.cpu_recurrent import back_lstm, back_rnn, fire_lstm, fire_rnn
 
 F = np.float32
-LARGEST = np.finfo(np.float32).max
 
 
 @jit
-def exponential(x):
-    """e^x in float32 by Cody-Waite reduction and a polynomial of degree six (Cephes expf, relative error 1.2e-7).
-
-    Branch-free, so that a loop over it is vectorised (six times faster than libm here), and the same bits everywhere.
-    x is clamped to +-80, so that no softmax or sigmoid ends as a denormal number; NaN stays NaN.
-    """
-    x = min(max(x, F(-80.0)), F(80.0))
-    n = np.floor(x * F(1.44269504) + F(0.5))
-    f = (x - n * F(0.693359375)) + n * F(2.12194440e-4)
-    p = F(1.9875691500e-4)
-    p = p * f + F(1.3981999507e-3)
-    p = p * f + F(8.3334519073e-3)
-    p = p * f + F(4.1665795894e-2)
-    p = p * f + F(1.6666665459e-1)
-    p = p * f + F(5.0000001201e-1)
-    p = p * f * f + f + F(1.0)
-    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+def weight_of(op, block):
+    """The (in, width) weight view of a dense operation in a parameter block."""
+    return matrix(block, op[at.WEIGHT], op[at.IN], op[at.WIDTH])
 
 
 @jit
-def clip(value, limit):
-    """Clamp to +-limit; a non-finite value becomes 0."""
-    clamped = min(max(value, -limit), limit)
-    return clamped if abs(value) <= F(LARGEST) else F(0.0)
+def bias_of(op, block):
+    """The bias view of an operation in a parameter block."""
+    return block[op[at.BIAS] : op[at.END]]
 
 
 @jit
-def flush(value):
-    """0 for what is about to become a denormal number, with which a CPU computes many times slower; NaN stays NaN."""
-    return F(0.0) if abs(value) < F(1e-30) else value
+def output_of(op, row):
+    """The (width,) view of an operation's output in a row of activity."""
+    return row[op[at.Y] : op[at.Y] + op[at.WIDTH]]
 
 
 @jit
-def draw(stream, bound):
-    """The next value of a splitmix64 stream: (new stream, integer in [0, bound))."""
-    stream += np.int64(-7046029254386353131)
-    z = stream
-    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)) * np.int64(-4658895280553007687)
-    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)) * np.int64(-7723592293110705685)
-    z = z ^ ((z >> 31) & 0x1FFFFFFFF)
-    return stream, ((z >> 33) & 0x7FFFFFFF) % bound
+def hat_of(op, row):
+    """The normalised pre-activations of a dense operation in a row of activity, and 1 / deviation at the end."""
+    return row[op[at.CACHE] : op[at.CACHE] + op[at.WIDTH] + at.PAD]
 
 
 @jit
-def is_finite(value):
-    """Whether a number is finite. Not math.isfinite: that asks about value - value, which "reassoc" may make 0."""
-    return abs(value) < math.inf
+def finish(op, row):
+    """From a dense operation's product, or another's output, to what the next layer sees."""
+    y = output_of(op, row)
+    if op[at.NORMALIZE]:
+        normalize(y, op[at.UNITS], hat_of(op, row))
+    activate(op[at.ACTIVATION], y, op[at.UNITS])
 
 
 @jit
-def finite(values):
-    """Whether every value is finite: 0 x is NaN for the others, and NaN survives every sum."""
-    check = F(0.0)
-    for k in range(values.size):
-        check += values[k] * F(0.0)
-    return is_finite(check)
+def move(op, x, row):
+    """y (+)= x times the factor at GATE, over DIVISOR."""
+    factor = F(1.0) / F(op[at.DIVISOR])
+    if op[at.GATE] >= 0:
+        factor *= row[op[at.GATE]]
+    y = row[op[at.Y] : op[at.Y] + op[at.UNITS]]
+    for k in range(op[at.UNITS]):
+        y[k] = factor * x[k] + (y[k] if op[at.ONTO] else F(0.0))
+
+
+@general
+def fire_special(op, block, x, row):
+    """Fire an operation that is not dense."""
+    kind = op[at.TYPE]
+    if kind == at.MOVE:
+        move(op, x, row)
+    elif kind == at.CONV2D:
+        fire_conv2d(op, block, x, row)
+    elif kind == at.RNN:
+        fire_rnn(op, block, x, row)
+    elif kind == at.LSTM:
+        fire_lstm(op, block, x, row)
+    elif kind == at.ATTENTION:
+        fire_attention(op, block, x, row)
+    elif kind == at.LAYER_NORM:
+        fire_layer_norm(op, block, x, row)
+    elif kind == at.SWIGLU:
+        fire_swiglu(op, block, x, row)
 
 
 @jit
-def affine(weight, bias, x, y):
-    """y = bias + x W, with W (in, width): four rows at a time, so that y is loaded and stored a quarter as often."""
-    rows, width = weight.shape
-    for o in range(width):
-        y[o] = bias[o]
-    whole = rows - rows % 4
-    for k in range(0, whole, 4):
-        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
-        for o in range(width):
-            y[o] += x0 * weight[k, o] + x1 * weight[k + 1, o] + x2 * weight[k + 2, o] + x3 * weight[k + 3, o]
-    for k in range(whole, rows):
-        for o in range(width):
-            y[o] += x[k] * weight[k, o]
-
-
-@jit
-def affine_pair(weight, bias, x, y, u, v):
-    """y = bias + x W and v = bias + u W in one pass over W, which is what costs."""
-    rows, width = weight.shape
-    for o in range(width):
-        y[o] = bias[o]
-        v[o] = bias[o]
-    whole = rows - rows % 4
-    for k in range(0, whole, 4):
-        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
-        u0, u1, u2, u3 = u[k], u[k + 1], u[k + 2], u[k + 3]
-        for o in range(width):
-            w0, w1, w2, w3 = weight[k, o], weight[k + 1, o], weight[k + 2, o], weight[k + 3, o]
-            y[o] += x0 * w0 + x1 * w1 + x2 * w2 + x3 * w3
-            v[o] += u0 * w0 + u1 * w1 + u2 * w2 + u3 * w3
-    for k in range(whole, rows):
-        for o in range(width):
-            y[o] += x[k] * weight[k, o]
-            v[o] += u[k] * weight[k, o]
-
-
-@jit
-def normalize(y, units, hat):
-    """Parameter-free LayerNorm of y[:units] in place; hat keeps the result and, at hat[-1], 1 / deviation."""
-    mean = F(0.0)
-    for o in range(units):
-        mean += y[o]
-    mean /= F(units)
-    variance = F(0.0)
-    for o in range(units):
-        variance += (y[o] - mean) * (y[o] - mean)
-    inverse = F(1.0) / math.sqrt(variance / F(units) + F(at.LAYER_NORM_EPSILON))
-    for o in range(units):
-        y[o] = (y[o] - mean) * inverse
-        hat[o] = y[o]
-    hat[hat.size - 1] = inverse
-
-
-@jit
-def normalize_gradient(delta, units, hat):
-    """delta <- delta times the Jacobian of LayerNorm at hat, in place: (d - mean d - hat mean(d hat)) / deviation."""
-    mean, along = F(0.0), F(0.0)
-    for o in range(units):
-        mean += delta[o]
-        along += delta[o] * hat[o]
-    mean /= F(units)
-    along /= F(units)
-    for o in range(units):
-        delta[o] = (delta[o] - mean - hat[o] * along) * hat[hat.size - 1]
-
-
-@jit
-def activate(kind, y, units):
-    """Apply activation `kind` to y in place (softmax over its first `units`)."""
-    if kind == at.TANH:
-        for o in range(y.size):
-            y[o] = F(1.0) - F(2.0) / (exponential(F(2.0) * y[o]) + F(1.0))
-    elif kind == at.SIGMOID:
-        for o in range(y.size):
-            y[o] = F(1.0) / (F(1.0) + exponential(-y[o]))
-    elif kind == at.LEAKY_RELU:
-        for o in range(y.size):
-            y[o] = max(y[o], F(0.1) * y[o])
-    elif kind == at.SCALED_RELU:
-        for o in range(y.size):
-            y[o] = F(1.1) * y[o] if y[o] > F(0.0) else F(0.0) * y[o]  # so that NaN stays NaN
-    elif kind == at.SOFTPLUS:
-        for o in range(y.size):
-            y[o] = max(y[o], F(0.0)) + math.log1p(exponential(-abs(y[o])))
-    elif kind == at.SOFTMAX:
-        largest = y[0]
-        for o in range(units):
-            largest = max(largest, y[o])
-        total = F(0.0)
-        for o in range(units):
-            y[o] = exponential(y[o] - largest)
-            total += y[o]
-        for o in range(units):
-            y[o] /= total
-
-
-@jit
-def derivative(kind, y, rule, slope):
-    """slope[o] = the activation's derivative from its output y; the tween chain's form adds 0.01 to smooth ones."""
-    more = F(0.01) if rule == at.TWEEN_CHAIN else F(0.0)
-    if kind == at.TANH:
-        for o in range(y.size):
-            slope[o] = F(1.0) - y[o] * y[o] + more
-    elif kind == at.SIGMOID:
-        for o in range(y.size):
-            slope[o] = y[o] * (F(1.0) - y[o]) + more
-    elif kind == at.LEAKY_RELU:
-        for o in range(y.size):
-            slope[o] = F(1.0) if y[o] >= F(0.0) else F(0.1)
-    elif kind == at.SCALED_RELU:
-        for o in range(y.size):
-            slope[o] = F(1.1) if y[o] > F(0.0) else F(0.0)
-    elif kind == at.SOFTPLUS and rule == at.TWEEN_CHAIN:
-        for o in range(y.size):
-            slope[o] = F(1.0) / (F(1.0) + exponential(-y[o])) + more
-    elif kind == at.SOFTPLUS:
-        for o in range(y.size):
-            slope[o] = F(1.0) - exponential(-y[o])
+def fire(op, block, source, target):
+    """Fire one operation: it reads its input in `target`, if that is of this tick, else in `source`."""
+    x = target[op[at.X] :] if op[at.WITHIN] else source[op[at.X] :]
+    if op[at.TYPE] == at.DENSE:
+        affine(weight_of(op, block), bias_of(op, block), x, output_of(op, target))
     else:
-        for o in range(y.size):
-            slope[o] = F(1.0)
+        fire_special(op, block, x, target)
+    finish(op, target)
 
 
 @jit
-def weight_of(layer, block):
-    """The (in, width) weight view of one layer in a parameter block."""
-    rows, width = layer[at.IN], layer[at.WIDTH]
-    return block[layer[at.WEIGHT] : layer[at.WEIGHT] + rows * width].reshape((rows, width))
+def carry(operations, before, now):
+    """Let every operation start in `now` from the state it left in `before`."""
+    for i in range(operations.shape[0]):
+        op = operations[i]
+        for k in range(op[at.STATE_SIZE]):
+            now[op[at.BEFORE] + k] = before[op[at.AFTER] + k]
 
 
 @jit
-def bias_of(layer, block):
-    """The (width,) bias view of one layer in a parameter block."""
-    return block[layer[at.BIAS] : layer[at.BIAS] + layer[at.WIDTH]]
+def forward(operations, block, source, target, age):
+    """Fire everything once, into `target`: with source = target an ordinary forward pass; with source = the row of the
+    previous tick one stepping tick, in which a state advances only once a wave has come as far as its layer (`age`)."""
+    for i in range(operations.shape[0]):
+        op = operations[i]
+        fire(op, block, source, target)
+        if age < op[at.STAGE]:
+            target[op[at.AFTER] : op[at.AFTER] + op[at.STATE_SIZE]] = F(0.0)
 
 
 @jit
-def output_of(layer, row):
-    """The (width,) view of a layer's output A[i+1] in a row of activity."""
-    return row[layer[at.Y] : layer[at.Y] + layer[at.WIDTH]]
-
-
-@jit
-def hat_of(layer, row):
-    """The normalised pre-activations of a layer in a row of activity, and 1 / deviation at the end."""
-    return row[layer[at.HAT] : layer[at.HAT] + layer[at.WIDTH] + at.PAD]
-
-
-@jit
-def forward(layers, block, source, target):
-    """Fire every layer once: layer i reads A[i] from `source` (layer 0 from `target`) and writes A[i+1] to `target`.
-
-    With source = target that is the ordinary forward pass; with source = the previous tick's row, one stepping tick.
-    """
-    for i in range(layers.shape[0]):
-        layer = layers[i]
-        row = target if i == 0 else source
-        affine(weight_of(layer, block), bias_of(layer, block), row[layer[at.X] :], output_of(layer, target))
-        finish(layer, target)
-
-
-@jit
-def finish(layer, row):
-    """From pre-activations to the layer's output, in a row of activity."""
-    y = output_of(layer, row)
-    if layer[at.NORMALIZE]:
-        normalize(y, layer[at.UNITS], hat_of(layer, row))
-    activate(layer[at.ACTIVATION], y, layer[at.UNITS])
-
-
-@jit
-def forward_pair(layers, block, source, target, fresh):
-    """A stepping tick from `source` to `target`, and an ordinary forward pass of the same input in `fresh`."""
-    for k in range(layers[0, at.IN]):
-        fresh[k] = target[k]
-    for i in range(layers.shape[0]):
-        layer = layers[i]
-        weight, bias = weight_of(layer, block), bias_of(layer, block)
-        y, v = output_of(layer, target), output_of(layer, fresh)
-        if i == 0:
-            affine(weight, bias, target, y)
-            v[:] = y
+def forward_pair(operations, block, source, target, fresh, age):
+    """A stepping tick from `source` to `target`, and an ordinary forward pass of the same input and states in `fresh`,
+    in one pass over the weights of dense layers. The first stage does the same in both."""
+    for i in range(operations.shape[0]):
+        op = operations[i]
+        if op[at.STAGE] == 0:
+            fire(op, block, source, target)
+            fresh[op[at.Y] : op[at.Y] + op[at.SPAN]] = target[op[at.Y] : op[at.Y] + op[at.SPAN]]
+        elif op[at.TYPE] == at.DENSE:
+            x = target[op[at.X] :] if op[at.WITHIN] else source[op[at.X] :]
+            y, v = output_of(op, target), output_of(op, fresh)
+            affine_pair(weight_of(op, block), bias_of(op, block), x, y, fresh[op[at.X] :], v)
+            finish(op, target)
+            finish(op, fresh)
         else:
-            affine_pair(weight, bias, source[layer[at.X] :], y, fresh[layer[at.X] :], v)
-        finish(layer, target)
-        finish(layer, fresh)
+            fire(op, block, source, target)
+            fire(op, block, fresh, fresh)
+        if age < op[at.STAGE]:
+            target[op[at.AFTER] : op[at.AFTER] + op[at.STATE_SIZE]] = F(0.0)
+
+
+@jit
+def accumulate(op, gradient, x, delta):
+    """gradient += (x outer delta, delta) for a dense operation's (weight, bias)."""
+    weight, bias = weight_of(op, gradient), bias_of(op, gradient)
+    for k in range(weight.shape[0]):
+        xk = x[k]
+        for o in range(delta.size):
+            weight[k, o] += xk * delta[o]
+    for o in range(delta.size):
+        bias[o] += delta[o]
+
+
+@general
+def back(op, block, row, delta, dx, gradient, work, into_x, into_parameters):
+    """The vector-Jacobian product of an operation at the activations in `row`; delta (width,) belongs to its output
+    before the activation. Writes dx (in,) and adds to `gradient`, as wanted."""
+    x, kind = row[op[at.X] :], op[at.TYPE]
+    if kind == at.DENSE:
+        if op[at.NORMALIZE]:
+            normalize_gradient(delta, op[at.UNITS], hat_of(op, row))
+        if into_x:
+            transposed(weight_of(op, block), delta, dx, F(1.0), F(0.0))
+        if into_parameters:
+            accumulate(op, gradient, x, delta)
+    elif kind == at.CONV2D:
+        back_conv2d(op, block, row, x, delta, dx, gradient, work, into_parameters)
+    elif kind == at.RNN:
+        back_rnn(op, block, row, x, delta, dx, gradient, work, into_parameters)
+    elif kind == at.LSTM:
+        back_lstm(op, block, row, x, delta, dx, gradient, work, into_parameters)
+    elif kind == at.ATTENTION:
+        back_attention(op, block, row, x, delta, dx, gradient, work, into_parameters)
+    elif kind == at.LAYER_NORM:
+        back_layer_norm(op, block, row, x, delta, dx, gradient, work, into_parameters)
+    elif kind == at.SWIGLU:
+        back_swiglu(op, block, row, x, delta, dx, gradient, work, into_parameters)

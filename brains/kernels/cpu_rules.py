@@ -1,4 +1,4 @@
-"""The learning rules on a CPU (numba): what one sample says about every weight.
+"""The learning rules on a CPU (numba): what one sample says about every parameter.
 
 Each adds to a gradient in the direction of ascent; error[L] = target - A[L]. The meaning of each function is the torch
 function of the same name in `reference`.
@@ -11,20 +11,22 @@ import math
 import numpy as np
 
 from brains.kernels import layout as at
-from brains.kernels.compile import jit
-from brains.kernels.cpu_layers import bias_of, clip, derivative, flush, hat_of, normalize_gradient, output_of, weight_of
+from brains.kernels.compile import general, jit
+from brains.kernels.cpu_layers import accumulate, back, hat_of, output_of, weight_of
+from brains.kernels.cpu_math import clip, derivative, normalize_gradient, padded, transposed
+from brains.kernels.cpu_updates import update_span, update_tween
 
 F = np.float32
 
 
 @jit
-def output_error(layers, options, wave, target, error):
+def output_error(operations, options, wave, target, error):
     """error[L] = target - A[L], the ascent direction of all three losses at the output. Returns the loss."""
-    layer = layers[layers.shape[0] - 1]
-    y, g = output_of(layer, wave), output_of(layer, error)
+    op = operations[operations.shape[0] - 1]
+    y, g = output_of(op, wave), output_of(op, error)
     g[:] = F(0.0)
     loss, right = F(0.0), F(0.0)
-    for o in range(layer[at.UNITS]):
+    for o in range(op[at.UNITS]):
         goal = target[o % target.size]
         if options[at.DISCRETE]:
             goal = F(1.0) if target[0] == F(o) else F(0.0)
@@ -33,157 +35,231 @@ def output_error(layers, options, wave, target, error):
         right += goal * y[o]
     if options[at.RULE] != at.BACKPROP:
         return loss
-    if layer[at.ACTIVATION] == at.SOFTMAX:
+    if op[at.ACTIVATION] == at.SOFTMAX:
         return -math.log(max(right, F(1e-30)))
     return F(0.5) * loss
 
 
 @jit
-def delta_of(layer, rule, wave, error, delta):
-    """delta = error at the layer's output, taken back through its activation (and LayerNorm for backprop)."""
-    y, g = output_of(layer, wave), output_of(layer, error)
-    derivative(layer[at.ACTIVATION], y, rule, delta)
+def delta_of(op, rule, wave, error, delta):
+    """delta = error at the operation's output, taken back through its activation."""
+    y, g = output_of(op, wave), output_of(op, error)
+    if op[at.ACTIVATION] == at.SHARES:
+        along = F(0.0)
+        for o in range(op[at.UNITS]):
+            along += y[o] * g[o]
+        delta[:] = F(0.0)
+        for o in range(op[at.UNITS]):
+            delta[o] = y[o] * (g[o] - along)
+        return
+    derivative(op[at.ACTIVATION], y, rule, delta)
     for o in range(y.size):
         delta[o] *= g[o]
 
 
 @jit
-def transposed(weight, delta, x, scale, limit):
-    """x[k] = scale sum_o W[k, o] delta[o], clipped to +-limit where limit > 0; four rows at a time, as in affine."""
-    rows = weight.shape[0]
-    whole = rows - rows % 4
-    for k in range(0, whole, 4):
-        x0, x1, x2, x3 = F(0.0), F(0.0), F(0.0), F(0.0)
-        for o in range(delta.size):
-            x0 += weight[k, o] * delta[o]
-            x1 += weight[k + 1, o] * delta[o]
-            x2 += weight[k + 2, o] * delta[o]
-            x3 += weight[k + 3, o] * delta[o]
-        x[k], x[k + 1], x[k + 2], x[k + 3] = x0 * scale, x1 * scale, x2 * scale, x3 * scale
-    for k in range(whole, rows):
-        total = F(0.0)
-        for o in range(delta.size):
-            total += weight[k, o] * delta[o]
-        x[k] = total * scale
-    if limit > F(0.0):
-        for k in range(rows):
-            x[k] = clip(x[k], limit)
-
-
-@jit
-def accumulate(layer, gradient, x, delta):
-    """gradient += (x outer delta, delta) for the layer's (weight, bias)."""
-    weight, bias = weight_of(layer, gradient), bias_of(layer, gradient)
-    for k in range(weight.shape[0]):
-        xk = x[k]
-        for o in range(delta.size):
-            weight[k, o] += xk * delta[o]
-    for o in range(delta.size):
-        bias[o] += delta[o]
-
-
-@jit
-def clear_padding(layer, error):
-    """Zero what lies behind the layer's inputs in `error`, which the layer below reads as part of its own output."""
-    start = layer[at.X] + layer[at.IN]
-    for k in range(start, start + (-layer[at.IN]) % at.PAD):
+def clear_padding(op, error):
+    """Zero what lies behind the operation's inputs in `error`, which the one below reads as part of its own output."""
+    start = op[at.X] + op[at.IN]
+    for k in range(start, start + (-op[at.IN]) % at.PAD):
         error[k] = F(0.0)
 
 
 @jit
-def backprop(layers, block, wave, error, gradient, scratch):
-    """The gradient of the loss through the activations in `wave`, added to `gradient`; error[L] is given."""
-    for i in range(layers.shape[0] - 1, -1, -1):
-        layer = layers[i]
-        delta = scratch[: layer[at.WIDTH]]
-        delta_of(layer, at.BACKPROP, wave, error, delta)
-        if layer[at.NORMALIZE]:
-            normalize_gradient(delta, layer[at.UNITS], hat_of(layer, wave))
-        if i > 0:
-            transposed(weight_of(layer, block), delta, error[layer[at.X] :], F(1.0), F(0.0))
-            clear_padding(layer, error)
-        accumulate(layer, gradient, wave[layer[at.X] :], delta)
+def send(op, dx, error, scale, limit):
+    """Hand dx (in,), scaled and (limit > 0) clipped, to whoever wrote the operation's input."""
+    e = error[op[at.X] : op[at.X] + op[at.IN]]
+    for k in range(e.size):
+        value = dx[k] * scale
+        if limit > F(0.0):
+            value = clip(value, limit)
+        e[k] = value + (e[k] if op[at.ADDS] else F(0.0))
+    clear_padding(op, error)
+
+
+@general
+def move_back(op, wave, error):
+    """The error of what a move has read, and of the gate it read it through."""
+    factor = F(1.0) / F(op[at.DIVISOR])
+    e, x = error[op[at.Y] : op[at.Y] + op[at.UNITS]], wave[op[at.X] : op[at.X] + op[at.UNITS]]
+    if op[at.GATE] >= 0:
+        total = F(0.0)
+        for k in range(x.size):
+            total += e[k] * x[k]
+        error[op[at.GATE]] = total * factor
+        factor *= wave[op[at.GATE]]
+    send(op, e, error, factor, F(0.0))
 
 
 @jit
-def sideways(layers, block, wave, error, side, gradient, scratch):
+def rooms(op, scratch):
+    """Working space of an operation: (a delta (width,), another, an error of the inputs, the rest)."""
+    width, inputs = padded(op[at.UNITS]), padded(op[at.IN])
+    return (
+        scratch[:width],
+        scratch[width : 2 * width],
+        scratch[2 * width : 2 * width + inputs],
+        scratch[2 * width + inputs :],
+    )
+
+
+@jit
+def backprop(operations, block, wave, error, gradient, scratch):
+    """The gradient of the loss through the activations in `wave`, added to `gradient`; error[L] is given."""
+    for i in range(operations.shape[0] - 1, -1, -1):
+        op = operations[i]
+        if op[at.TYPE] == at.MOVE:
+            move_back(op, wave, error)
+            continue
+        delta, _, dx, work = rooms(op, scratch)
+        delta_of(op, at.BACKPROP, wave, error, delta)
+        if op[at.TYPE] == at.DENSE and not op[at.ADDS]:
+            if op[at.NORMALIZE]:
+                normalize_gradient(delta, op[at.UNITS], hat_of(op, wave))
+            if op[at.X] > 0:
+                transposed(weight_of(op, block), delta, error[op[at.X] :], F(1.0), F(0.0))
+                clear_padding(op, error)
+            accumulate(op, gradient, wave[op[at.X] :], delta)
+            continue
+        back(op, block, wave, delta, dx, gradient, work, op[at.X] > 0, True)
+        if op[at.X] > 0:
+            send(op, dx, error, F(1.0), F(0.0))
+
+
+@jit
+def sideways(operations, block, wave, error, side, gradient, scratch):
     """Depth-parallel backprop: d_i(t) = act'(A[i+1](t)) W_{i+1} d_{i+1}(t-1), one backward layer a tick.
 
-    `side` carries d of the last tick, laid out like the layers' outputs; error[L] is given.
+    `side` carries d of the last tick, laid out like the outputs; error[L] is given.
     """
-    for i in range(layers.shape[0]):
-        layer = layers[i]
-        delta = scratch[: layer[at.WIDTH]]
-        if i + 1 < layers.shape[0]:
-            above = layers[i + 1]
-            transposed(weight_of(above, block), output_of(above, side), error[above[at.X] :], F(1.0), F(0.0))
-            clear_padding(above, error)
-        delta_of(layer, at.BACKPROP, wave, error, delta)
-        if layer[at.NORMALIZE]:
-            normalize_gradient(delta, layer[at.UNITS], hat_of(layer, wave))
-        output_of(layer, side)[:] = delta
-        accumulate(layer, gradient, wave[layer[at.X] :], delta)
+    for i in range(operations.shape[0] - 1, -1, -1):
+        op = operations[i]
+        if op[at.X] == 0:
+            continue
+        delta, _, dx, work = rooms(op, scratch)
+        if op[at.TYPE] == at.MOVE:
+            e = error[op[at.Y] : op[at.Y] + op[at.UNITS]]
+            delta[: e.size] = e
+            e[:] = side[op[at.Y] : op[at.Y] + op[at.UNITS]]
+            move_back(op, wave, error)
+            e[:] = delta[: e.size]
+            continue
+        delta[:] = output_of(op, side)
+        if op[at.TYPE] == at.DENSE:
+            if op[at.NORMALIZE]:
+                normalize_gradient(delta, op[at.UNITS], hat_of(op, wave))
+            transposed(weight_of(op, block), delta, dx, F(1.0), F(0.0))
+        else:
+            back(op, block, wave, delta, dx, gradient, work, True, False)
+        send(op, dx, error, F(1.0), F(0.0))
+    for i in range(operations.shape[0]):
+        op = operations[i]
+        delta, _, dx, work = rooms(op, scratch)
+        if op[at.TYPE] == at.MOVE:
+            side[op[at.Y] : op[at.Y] + op[at.UNITS]] = error[op[at.Y] : op[at.Y] + op[at.UNITS]]
+            continue
+        delta_of(op, at.BACKPROP, wave, error, delta)
+        output_of(op, side)[:] = delta
+        if op[at.TYPE] == at.DENSE:
+            if op[at.NORMALIZE]:
+                normalize_gradient(delta, op[at.UNITS], hat_of(op, wave))
+            accumulate(op, gradient, wave[op[at.X] :], delta)
+        else:
+            back(op, block, wave, delta, dx, gradient, work, False, True)
 
 
 @jit
-def tween_chain(layers, numbers, own, wave, error, scratch, at_once):
+def tween_chain(operations, options, numbers, own, wave, error, health, scratch, at_once):
     """Neural Tween's chain of local errors; error[L] is given.
 
-    R x l' and R l' are added to own[GRADIENT] or, at_once, applied layer by layer as the chain passes: the update of a
-    single sample in one pass over the weights.
+    R x l' and R l' are added to own[GRADIENT] or, at_once, applied operation by operation as the chain passes: the
+    update of a single sample in one pass over the weights.
     """
-    for i in range(layers.shape[0] - 1, -1, -1):
-        layer = layers[i]
-        width = layer[at.WIDTH]
-        raw, link = scratch[:width], scratch[width : 2 * width]
+    rate_now = numbers[at.RATE]
+    if options[at.EXPLOSION] and health[at.MULTIPLIER] > F(0.0):
+        rate_now *= health[at.MULTIPLIER]
+    for i in range(operations.shape[0] - 1, -1, -1):
+        op = operations[i]
+        if op[at.TYPE] == at.MOVE:
+            move_back(op, wave, error)
+            continue
+        raw, link, dx, work = rooms(op, scratch)
         scale = numbers[at.NUMBERS + 2 * i]
-        rate = numbers[at.RATE] * numbers[at.NUMBERS + 2 * i + 1] * scale
-        delta_of(layer, at.TWEEN_CHAIN, wave, error, raw)
-        for o in range(width):
+        rate = rate_now * numbers[at.NUMBERS + 2 * i + 1] * scale
+        delta_of(op, at.TWEEN_CHAIN, wave, error, raw)
+        for o in range(raw.size):
             link[o] = clip(raw[o] * scale, F(10.0))
-        for o in range(width):
+        for o in range(raw.size):
             raw[o] *= rate
-        if layer[at.NORMALIZE]:
-            normalize_gradient(raw, layer[at.UNITS], hat_of(layer, wave))
-            normalize_gradient(link, layer[at.UNITS], hat_of(layer, wave))
-        root = F(1.0) / math.sqrt(F(layer[at.UNITS]))
-        transposed(weight_of(layer, own[at.VALUE]), link, error[layer[at.X] :], root, F(10.0))
-        clear_padding(layer, error)
+        root = F(1.0) / math.sqrt(F(op[at.UNITS]))
+        if op[at.TYPE] == at.DENSE:
+            if op[at.NORMALIZE]:
+                normalize_gradient(raw, op[at.UNITS], hat_of(op, wave))
+                normalize_gradient(link, op[at.UNITS], hat_of(op, wave))
+            if op[at.ADDS]:
+                transposed(weight_of(op, own[at.VALUE]), link, dx, root, F(10.0))
+                send(op, dx, error, F(1.0), F(0.0))
+            else:
+                transposed(weight_of(op, own[at.VALUE]), link, error[op[at.X] :], root, F(10.0))
+                clear_padding(op, error)
+            if at_once:
+                update_tween(op, own, wave[op[at.X] :], raw)
+            else:
+                accumulate(op, own[at.GRADIENT], wave[op[at.X] :], raw)
+            continue
+        back(op, own[at.VALUE], wave, link, dx, own[at.GRADIENT], work, True, False)
+        send(op, dx, error, root, F(10.0))
+        back(op, own[at.VALUE], wave, raw, dx, own[at.GRADIENT], work, False, True)
         if at_once:
-            update_tween(layer, own, wave[layer[at.X] :], raw)
-        else:
-            accumulate(layer, own[at.GRADIENT], wave[layer[at.X] :], raw)
+            update_span(op, own, F(1.0), F(1.0))
+            own[at.GRADIENT, op[at.WEIGHT] : op[at.END]] = F(0.0)
+    if options[at.EXPLOSION]:
+        watch(operations, wave, error, health)
 
 
 @jit
-def update_tween(layer, own, x, delta):
-    """b += clip(delta); v = 0.9 v + 0.1 clip(x delta); W += v. Where no product can reach the clip it is left out."""
-    weight, bias = weight_of(layer, own[at.VALUE]), bias_of(layer, own[at.VALUE])
-    velocity = weight_of(layer, own[at.MOMENT1])
-    largest_x, largest_delta = F(0.0), F(0.0)
-    for k in range(weight.shape[0]):
-        largest_x = max(largest_x, abs(x[k]))
-    for o in range(delta.size):
-        largest_delta = max(largest_delta, abs(delta[o]))
-    clipped = not largest_x * largest_delta <= F(1.0)
-    for k in range(weight.shape[0]):
-        xk = x[k]
-        if clipped:
-            for o in range(delta.size):
-                velocity[k, o] = flush(F(0.9) * velocity[k, o] + F(0.1) * clip(xk * delta[o], F(1.0)))
-                weight[k, o] += velocity[k, o]
-        else:
-            xk *= F(0.1)
-            for o in range(delta.size):
-                velocity[k, o] = flush(F(0.9) * velocity[k, o] + xk * delta[o])
-                weight[k, o] += velocity[k, o]
-    for o in range(delta.size):
-        bias[o] += clip(delta[o], F(1.0))
+def watch(operations, wave, error, health):
+    """Explosion detection: from the mean squared gap between activations and the chain's targets to a slower rate."""
+    total, links = F(0.0), 1
+    for i in range(operations.shape[0]):
+        op = operations[i]
+        if op[at.TYPE] == at.MOVE:
+            continue
+        low, high = tween_bounds(op[at.ACTIVATION])
+        gap = F(0.0)
+        for k in range(op[at.X], op[at.X] + op[at.IN]):
+            goal = wave[k] + F(0.1) * error[k]
+            if high > F(1.0):
+                goal = min(max(goal, -high), high)
+            elif high > low:
+                goal = min(max(goal, low), high)
+            gap += (goal - wave[k]) * (goal - wave[k])
+        total += gap / F(op[at.IN])
+        links += 1
+    last, gap = operations[operations.shape[0] - 1], F(0.0)
+    for k in range(last[at.Y], last[at.Y] + last[at.UNITS]):
+        gap += error[k] * error[k]
+    gap = (total + gap / F(last[at.UNITS])) / F(links)
+    count, before = health[at.GAPS], health[at.PREVIOUS_GAP]
+    multiplier = health[at.MULTIPLIER] if health[at.MULTIPLIER] > F(0.0) else F(1.0)
+    grows = before > F(0.0) and gap > F(1.5) * before
+    if grows or (count >= F(10.0) and gap > health[at.BASELINE]):  # ten times the mean of ten
+        health[at.STREAK] += F(1.0)
+        streak = health[at.STREAK]
+        multiplier *= F(0.3) if streak > F(10.0) else F(0.5) if streak > F(5.0) else F(0.7)
+    else:
+        health[at.STREAK] = F(0.0)
+        multiplier *= F(1.05)
+    if count < F(10.0):
+        health[at.BASELINE] += gap
+    health[at.GAPS] = min(count + F(1.0), F(10.0))
+    health[at.PREVIOUS_GAP] = gap
+    health[at.MULTIPLIER] = min(max(multiplier, F(0.01)), F(1.0))
 
 
 @jit
 def tween_bounds(kind):
-    """The clamp of a legacy target by the activation of the layer that consumes it; (0, 0): none."""
+    """The clamp of a legacy target by the activation of the operation that consumes it; (0, 0): none."""
     if kind == at.TANH:
         return F(-0.95), F(0.95)
     if kind == at.SIGMOID:
@@ -194,13 +270,59 @@ def tween_bounds(kind):
 
 
 @jit
-def tween(layers, numbers, block, wave, goals, gradient, scratch):
+def tween_goal(op, block, wave, t, delta, dx, gradient, work, goals):
+    """T of the operation's input from T of its output: sum_b J_ba T_b / sum_b |J_ba|, clamped by its activation."""
+    low, high = tween_bounds(op[at.ACTIVATION])
+    inputs = padded(op[at.IN])
+    total, size, work = work[:inputs], work[inputs : 2 * inputs], work[2 * inputs :]
+    total[:] = F(0.0)
+    size[:] = F(0.0)
+    if op[at.TYPE] == at.DENSE:
+        weight = weight_of(op, block)
+        for k in range(op[at.IN]):
+            for o in range(op[at.UNITS]):
+                total[k] += weight[k, o] * t[o]
+                size[k] += abs(weight[k, o])
+    elif op[at.IN] == op[at.UNITS]:
+        total[: t.size] = t
+        size[:] = F(1.0)
+    else:
+        for o in range(op[at.UNITS]):
+            delta[:] = F(0.0)
+            delta[o] = F(1.0)
+            back(op, block, wave, delta, dx, gradient, work, True, False)
+            for k in range(op[at.IN]):
+                total[k] += dx[k] * t[o]
+                size[k] += abs(dx[k])
+    for k in range(op[at.IN]):
+        goal = total[k] / size[k] if size[k] > F(0.01) else F(0.0)
+        dx[k] = min(max(goal, low), high) if high > low else goal
+    send(op, dx, goals, F(1.0) / F(op[at.READERS]), F(0.0))
+
+
+@general
+def gate_goal(op, wave, goals):
+    """T of the gate that a move has read through, by the same rule: its Jacobian is what was moved."""
+    total, size = F(0.0), F(0.0)
+    for k in range(op[at.UNITS] if op[at.GATE] >= 0 else 0):
+        total += goals[op[at.Y] + k] * wave[op[at.X] + k]
+        size += abs(wave[op[at.X] + k])
+    if op[at.GATE] >= 0:
+        goals[op[at.GATE]] = total / size if size > F(0.01) else F(0.0)
+
+
+@jit
+def tween(operations, numbers, block, wave, goals, gradient, scratch):
     """The legacy layerwise heuristic, added to `gradient`; `goals` holds T[i] where wave holds A[i], T[L] given."""
-    for i in range(layers.shape[0] - 1, -1, -1):
-        layer = layers[i]
-        units = layer[at.UNITS]
-        a, t = output_of(layer, wave), output_of(layer, goals)
-        delta = scratch[: layer[at.WIDTH]]
+    for i in range(operations.shape[0] - 1, -1, -1):
+        op = operations[i]
+        units = op[at.UNITS]
+        if op[at.TYPE] == at.MOVE:
+            gate_goal(op, wave, goals)
+            send(op, goals[op[at.Y] :], goals, F(1.0) / F(op[at.READERS]), F(0.0))
+            continue
+        a, t = output_of(op, wave), output_of(op, goals)
+        delta, _, dx, work = rooms(op, scratch)
         dot, norm_a, norm_t = F(0.0), F(0.0), F(0.0)
         for o in range(units):
             dot += a[o] * t[o]
@@ -209,21 +331,21 @@ def tween(layers, numbers, block, wave, goals, gradient, scratch):
         budget = F(0.5)
         if norm_a > F(0.001) and norm_t > F(0.001):
             budget = (dot / math.sqrt(norm_a * norm_t) + F(1.0)) * F(0.5)
-        weight = weight_of(layer, block)
-        low, high = tween_bounds(layer[at.ACTIVATION])
-        for k in range(layer[at.IN]):
-            total, size = F(0.0), F(0.0)
-            for o in range(units):
-                total += weight[k, o] * t[o]
-                size += abs(weight[k, o])
-            goal = total / size if size > F(0.01) else F(0.0)
-            goals[layer[at.X] + k] = min(max(goal, low), high) if high > low else goal
+        tween_goal(op, block, wave, t, delta, dx, gradient, work, goals)
         if budget >= F(0.2):
             rate = numbers[at.RATE] * numbers[at.NUMBERS + 2 * i + 1] * (F(0.5) + F(0.5) * budget)
             delta[:] = F(0.0)
             for o in range(units):
                 delta[o] = F(0.01) * rate * (t[o] - a[o])
-            accumulate(layer, gradient, wave[layer[at.X] :], delta)
-            bias = bias_of(layer, gradient)
-            for o in range(units):
-                bias[o] += F(9.0) * delta[o]
+            bias = gradient[op[at.BIAS] : op[at.END]]
+            if op[at.TYPE] == at.DENSE:
+                accumulate(op, gradient, wave[op[at.X] :], delta)
+                for o in range(units):
+                    bias[o] += F(9.0) * delta[o]
+                continue
+            kept, work = work[: bias.size], work[bias.size :]
+            kept[:] = bias
+            bias[:] = F(0.0)
+            back(op, block, wave, delta, dx, gradient, work, False, True)
+            for k in range(bias.size):
+                bias[k] = kept[k] + F(10.0) * bias[k]

@@ -15,8 +15,10 @@ import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
-from brains.kernels.cpu import gather
-from brains.kernels.cpu_layers import draw, finite, flush, forward, is_finite, output_of
+from brains.kernels.cpu import gather, present
+from brains.kernels.cpu import tick as fire_all
+from brains.kernels.cpu_layers import output_of
+from brains.kernels.cpu_math import draw, finite, flush, is_finite
 from brains.kernels.cpu_rules import backprop
 from brains.kernels.cpu_updates import roll_back
 
@@ -43,8 +45,8 @@ def observe(statistics, observation):
 
 
 @jit
-def normalized(settings, statistics, observation, row):
-    """Write the observation into a row of activity, normalised by the running moments if that is on."""
+def normalized(options, settings, statistics, observation, row):
+    """Write the observation into a row as A[0], normalised by the running moments if that is on."""
     size = observation.size
     for k in range(size):
         value = float(observation[k])
@@ -54,6 +56,7 @@ def normalized(settings, statistics, observation, row):
                 variance = statistics[at.STATISTICS + size + k] / (statistics[at.COUNT] - 1.0)
             value = (value - statistics[at.STATISTICS + k]) / math.sqrt(variance + 1e-8)
         row[k] = F(value)
+    present(options, row[:size], row)
 
 
 @jit
@@ -74,15 +77,16 @@ def scaled_reward(settings, statistics, reward, done):
 
 
 @jit
-def tick(layers, options, counters, block, ring):
-    """Fire every layer once into the row of this tick, whose observation is already written."""
-    slots = options[at.RING]
-    now = ring[counters[at.TICK] % slots]
-    if options[at.EXECUTION] == at.STEPPING:
-        forward(layers, block, ring[(counters[at.TICK] + slots - 1) % slots], now)
-    else:
-        forward(layers, block, now, now)
-    return now
+def think(operations, options, counters, block, ring):
+    """Fire everything, BRAIN_TICKS times, into the rows from this tick's on, of which the first holds the observation.
+    Returns the last of them; the counters stay as they are."""
+    slots, first = options[at.RING], counters[at.TICK]
+    size = options[at.INPUTS]
+    for again in range(options[at.BRAIN_TICKS]):
+        now, before = ring[(first + again) % slots], ring[(first + again + slots - 1) % slots]
+        now[:size] = ring[first % slots, :size]
+        fire_all(operations, options, counters[at.AGE] + again, block, before, now, before, False)
+    return ring[(first + options[at.BRAIN_TICKS] - 1) % slots]
 
 
 @jit
@@ -131,18 +135,18 @@ def act(
         slot = counters[at.TICK] % options[at.RING]
         if finite(observation[lane]):
             observe(statistics[lane], observation[lane])
-        normalized(settings, statistics[lane], observation[lane], actor_rows[lane, slot])
-        normalized(settings, statistics[lane], observation[lane], critic_rows[lane, slot])
-        now = tick(actor, options, counters, actor_own[lane, at.VALUE], actor_rows[lane])
-        value = tick(critic, options, counters, critic_own[lane, at.VALUE], critic_rows[lane])
+        normalized(options, settings, statistics[lane], observation[lane], actor_rows[lane, slot])
+        normalized(options, settings, statistics[lane], observation[lane], critic_rows[lane, slot])
+        now = think(actor, options, counters, actor_own[lane, at.VALUE], actor_rows[lane])
+        value = think(critic, options, counters, critic_own[lane, at.VALUE], critic_rows[lane])
         if not (finite(now) and finite(value)):
             roll_back_both(actor_own[lane], critic_own[lane])
             actor_rows[lane] = F(0.0)
             critic_rows[lane] = F(0.0)
-            counters[at.AGE] = -1  # this tick teaches nothing
+            counters[at.AGE] = -options[at.BRAIN_TICKS]  # this tick teaches nothing
             rollbacks += 1
-        counters[at.TICK] += 1
-        counters[at.AGE] += 1
+        counters[at.TICK] += options[at.BRAIN_TICKS]
+        counters[at.AGE] += options[at.BRAIN_TICKS]
         draw_action(options, counters, now[last[at.Y] : last[at.Y] + last[at.UNITS]], sampled[lane])
     return rollbacks
 
@@ -176,16 +180,16 @@ def policy_error(options, output, sampled, entropy, error):
 
 
 @jit
-def trace_gradient(layers, options, counters, own, rows, decay):
+def trace_gradient(operations, options, counters, own, rows, decay):
     """z = decay z + the gradient through the activations that acted; the output's error is given. Returns sum |z|."""
     slots = options[at.RING]
     error, scratch = rows[slots + at.ERROR], rows[slots + at.SCRATCH]
     row = (counters[at.TICK] + slots - 1) % slots
     if options[at.EXECUTION] == at.STEPPING:
         row = slots + at.WAVE
-        gather(layers, rows, counters[at.TICK] - layers.shape[0], slots, rows[row])
+        gather(operations, rows, counters[at.TICK] - options[at.STAGES], slots, rows[row])
     own[at.GRADIENT] = F(0.0)
-    backprop(layers, own[at.VALUE], rows[row], error, own[at.GRADIENT], scratch)
+    backprop(operations, own[at.VALUE], rows[row], error, own[at.GRADIENT], scratch)
     trace, gradient = own[at.MOMENT1], own[at.GRADIENT]
     total = F(0.0)
     for k in range(trace.size):
@@ -226,8 +230,8 @@ def learn(
     Returns (mean delta^2, updates, roll-backs). A truncated episode's value is bootstrapped, a terminated one's is 0.
     """
     loss, updates, rollbacks = 0.0, 0, 0
-    depth = actor.shape[0]
-    policy, critic_last = actor[depth - 1], critic[critic.shape[0] - 1]
+    depth = options[at.STAGES]
+    policy, critic_last = actor[actor.shape[0] - 1], critic[critic.shape[0] - 1]
     for lane in range(reward.size):
         counters, pi, v = state[lane], actor_own[lane], critic_own[lane]
         rows, critic_row = actor_rows[lane], critic_rows[lane]
@@ -240,8 +244,8 @@ def learn(
         value = float(critic_row[before, critic_last[at.Y]])
         ahead = 0.0
         if not terminated[lane]:
-            normalized(settings, statistics[lane], following[lane], critic_row[counters[at.TICK] % slots])
-            ahead = float(tick(critic, options, counters, v[at.VALUE], critic_row)[critic_last[at.Y]])
+            normalized(options, settings, statistics[lane], following[lane], critic_row[counters[at.TICK] % slots])
+            ahead = float(think(critic, options, counters, v[at.VALUE], critic_row)[critic_last[at.Y]])
         delta = gained + settings[at.DISCOUNT] * ahead - value
         if not is_finite(delta):
             roll_back_both(pi, v)

@@ -8,26 +8,58 @@ import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
-from brains.kernels.cpu_layers import LARGEST, bias_of, clip, finite, flush, is_finite
+from brains.kernels.cpu_math import LARGEST, clip, finite, flush, is_finite, matrix
 
 F = np.float32
 
 
 @jit
-def apply_tween(layers, options, own, mean):
-    """b += clip(g_b); v = 0.9 v + 0.1 clip(g_W); W += v, with g = mean x gradient (clipped for tween_chain alone)."""
+def update_tween(op, own, x, delta):
+    """A dense operation: b += clip(delta); v = 0.9 v + 0.1 clip(x delta); W += v. Where no product can reach the clip,
+    it is left out."""
+    weight = matrix(own[at.VALUE], op[at.WEIGHT], op[at.IN], op[at.WIDTH])
+    velocity = matrix(own[at.MOMENT1], op[at.WEIGHT], op[at.IN], op[at.WIDTH])
+    largest_x, largest_delta = F(0.0), F(0.0)
+    for k in range(weight.shape[0]):
+        largest_x = max(largest_x, abs(x[k]))
+    for o in range(delta.size):
+        largest_delta = max(largest_delta, abs(delta[o]))
+    clipped = not largest_x * largest_delta <= F(1.0)
+    for k in range(weight.shape[0]):
+        xk = x[k]
+        if clipped:
+            for o in range(delta.size):
+                velocity[k, o] = flush(F(0.9) * velocity[k, o] + F(0.1) * clip(xk * delta[o], F(1.0)))
+                weight[k, o] += velocity[k, o]
+        else:
+            xk *= F(0.1)
+            for o in range(delta.size):
+                velocity[k, o] = flush(F(0.9) * velocity[k, o] + xk * delta[o])
+                weight[k, o] += velocity[k, o]
+    bias = own[at.VALUE, op[at.BIAS] : op[at.END]]
+    for o in range(delta.size):
+        bias[o] += clip(delta[o], F(1.0))
+
+
+@jit
+def update_span(op, own, mean, limit):
+    """An operation's parameters: b += clip(g_b); v = 0.9 v + 0.1 clip(g_W); W += v, with g = mean x gradient."""
+    start, stop = op[at.WEIGHT], op[at.BIAS]
+    value, gradient, velocity = own[at.VALUE, start:stop], own[at.GRADIENT, start:stop], own[at.MOMENT1, start:stop]
+    for k in range(value.size):
+        velocity[k] = flush(F(0.9) * velocity[k] + F(0.1) * clip(mean * gradient[k], limit))
+        value[k] += velocity[k]
+    bias, bias_gradient = own[at.VALUE, stop : op[at.END]], own[at.GRADIENT, stop : op[at.END]]
+    for o in range(bias.size):
+        bias[o] += clip(mean * bias_gradient[o], limit)
+
+
+@jit
+def apply_tween(operations, options, own, mean):
+    """`update_span` for every operation; only tween_chain clips."""
     limit = F(1.0) if options[at.RULE] == at.TWEEN_CHAIN else F(LARGEST)
-    for i in range(layers.shape[0]):
-        layer = layers[i]
-        start, stop = layer[at.WEIGHT], layer[at.WEIGHT] + layer[at.IN] * layer[at.WIDTH]
-        value, gradient = own[at.VALUE, start:stop], own[at.GRADIENT, start:stop]
-        velocity = own[at.MOMENT1, start:stop]
-        for k in range(value.size):
-            velocity[k] = flush(F(0.9) * velocity[k] + F(0.1) * clip(mean * gradient[k], limit))
-            value[k] += velocity[k]
-        bias, bias_gradient = bias_of(layer, own[at.VALUE]), bias_of(layer, own[at.GRADIENT])
-        for o in range(bias.size):
-            bias[o] += clip(mean * bias_gradient[o], limit)
+    for i in range(operations.shape[0]):
+        update_span(operations[i], own, mean, limit)
 
 
 @jit
@@ -80,7 +112,7 @@ def single(options):
 
 
 @jit
-def apply(layers, options, numbers, counters, own, count):
+def apply(operations, options, numbers, counters, own, count):
     """Turn the gradient gathered from `count` samples into one update. Returns 1 if it had to be rolled back."""
     if single(options):
         return guard(options, counters, own)
@@ -89,7 +121,7 @@ def apply(layers, options, numbers, counters, own, count):
     if options[at.RULE] == at.BACKPROP:
         good = apply_gradient(options, numbers, counters, own, mean)
     else:
-        apply_tween(layers, options, own, mean)
+        apply_tween(operations, options, own, mean)
     own[at.GRADIENT] = F(0.0)
     if not good:
         roll_back(own)

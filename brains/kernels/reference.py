@@ -1,6 +1,7 @@
-"""The maths of the stepping brain in torch: short, obviously right, and what every other kernel means.
+"""The rules of the stepping brain in torch: short, obviously right, and what every other kernel means.
 
-One sample at a time; works in float64 too. `reference_brain` puts it to work on a brain's arrays.
+One sample at a time; works in float64 too. `reference_layers` has the operations, which a rule goes through from the
+last to the first; `reference_brain` puts both to work on a brain's arrays.
 
 Deviations from the published Neural Tween: layers other than dense take part with their true local vector-Jacobian
 product, and LayerNorm inside a dense layer is part of that product.
@@ -9,15 +10,14 @@ product, and LayerNorm inside a dense layer is part of that product.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from brains.kernels import layout as at
+from brains.kernels.reference_layers import Gradients, Operation
 
 
 def clip(value: Tensor, limit: float) -> Tensor:
@@ -25,162 +25,164 @@ def clip(value: Tensor, limit: float) -> Tensor:
     return value.nan_to_num_(0.0, 0.0, 0.0).clamp_(-limit, limit)
 
 
-ZERO = {dtype: torch.zeros((), dtype=dtype) for dtype in (torch.float32, torch.float64)}
-ONE = {dtype: torch.ones((), dtype=dtype) for dtype in (torch.float32, torch.float64)}
-
-
-# the clamp of a legacy target, by the activation of the layer that consumes it
-BOUNDS = {at.TANH: (-0.95, 0.95), at.SIGMOID: (0.05, 0.95), at.LEAKY_RELU: (0.0, 10.0), at.SCALED_RELU: (0.0, 10.0)}
-
-ACTIVATE: dict[int, Callable[[Tensor], Tensor]] = {
-    at.LINEAR: lambda z: z,
-    at.TANH: torch.tanh,
-    at.SIGMOID: torch.sigmoid,
-    at.LEAKY_RELU: partial(nn.functional.leaky_relu, negative_slope=0.1),
-    at.SCALED_RELU: lambda z: torch.relu(1.1 * z),
-    at.SOFTPLUS: nn.functional.softplus,
-    at.SOFTMAX: lambda z: torch.softmax(z, 0),
-}
-
-# the derivative of each activation from its output y
-SLOPE: dict[int, Callable[[Tensor], Tensor]] = {
-    at.LINEAR: torch.ones_like,
-    at.TANH: lambda y: 1.0 - y * y,
-    at.SIGMOID: lambda y: y * (1.0 - y),
-    at.LEAKY_RELU: lambda y: torch.heaviside(y, ONE[y.dtype]).clamp_(min=0.1),
-    at.SCALED_RELU: lambda y: torch.heaviside(y, ZERO[y.dtype]).mul_(1.1),
-    at.SOFTPLUS: lambda y: 1.0 - torch.exp(-y),
-    at.SOFTMAX: torch.ones_like,  # of its loss, the cross-entropy
-}
-
-# the tween chain's form of it, which keeps the smooth ones from vanishing
-TWEEN_SLOPE: dict[int, Callable[[Tensor], Tensor]] = {
-    **SLOPE,
-    at.TANH: lambda y: 1.01 - y * y,
-    at.SIGMOID: lambda y: y * (1.0 - y) + 0.01,
-    at.SOFTPLUS: lambda y: torch.sigmoid(y) + 0.01,
-}
-
-
-class Dense(nn.Module):
-    """y = activation(normalize(x W + b)), x (inputs,), W (inputs, units), y (units,)."""
-
-    def __init__(self, weight: Tensor, bias: Tensor, activation: int, normalize: bool = False) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(weight, requires_grad=weight.requires_grad)
-        self.bias = nn.Parameter(bias, requires_grad=bias.requires_grad)
-        self.normalize = normalize
-        self.activate, self.slope, self.tween_slope = ACTIVATE[activation], SLOPE[activation], TWEEN_SLOPE[activation]
-        self.bounds = BOUNDS.get(activation)
-        self.terms = (
-            self.bias,
-            self.weight.T,
-            self.weight,
-        )  # a module's attributes are slow to look up, and this is the tick path
-        self.root = bias.new_tensor(len(bias) ** -0.5)  # tensors multiply faster by tensors than by numbers
-
-    def affine(self, x: Tensor) -> Tensor:
-        """x W + b."""
-        bias, weight, _ = self.terms
-        return torch.addmv(bias, weight, x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(inputs,) -> (units,)."""
-        z = self.affine(x)
-        return self.activate(layer_norm(z)[0] if self.normalize else z)
-
-
-def layer_norm(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Parameter-free LayerNorm of z (units,), and 1 / its deviation."""
-    inverse = torch.rsqrt(z.var(unbiased=False) + at.LAYER_NORM_EPSILON)
-    return (z - z.mean()) * inverse, inverse
-
-
-def through_layer_norm(delta: Tensor, hat: Tensor, inverse: Tensor) -> Tensor:
-    """delta times the Jacobian of LayerNorm at hat: (d - mean d - hat mean(d hat)) / deviation."""
-    return (delta - delta.mean() - hat * (delta * hat).mean()) * inverse
-
-
 class Wave:
-    """Views of one row of activity: outputs[i] = A[i] and, where layer i normalises, hats[i] and inverses[i]."""
+    """Views of one row of activity, or of errors or targets in the same places.
 
-    def __init__(self, layers: NDArray[Any], row: Tensor) -> None:
-        starts = [(0, int(layers[0, at.IN])), *((int(layer[at.Y]), int(layer[at.UNITS])) for layer in layers)]
-        self.outputs = [row[start : start + size] for start, size in starts]
-        self.norms: dict[int, tuple[Tensor, Tensor]] = {}  # layer -> (normalised pre-activations, 1 / deviation)
-        for i, layer in enumerate(layers):
-            if layer[at.NORMALIZE]:
-                start, units, width = (int(layer[column]) for column in (at.HAT, at.UNITS, at.WIDTH))
-                self.norms[i] = (row[start : start + units], row[start + width + at.PAD - 1])
+    For operation k: x[k] and y[k], its input and output, and kept[k] as `reference_layers` has it. For those that
+    carry a state: before[k] and after[k]. spans[k] is all that it owns. `world` is the network's input A[0], and
+    `output` its output A[L].
+    """
+
+    def __init__(self, table: NDArray[Any], row: Tensor) -> None:
+        sizes = [[int(size) for size in operation] for operation in table]
+        self.row = row
+        self.x = [row[op[at.X] : op[at.X] + op[at.IN]] for op in sizes]
+        self.y = [row[op[at.Y] : op[at.Y] + op[at.UNITS]] for op in sizes]
+        self.spans = [row[op[at.Y] : op[at.Y] + op[at.SPAN]] for op in sizes]
+        self.before, self.after = (
+            {k: row[op[start] : op[start] + op[at.STATE_SIZE]] for k, op in enumerate(sizes) if op[at.STATE_SIZE]}
+            for start in (at.BEFORE, at.AFTER)
+        )
+        self.kept: list[Any] = [self.before.get(k) for k in range(len(sizes))]
+        for k, op in enumerate(sizes):
+            hat = op[at.CACHE]
+            if op[at.NORMALIZE]:
+                self.kept[k] = (row[hat : hat + op[at.UNITS]], row[hat + op[at.WIDTH] + at.PAD - 1])
+            elif op[at.TYPE] == at.MOVE and op[at.GATE] >= 0:
+                self.kept[k] = row[op[at.GATE] : op[at.GATE] + 1]
+        self.world, self.output = self.x[0], self.y[-1]
 
 
-def fire(layer: Dense, i: int, x: Tensor, wave: Wave) -> None:
-    """Layer i computes from x and writes its output into the wave."""
-    z = layer.affine(x)
+def fire(layer: Operation, k: int, source: Wave, wave: Wave) -> None:
+    """Operation k computes from its input in `source`, or in `wave` if it was written there, and writes into `wave`."""
+    z, left = layer.forward((wave if layer.within else source).x[k], wave.kept[k])
     if layer.normalize:
-        z, inverse = layer_norm(z)
-        wave.norms[i][0].copy_(z)
-        wave.norms[i][1].copy_(inverse)
-    wave.outputs[i + 1].copy_(layer.activate(z))
+        wave.kept[k][0].copy_(z)
+        wave.kept[k][1].copy_(left)
+    elif left is not None:
+        wave.after[k].copy_(left)
+    y = layer.activate(z)
+    if layer.onto:
+        wave.y[k].add_(y)
+    else:
+        wave.y[k].copy_(y)
 
 
-def before_norm(i: int, delta: Tensor, wave: Wave) -> Tensor:
-    """delta taken back through layer i's LayerNorm, if it has one."""
-    return through_layer_norm(delta, *wave.norms[i]) if i in wave.norms else delta
+# One sample's update, in the direction of ascent: (k, gradients, rate, bias rate) stands for rate x gradient of the
+# weights of operation k and bias rate x gradient of its biases.
+Update = list[tuple[int, Gradients, float, float]]
 
 
-# One sample's update of every layer, in the direction of ascent: (x, d, rate, bias rate) stands for the weight's
-# rate (x outer d) and the bias's bias_rate d.
-Update = list[tuple[Tensor, Tensor, float, float]]
+def hand_on(layer: Operation, k: int, errors: Wave, dx: Tensor) -> None:
+    """Add dx to the error of what operation k read; without a copy, where it is all there is to that error."""
+    if layer.feeder >= 0:
+        errors.x[k] = errors.y[layer.feeder] = dx
+    elif layer.adds:
+        errors.x[k].add_(dx)
+    else:
+        errors.x[k].copy_(dx)
 
 
-def backprop(layers: list[Dense], wave: Wave, error: Tensor) -> Update:
-    """Minus the gradient of the loss through the activations in `wave`; error = target - A[L]."""
+def hand_on_move(move: Operation, k: int, wave: Wave, errors: Wave, error: Tensor) -> None:
+    """A move's error, back to what it moved and to its gate."""
+    dx, gate = move.vjp(wave.x[k], wave.kept[k], error)
+    hand_on(move, k, errors, dx)
+    if gate:
+        errors.kept[k].copy_(gate["gate"])
+
+
+def backprop(layers: list[Operation], wave: Wave, errors: Wave, error: Tensor) -> Update:
+    """Minus the gradient of the loss through the activations in `wave`; error = target - A[L].
+
+    `errors` is working space.
+    """
+    errors.y[-1] = error
     update: Update = []
-    for i in reversed(range(len(layers))):
-        delta = before_norm(i, error * layers[i].slope(wave.outputs[i + 1]), wave)
-        update.append((wave.outputs[i], delta, 1.0, 1.0))
-        error = torch.mv(layers[i].weight, delta)
-    return update[::-1]
+    for k, layer in reversed(list(enumerate(layers))):
+        if not layer.learns:
+            hand_on_move(layer, k, wave, errors, errors.y[k])
+            continue
+        delta = layer.through_activation(errors.y[k], wave.y[k])
+        if layer.reads_world:  # whose error is nobody's
+            update.append((k, layer.gradients(wave.x[k], wave.kept[k], delta), 1.0, 1.0))
+            continue
+        dx, gradients = layer.vjp(wave.x[k], wave.kept[k], delta)
+        update.append((k, gradients, 1.0, 1.0))
+        hand_on(layer, k, errors, dx)
+    return update
 
 
-def sideways(layers: list[Dense], wave: Wave, error: Tensor, side: list[Tensor]) -> Update:
-    """d_i(t) = act'(A[i+1](t)) W_{i+1} d_{i+1}(t-1); `side` holds d(t-1) and is given d(t). Arxiv 2001.06232."""
-    errors = [torch.mv(above.weight, d) for above, d in zip(layers[1:], side[1:], strict=True)]
+def sideways(layers: list[Operation], wave: Wave, errors: Wave, error: Tensor, side: Wave) -> Update:
+    """d_i(t) = act'(A[i+1](t)) W_{i+1} d_{i+1}(t-1); `side` holds d(t-1) and is given d(t). Arxiv 2001.06232.
+
+    One operation a tick, those that move included; Jacobians are those of now.
+    """
+    for k, layer in reversed(list(enumerate(layers))):
+        if not layer.learns:
+            hand_on_move(layer, k, wave, errors, side.y[k])
+        else:
+            hand_on(layer, k, errors, layer.back(wave.x[k], wave.kept[k], side.y[k]))
+    errors.y[-1] = error
     update: Update = []
-    for i, late in enumerate([*errors, error]):
-        delta = before_norm(i, late * layers[i].slope(wave.outputs[i + 1]), wave)
-        update.append((wave.outputs[i], delta, 1.0, 1.0))
-    for d, (_, delta, _, _) in zip(side, update, strict=True):
-        d.copy_(delta)
+    for k, layer in enumerate(layers):
+        delta = errors.y[k]
+        if layer.learns:
+            delta = layer.through_activation(delta, wave.y[k])
+            update.append((k, layer.gradients(wave.x[k], wave.kept[k], delta), 1.0, 1.0))
+        side.y[k].copy_(delta)
     return update
 
 
 def tween_chain(
-    layers: list[Dense], wave: Wave, error: Tensor, scales: list[Tensor], rates: list[float]
-) -> tuple[Update, list[Tensor]]:
-    """Neural Tween's chain: G[i] = clip(W l / sqrt(out), 10), l = clip(G[i+1] act' s, 10).
+    layers: list[Operation],
+    wave: Wave,
+    errors: Wave,
+    error: Tensor,
+    scales: list[Tensor],
+    rates: list[float],
+    to_world: bool = True,
+) -> Update:
+    """Neural Tween's chain: G[i] = clip(W l / sqrt(out), 10), l = clip(G[i+1] act' s, 10); leaves G in `errors`.
 
-    `scales` are the depth scales s_i, `rates` are R_i = rate x type rate x s_i. Returns (R x l, R l) and G[0..L].
+    `scales` are the depth scales s_i, `rates` are R_i = rate x type rate x s_i; G[0], which no update needs, only
+    `to_world`.
     """
-    update, chain = [], [error]
-    for i, layer in reversed(list(enumerate(layers))):
-        raw = chain[-1] * layer.tween_slope(wave.outputs[i + 1])
-        update.append((wave.outputs[i], before_norm(i, raw, wave), rates[i], rates[i]))
-        link = before_norm(i, clip(raw * scales[i], 10.0), wave)
-        chain.append(clip(torch.mv(layer.terms[2], link).mul_(layer.root), 10.0))
-    return update[::-1], chain[::-1]
+    errors.y[-1] = error
+    update: Update = []
+    for k, layer in reversed(list(enumerate(layers))):
+        if not layer.learns:
+            hand_on_move(layer, k, wave, errors, errors.y[k])
+            continue
+        x, kept = wave.x[k], wave.kept[k]
+        raw = layer.through_activation(errors.y[k], wave.y[k], tween=True)
+        update.append((k, layer.gradients(x, kept, raw), rates[k], rates[k]))
+        if to_world or not layer.reads_world:
+            link = clip(raw * scales[k], 10.0)
+            hand_on(layer, k, errors, clip(layer.back(x, kept, link).mul_(layer.root), 10.0))
+    return update
 
 
-def tween_targets(layers: list[Dense], goal: Tensor) -> list[Tensor]:
-    """The legacy targets T[0..L]: T[i]_a = sum_b W_ab T[i+1]_b / sum_b |W_ab|, clamped by layer i's activation."""
-    targets = [goal]
-    for layer in reversed(layers):
-        size = layer.weight.abs().sum(1)
-        total = torch.mv(layer.weight, targets[-1])
-        target = torch.where(size > 0.01, total / size, 0.0)
-        targets.append(target.clamp(*layer.bounds) if layer.bounds else target)
-    return targets[::-1]
+def tween_targets(layers: list[Operation], wave: Wave, targets: Wave, goal: Tensor) -> None:
+    """The legacy targets: T[i]_a = sum_b W_ab T[i+1]_b / sum_b |W_ab|, clamped by layer i's activation, in `targets`.
+
+    Of other layers W is the transposed Jacobian, or where sizes agree the identity; a gate's is what passed through it.
+    What several operations read gets the mean of their targets.
+    """
+    targets.y[-1] = goal
+    for k, layer in reversed(list(enumerate(layers))):
+        target = targets.y[k]
+        if not layer.learns and wave.kept[k] is not None:
+            size = wave.x[k].abs().sum()
+            targets.kept[k].copy_(torch.where(size > 0.01, torch.dot(target, wave.x[k]) / size, 0.0))
+        if layer.passes_targets:
+            said = target
+        else:
+            transpose = layer.transpose(wave.x[k], wave.kept[k])
+            size = transpose.abs().sum(1)
+            said = torch.where(size > 0.01, torch.mv(transpose, target) / size, 0.0)
+        if layer.bounds:
+            said = said.clamp(*layer.bounds)
+        hand_on(layer, k, targets, said if layer.readers == 1 else said / layer.readers)
 
 
 def link_budget(activation: Tensor, target: Tensor) -> float:
@@ -191,22 +193,53 @@ def link_budget(activation: Tensor, target: Tensor) -> float:
     return (float(activation @ target) / math.sqrt(a * t) + 1.0) / 2.0
 
 
-def tween(layers: list[Dense], wave: Wave, goal: Tensor, rates: list[float]) -> Update:
-    """The legacy heuristic's raw updates (0.01 rate x g, 0.1 rate g), g = T - A; a budget below 0.2 is skipped."""
-    targets = tween_targets(layers, goal)
+def tween(layers: list[Operation], wave: Wave, targets: Wave, goal: Tensor, rates: list[float]) -> Update:
+    """The legacy heuristic's raw updates (0.01 rate x g, 0.1 rate g), g = T - A; a budget below 0.2 is skipped.
+
+    Leaves T in `targets`. An activation's slope or a dense layer's normalisation has no part in it.
+    """
+    tween_targets(layers, wave, targets, goal)
     update: Update = []
-    for i in range(len(layers)):
-        gap = targets[i + 1] - wave.outputs[i + 1]
-        budget = link_budget(wave.outputs[i + 1], targets[i + 1])
-        rate = rates[i] * (0.5 + 0.5 * budget) if budget >= 0.2 else 0.0
-        update.append((wave.outputs[i], gap, 0.01 * rate, 0.1 * rate))
+    for k, layer in enumerate(layers):
+        if not layer.learns:
+            continue
+        budget = link_budget(wave.y[k], targets.y[k])
+        if budget >= 0.2:
+            gradients = layer.gradients(wave.x[k], None if layer.normalize else wave.kept[k], targets.y[k] - wave.y[k])
+            rate = rates[k] * (0.5 + 0.5 * budget)
+            update.append((k, gradients, 0.01 * rate, 0.1 * rate))
     return update
 
 
-def chain_targets(layers: list[Dense], wave: Wave, chain: list[Tensor], goal: Tensor) -> list[Tensor]:
-    """Diagnostics of the chain, never used for learning: T[i] = A[i] + 0.1 G[i], clamped likewise; T[L] = the goal."""
-    targets = []
-    for layer, a, g in zip(layers, wave.outputs[:-1], chain[:-1], strict=True):
-        low, high = layer.bounds or (-math.inf, math.inf)
-        targets.append((a + 0.1 * g).clamp(-10.0 if high == 10.0 else low, high))
-    return [*targets, goal]
+def chain_targets(layers: list[Operation], wave: Wave, errors: Wave, goal: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What the chain says of its links: (A, T) of the input of every operation that learns, then of the output.
+
+    T = A + 0.1 G, clamped likewise, the goal for the output; G is what `tween_chain` left in `errors`.
+    """
+    links = []
+    for k, layer in enumerate(layers):
+        if layer.learns:
+            low, high = layer.bounds or (-math.inf, math.inf)
+            target = (wave.x[k] + 0.1 * errors.x[k]).clamp(-10.0 if high == 10.0 else low, high)
+            links.append((wave.x[k], target))
+    return [*links, (wave.output, goal)]
+
+
+def average_gap(links: list[tuple[Tensor, Tensor]]) -> float:
+    """The mean over the links of the mean squared A - T."""
+    return sum(float((a - t).square().mean()) for a, t in links) / len(links)
+
+
+def watch_explosion(health: Tensor, gap: float) -> None:
+    """One average gap into what explosion detection remembers (the row HEALTH): the rates' multiplier of the next
+    sample."""
+    gaps, total, previous, streak, multiplier = (float(number) for number in health[: at.HEALTH_SIZE])
+    multiplier = multiplier or 1.0
+    if (previous > 0 and gap / previous > 1.5) or (gaps >= 10 and gap > 10.0 * (total / 10.0)):
+        streak += 1
+        multiplier = max(0.01, multiplier * (0.3 if streak > 10 else 0.5 if streak > 5 else 0.7))
+    else:
+        streak, multiplier = 0, min(1.0, multiplier * 1.05)
+    if gaps < 10:
+        gaps, total = gaps + 1, total + gap
+    health[: at.HEALTH_SIZE] = torch.tensor([gaps, total, gap, streak, multiplier])

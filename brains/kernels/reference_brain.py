@@ -16,7 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from brains.kernels import layout as at
-from brains.kernels.reference import Dense, Wave, backprop, clip, fire, sideways, tween, tween_chain
+from brains.kernels.reference import (
+    Update,
+    Wave,
+    average_gap,
+    backprop,
+    chain_targets,
+    clip,
+    fire,
+    sideways,
+    tween,
+    tween_chain,
+    watch_explosion,
+)
+from brains.kernels.reference_layers import operations, parameter_views
 
 MASK = (1 << 64) - 1
 
@@ -45,7 +58,7 @@ class Reference:
 
     def __init__(
         self,
-        layers: NDArray[Any],
+        table: NDArray[Any],
         options: NDArray[Any],
         numbers: NDArray[Any],
         state: NDArray[Any],
@@ -56,17 +69,17 @@ class Reference:
         self.options = [int(option) for option in options]
         self.replay = replay
         self.lanes = [
-            Lane(layers, self.options, numbers, state[lane], parameters[min(lane, len(parameters) - 1)], activity[lane])
+            Lane(table, self.options, numbers, state[lane], parameters[min(lane, len(parameters) - 1)], activity[lane])
             for lane in range(len(state))
         ]
 
     @tick_path()
     def act(self, observation: NDArray[Any], action: NDArray[Any]) -> int:
-        """One tick of every lane; writes `action`, returns the number of roll-backs."""
+        """One world tick of every lane; writes `action`, returns the number of roll-backs."""
         rollbacks = 0
         for index, lane in enumerate(self.lanes):
-            output, good = lane.act(torch.from_numpy(observation[index]))
-            rollbacks += not good
+            output, failures = lane.act(torch.from_numpy(observation[index]))
+            rollbacks += failures
             action[index] = int(torch.argmax(output)) if self.options[at.DISCRETE] else output.numpy()
         return rollbacks
 
@@ -91,43 +104,33 @@ class Lane:
         activity: NDArray[Any],
     ) -> None:
         self.options, self.state = options, state
-        self.own, depth = torch.from_numpy(parameters), len(table)
-        weights, biases = zip(*(self.views(table, block) for block in range(at.BLOCKS)), strict=True)
-        self.layers = [
-            Dense(weights[at.VALUE][i], biases[at.VALUE][i], int(table[i, at.ACTIVATION]), bool(table[i, at.NORMALIZE]))
-            for i in range(depth)
-        ]
-        self.gathered = list(zip(weights[at.GRADIENT], biases[at.GRADIENT], strict=True))
+        self.own = torch.from_numpy(parameters)
+        self.layers = operations(table, self.own[at.VALUE])
+        self.gathered = parameter_views(table, self.own[at.GRADIENT])
         self.freshness = torch.full_like(self.own[at.VALUE], 0.1)  # the share of a new gradient in the velocity
-        for layer in table:
-            self.freshness[layer[at.BIAS] : layer[at.BIAS] + layer[at.WIDTH]] = 1.0
+        for operation in table:
+            self.freshness[operation[at.BIAS] : operation[at.END]] = 1.0
         self.rows = torch.from_numpy(activity)
         self.waves = [Wave(table, row) for row in self.rows]
-        self.goals = torch.eye(int(table[-1, at.UNITS]))
-        self.readout = int(table[-1, at.ACTIVATION])
+        self.errors, self.side, self.health = self.wave(at.ERROR), self.wave(at.SIDE), self.wave(at.HEALTH).row
+        self.stages, self.goals = int(table[-1, at.STAGE]) + 1, torch.eye(int(table[-1, at.UNITS]))
+        self.readout, self.state_total = int(table[-1, at.ACTIVATION]), int(table[:, at.STATE_SIZE].sum())
         self.rate = float(numbers[at.RATE])
-        self.scales = [torch.tensor(numbers[at.NUMBERS + 2 * i]) for i in range(depth)]
-        self.rates = [self.rate * float(numbers[at.NUMBERS + 2 * i + 1]) for i in range(depth)]
+        depth = range(len(table))
+        self.scales = [torch.tensor(numbers[at.NUMBERS + 2 * k]) for k in depth]
+        self.rates = [self.rate * float(numbers[at.NUMBERS + 2 * k + 1]) for k in depth]
         self.chain_rates = [rate * float(scale) for rate, scale in zip(self.rates, self.scales, strict=True)]
         self.clip = float(numbers[at.CLIP])
-        self.optimizer = self.make_optimizer(numbers, weights, biases)
+        self.optimizer = self.make_optimizer(table, numbers)
 
-    def views(self, table: NDArray[Any], block: int) -> tuple[list[Tensor], list[Tensor]]:
-        """Every layer's (inputs, units) weight and (units,) bias in one block of the parameters."""
-        weights, biases = [], []
-        for layer in table:
-            inputs, units, width, start, bias = (int(layer[c]) for c in (at.IN, at.UNITS, at.WIDTH, at.WEIGHT, at.BIAS))
-            flat = self.own[block]
-            weights.append(flat[start : start + inputs * width].view(inputs, width)[:, :units])
-            biases.append(flat[bias : bias + units])
-        return weights, biases
-
-    def make_optimizer(self, numbers: NDArray[Any], weights: Any, biases: Any) -> torch.optim.Optimizer:
+    def make_optimizer(self, table: NDArray[Any], numbers: NDArray[Any]) -> torch.optim.Optimizer:
         """torch's SGD or Adam with its moments in our arrays, so that they are saved with everything else."""
-        parameters = [p for layer in self.layers for p in (layer.weight, layer.bias)]
-        first = [m for pair in zip(weights[at.MOMENT1], biases[at.MOMENT1], strict=True) for m in pair]
-        second = [m for pair in zip(weights[at.MOMENT2], biases[at.MOMENT2], strict=True) for m in pair]
-        for parameter, gradient in zip(parameters, [g for pair in self.gathered for g in pair], strict=True):
+        parameters = [p for layer in self.layers for p in layer.parameters()]
+        gradients, first, second = (
+            [view for parts in parameter_views(table, self.own[block]) for part in parts for view in part.values()]
+            for block in (at.GRADIENT, at.MOMENT1, at.MOMENT2)
+        )
+        for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         if self.options[at.OPTIMIZER] == at.ADAM:
             betas = (float(numbers[at.BETA1]), float(numbers[at.BETA2]))
@@ -147,35 +150,51 @@ class Lane:
         return self.waves[self.options[at.RING] + row]
 
     def forward(self, source: Wave, target: Wave) -> None:
-        """Layer i reads A[i] from `source` (layer 0 from `target`) and writes A[i+1] to `target`."""
-        for i, layer in enumerate(self.layers):
-            fire(layer, i, (target if i == 0 else source).outputs[i], target)
+        """Fire every operation into `target`: each reads what its own stage wrote there, the rest in `source`."""
+        for k, layer in enumerate(self.layers):
+            fire(layer, k, source, target)
+
+    def look(self, observation: Tensor, wave: Wave) -> None:
+        """The observation as the network's input, over and over until that is full."""
+        size, inputs = len(observation), len(wave.world)
+        wave.world.copy_(observation if size == inputs else observation.repeat(-(-inputs // size))[:inputs])
 
     def fire(self, observation: Tensor) -> tuple[Tensor, bool]:
-        """Fire every layer once, into the row of this tick: (the output, whether everything was finite)."""
-        tick, slots = int(self.state[at.TICK]), self.options[at.RING]
-        now, before = self.waves[tick % slots], self.waves[(tick - 1) % slots]
-        now.outputs[0].copy_(observation)
-        self.forward(before if self.options[at.EXECUTION] == at.STEPPING else now, now)
-        return now.outputs[-1], math.isfinite(float(self.rows[tick % slots].sum()))
+        """Fire every operation once, into the row of this brain tick: (the output, whether everything was finite).
 
-    def act(self, observation: Tensor) -> tuple[Tensor, bool]:
-        """One tick: (the output, whether everything was finite)."""
-        output, good = self.fire(observation)
-        if not good:
-            self.roll_back()
-            self.rows.zero_()
-            self.state[at.AGE] = -1  # this tick teaches nothing
-        self.state[at.TICK] += 1
-        self.state[at.AGE] += 1
-        return output, good
+        A stepping operation's state stays zero until the first observation has reached its stage.
+        """
+        tick, slots, stepping = int(self.state[at.TICK]), self.options[at.RING], self.options[at.EXECUTION]
+        now, last = self.waves[tick % slots], self.waves[(tick - 1) % slots]
+        self.look(observation, now)
+        for k, before in now.before.items():
+            before.copy_(last.after[k])
+        self.forward(last if stepping == at.STEPPING else now, now)
+        for k, after in now.after.items():
+            if stepping == at.STEPPING and self.state[at.AGE] < self.layers[k].stage:
+                after.zero_()
+        return now.output, math.isfinite(float(now.row.sum()))
+
+    def act(self, observation: Tensor) -> tuple[Tensor, int]:
+        """One world tick, of BRAIN_TICKS brain ticks: (the output, roll-backs)."""
+        rollbacks = 0
+        for _ in range(max(1, self.options[at.BRAIN_TICKS])):
+            output, good = self.fire(observation)
+            if not good:
+                self.roll_back()
+                self.rows.zero_()
+                self.state[at.AGE] = -1  # this tick teaches nothing
+            rollbacks += not good
+            self.state[at.TICK] += 1
+            self.state[at.AGE] += 1
+        return output, rollbacks
 
     def learn(self, target: NDArray[Any], fresh: bool, replay: NDArray[Any]) -> tuple[float, int, int, int]:
         """One learning step: (summed loss, samples, updates, roll-backs)."""
         options, state = self.options, self.state
         loss, samples = 0.0, 0
         if fresh and state[at.AGE] > 0 and math.isfinite(target[0]):
-            if replay.shape[1]:
+            if len(replay):
                 self.remember(replay, target)
             if options[at.SCHEDULE] != at.BLOCK and (wave := self.align()) is not None:
                 loss += self.add_sample(wave, target, now=True)
@@ -194,71 +213,97 @@ class Lane:
         return loss, samples, 1, rollbacks
 
     def learn_block(self, replay: NDArray[Any], targets: int) -> tuple[float, int, int, int]:
-        """When a block is full: an update for each of its ticks, in time order."""
-        period = self.options[at.PERIOD]
+        """When a block is full: an update for each of its ticks, in time order, EPOCHS times over."""
+        period, epochs = self.options[at.PERIOD], max(1, self.options[at.EPOCHS])
         if self.state[at.SIZE] < period:
             return 0.0, 0, 0, 0
         loss, rollbacks = 0.0, 0
-        for memory in replay:
-            loss += self.add_remembered(memory, targets)
-            rollbacks += self.apply(1)
+        for _ in range(epochs):
+            for memory in replay:
+                loss += self.add_remembered(memory, targets)
+                rollbacks += self.apply(1)
         self.state[at.SIZE] = self.state[at.POSITION] = 0
-        return loss, period, period, rollbacks
+        return loss, epochs * period, epochs * period, rollbacks
 
     def align(self) -> Wave | None:
         """The activations that answer for now's label; None while no wave has come through since the reset."""
-        depth, slots, tick = len(self.layers), self.options[at.RING], int(self.state[at.TICK])
-        now, wave = self.waves[(tick - 1) % slots], self.wave(at.WAVE)
+        slots, tick, wave = self.options[at.RING], int(self.state[at.TICK]), self.wave(at.WAVE)
+        now = self.waves[(tick - 1) % slots]
         if self.options[at.EXECUTION] == at.SEQUENTIAL or self.options[at.ALIGN] == at.SIDEWAYS:
             return now
         if self.options[at.ALIGN] == at.INSTANT:
-            wave.outputs[0].copy_(now.outputs[0])
+            wave.world.copy_(now.world)
+            for k, before in wave.before.items():
+                before.copy_(now.before[k])
             self.forward(wave, wave)
             return wave
-        if self.state[at.AGE] < depth:
+        if self.state[at.AGE] < self.stages:
             return None
-        start = tick - depth
-        wave.outputs[0].copy_(self.waves[start % slots].outputs[0])
-        for i in range(depth):
-            row = self.waves[(start + i) % slots]
-            wave.outputs[i + 1].copy_(row.outputs[i + 1])
-            for mine, theirs in zip(wave.norms.get(i, ()), row.norms.get(i, ()), strict=True):
-                mine.copy_(theirs)
+        start = tick - self.stages
+        wave.world.copy_(self.waves[start % slots].world)
+        for k, layer in enumerate(self.layers):
+            wave.spans[k].copy_(self.waves[(start + layer.stage) % slots].spans[k])
         return wave
 
     def add_sample(self, wave: Wave, target: NDArray[Any], now: bool = False) -> float:
         """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
-        output, rule = wave.outputs[-1], self.options[at.RULE]
+        output, rule = wave.output, self.options[at.RULE]
         goal = self.goals[int(target[0])] if self.options[at.DISCRETE] else torch.from_numpy(target)
         error = goal - output
         loss = float(error @ error)
         if rule == at.TWEEN_CHAIN:
-            update, _ = tween_chain(self.layers, wave, error, self.scales, self.chain_rates)
+            update = self.tween_chain(wave, goal, error)
         elif rule == at.TWEEN:
-            update = tween(self.layers, wave, goal, self.rates)
+            update = tween(self.layers, wave, self.errors, goal, self.rates)
         else:
             softmax = self.readout == at.SOFTMAX
             loss = -math.log(max(float(output[int(target[0])]), 1e-30)) if softmax else 0.5 * loss
             if now and self.options[at.ALIGN] == at.SIDEWAYS and self.options[at.EXECUTION] == at.STEPPING:
-                update = sideways(self.layers, wave, error, self.wave(at.SIDE).outputs[1:])
+                update = sideways(self.layers, wave, self.errors, error, self.side)
             else:
-                update = backprop(self.layers, wave, error)
-        for (weight, bias), (x, delta, rate, bias_rate) in zip(self.gathered, update, strict=True):
-            weight.addr_(x, delta, alpha=rate)
-            bias.add_(delta, alpha=bias_rate)
+                update = backprop(self.layers, wave, self.errors, error)
+        self.gather(update)
         return loss
+
+    def tween_chain(self, wave: Wave, goal: Tensor, error: Tensor) -> Update:
+        """The chain's update, slowed while its gaps explode if that is to be detected."""
+        rates, explosion = self.chain_rates, bool(self.options[at.EXPLOSION])
+        if explosion and self.health[at.MULTIPLIER] > 0:
+            rates = [rate * float(self.health[at.MULTIPLIER]) for rate in rates]
+        update = tween_chain(self.layers, wave, self.errors, error, self.scales, rates, to_world=explosion)
+        if explosion:
+            watch_explosion(self.health, average_gap(chain_targets(self.layers, wave, self.errors, goal)))
+        return update
+
+    def gather(self, update: Update) -> None:
+        """Add an update to the gathered gradient."""
+        for k, gradients, rate, bias_rate in update:
+            weights, biases = self.gathered[k]
+            for name, view in weights.items():
+                gradient = gradients[name]
+                if isinstance(gradient, tuple):
+                    view.addr_(*gradient, alpha=rate)
+                else:
+                    view.add_(gradient, alpha=rate)
+            for name, view in biases.items():
+                view.add_(gradients[name], alpha=bias_rate)
 
     def add_remembered(self, memory: NDArray[Any], targets: int) -> float:
         """Add one remembered experience's raw update, by an ordinary forward pass. Returns its loss."""
-        wave = self.wave(at.WAVE)
-        wave.outputs[0].copy_(torch.from_numpy(memory[:-targets]))
+        wave, remembered = self.wave(at.WAVE), torch.from_numpy(memory[:-targets])
+        start = len(remembered) - self.state_total
+        self.look(remembered[:start], wave)
+        for before in wave.before.values():
+            before.copy_(remembered[start : start + len(before)])
+            start += len(before)
         self.forward(wave, wave)
         return self.add_sample(wave, memory[-targets:])
 
     def remember(self, replay: NDArray[Any], target: NDArray[Any]) -> None:
-        """Write one labelled observation into the replay ring."""
-        observation = self.waves[(int(self.state[at.TICK]) - 1) % self.options[at.RING]].outputs[0]
-        replay[int(self.state[at.POSITION])] = np.concatenate([observation.numpy(), target])
+        """Write one labelled experience into the replay ring: observation, the states it was met in, target."""
+        now = self.waves[(int(self.state[at.TICK]) - 1) % self.options[at.RING]]
+        observation = now.world[: replay.shape[1] - self.state_total - len(target)]
+        replay[int(self.state[at.POSITION])] = np.concatenate([observation, *now.before.values(), target])
         self.state[at.POSITION] = (self.state[at.POSITION] + 1) % len(replay)
         self.state[at.SIZE] = min(self.state[at.SIZE] + 1, len(replay))
 
@@ -273,9 +318,8 @@ class Lane:
     def apply(self, count: int) -> int:
         """One update from the gathered gradient of `count` samples. Returns 1 if it had to be rolled back."""
         good = True
-        for pair in self.gathered if count > 1 else ():
-            for gradient in pair:
-                gradient.div_(count)
+        if count > 1:
+            self.own[at.GRADIENT].div_(count)
         if self.options[at.RULE] == at.BACKPROP:
             good = self.apply_gradient()
         else:

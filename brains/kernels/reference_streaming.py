@@ -69,19 +69,22 @@ class StreamingLane:
         return (bits + 0.5) / (1 << 24)
 
     def act(self, observation: NDArray[Any]) -> int:
-        """Sample the policy's action into `sampled`. Returns 1 if something was not finite and was rolled back."""
+        """Sample the policy's action into `sampled`. Returns how often something was not finite and was rolled back."""
         if np.isfinite(observation).all():
             self.seen.add(observation.astype(np.float64))
         x = self.normalized(observation)
-        output, good = self.actor.fire(x)
-        _, value_good = self.critic.fire(x)
-        if not (good and value_good):
-            for lane in (self.actor, self.critic):
-                lane.roll_back()
-                lane.rows.zero_()
-            self.actor.state[at.AGE] = -1  # this tick teaches nothing
-        self.actor.state[at.TICK] += 1
-        self.actor.state[at.AGE] += 1
+        rollbacks = 0
+        for _ in range(max(1, self.actor.options[at.BRAIN_TICKS])):
+            output, good = self.actor.fire(x)
+            _, value_good = self.critic.fire(x)
+            if not (good and value_good):
+                for lane in (self.actor, self.critic):
+                    lane.roll_back()
+                    lane.rows.zero_()
+                self.actor.state[at.AGE] = -1  # this tick teaches nothing
+                rollbacks += 1
+            self.actor.state[at.TICK] += 1
+            self.actor.state[at.AGE] += 1
         if self.actor.options[at.DISCRETE]:
             below = (torch.cumsum(output.double(), 0) <= self.uniform()).sum()
             self.sampled[0] = min(int(below), output.numel() - 1)
@@ -89,7 +92,7 @@ class StreamingLane:
             for o, (mean, raw) in enumerate(output.view(2, -1).T.double()):
                 radius = math.sqrt(-2.0 * math.log(self.uniform()))
                 self.sampled[o] = mean + softplus(raw) * radius * math.cos(2.0 * math.pi * self.uniform())
-        return int(not (good and value_good))
+        return rollbacks
 
     def policy_error(self, output: Tensor, entropy: float) -> Tensor:
         """d (log pi(a) + entropy H) / d (the policy's last pre-activation)."""
@@ -109,23 +112,23 @@ class StreamingLane:
     ) -> tuple[float, int, int]:
         """One transition: (delta^2, updates, roll-backs)."""
         settings, actor, critic = self.settings, self.actor, self.critic
-        done, depth = terminated or truncated, len(actor.layers)
+        done = terminated or truncated
         if settings[at.SCALE_REWARD] and math.isfinite(reward):
             self.reward_trace[:] = (0.0 if done else settings[at.DISCOUNT] * self.reward_trace) + reward
             self.returns.add(self.reward_trace.copy())
             reward /= float(self.returns.deviation[0])
-        if actor.state[at.AGE] < (depth if actor.options[at.EXECUTION] == at.STEPPING else 1):
+        if actor.state[at.AGE] < (actor.stages if actor.options[at.EXECUTION] == at.STEPPING else 1):
             return 0.0, 0, 0
         now = (int(actor.state[at.TICK]) - 1) % actor.options[at.RING]
-        value, ahead = float(critic.waves[now].outputs[-1][0]), 0.0
+        value, ahead = float(critic.waves[now].output[0]), 0.0
         if not terminated:
-            ahead = float(critic.fire(self.normalized(following))[0][0])
+            ahead = self.look_ahead(following)
         delta = reward + settings[at.DISCOUNT] * ahead - value
         if not math.isfinite(delta):
             actor.roll_back()
             critic.roll_back()
             return 0.0, 0, 1
-        error = self.policy_error(actor.waves[now].outputs[-1], settings[at.ENTROPY] * float(np.sign(delta)))
+        error = self.policy_error(actor.waves[now].output, settings[at.ENTROPY] * float(np.sign(delta)))
         for lane, gradient, kappa in (
             (actor, error, settings[at.KAPPA_POLICY]),
             (critic, torch.ones(1), settings[at.KAPPA_VALUE]),
@@ -135,14 +138,22 @@ class StreamingLane:
                 lane.own[at.MOMENT1].zero_()
         return delta * delta, 1, self.keep_snapshot()
 
+    def look_ahead(self, following: NDArray[Any]) -> float:
+        """What the critic would say of the next observation, a world tick ahead; the counters stay as they are."""
+        x, state = self.normalized(following), self.critic.state
+        now = state[[at.TICK, at.AGE]]
+        for _ in range(max(1, self.critic.options[at.BRAIN_TICKS])):
+            output, _ = self.critic.fire(x)
+            state[[at.TICK, at.AGE]] += 1
+        state[[at.TICK, at.AGE]] = now
+        return float(output[0])
+
     def overshoot_bounded(self, lane: Lane, error: Tensor, delta: float, kappa: float) -> None:
         """z = discount decay z + gradient; ObGD: w += delta z rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
         wave, trace, gradient = lane.align(), lane.own[at.MOMENT1], lane.own[at.GRADIENT]
         assert wave is not None
         gradient.zero_()
-        for (weight, bias), (x, d, _, _) in zip(lane.gathered, backprop(lane.layers, wave, error), strict=True):
-            weight.addr_(x, d)
-            bias.add_(d)
+        lane.gather(backprop(lane.layers, wave, lane.errors, error))
         trace.mul_(self.settings[at.DISCOUNT] * self.settings[at.TRACE_DECAY]).add_(gradient)
         rate, total = self.settings[at.STEP_SIZE], float(trace.abs().sum())
         lane.own[at.VALUE].add_(trace, alpha=delta * rate / max(1.0, rate * kappa * max(abs(delta), 1.0) * total))
@@ -180,7 +191,8 @@ class StreamingReference:
         statistics: NDArray[Any],
         sampled: NDArray[Any],
     ) -> None:
-        plain, numbers = [int(option) for option in options], np.zeros(at.NUMBERS + 2 * len(actor), np.float32)
+        plain = [int(option) for option in options]
+        numbers = np.zeros(at.NUMBERS + 2 * max(len(actor), len(critic)), np.float32)
         self.lanes = [
             StreamingLane(
                 Lane(actor, plain, numbers, state[lane], actor_own[lane], actor_rows[lane]),

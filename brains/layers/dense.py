@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Activation = Literal["linear", "tanh", "sigmoid", "leaky_relu", "scaled_relu", "softplus"]
-Initialization = Literal["he", "xavier", "sparse"]
+from brains.layers.plan import (
+    Activation,
+    Draw,
+    Initialization,
+    LayerConfig,
+    Parameter,
+    Plan,
+    Shape,
+    constant,
+    normal,
+    padded,
+)
 
 
-class Dense(BaseModel):
+class Dense(LayerConfig):
     """`units` may be left out of the last layer: one for each action. The last layer's activation is the read-out's.
 
     `normalize`: parameter-free LayerNorm of the pre-activation. `init`: he N(0, 2 / inputs), xavier
@@ -20,22 +32,32 @@ class Dense(BaseModel):
     al. 2024, SparseInit; rounded up, so that a layer of fewer than ten inputs begins blind). Biases start at zero.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     type: Literal["dense"] = "dense"
     units: int | None = Field(default=None, ge=1, le=65536)
     activation: Activation | None = None
     normalize: bool = False
-    init: Initialization = "he"
+    init: Initialization | Literal["sparse"] = "he"
 
-    def initial_weight(self, inputs: int, units: int, generator: np.random.Generator) -> NDArray[np.float32]:
-        """(inputs, units) float32."""
-        if self.init == "sparse":
-            weight = generator.uniform(-1.0, 1.0, (inputs, units)) / np.sqrt(inputs)
-            zeros = int(np.ceil(0.9 * inputs))
-            for unit in range(units):
-                weight[generator.permutation(inputs)[:zeros], unit] = 0.0
-        else:
-            fan = inputs if self.init == "he" else inputs + units
-            weight = generator.standard_normal((inputs, units)) * np.sqrt(2.0 / fan)
-        return weight.astype(np.float32)
+    def plan(self, shape: Shape) -> Plan:
+        """Any input, taken as flat."""
+        inputs, units = math.prod(shape), self.units or 0
+        draw: Draw = partial(_sparse, inputs, units)
+        if self.init != "sparse":
+            draw = normal((inputs, units), inputs, units, self.init)
+        return Plan(
+            (units,),
+            (Parameter("weight", (inputs, units), draw),),
+            (Parameter("bias", (units,), constant(0.0)),),
+            cache=padded(units) + padded(1) if self.normalize else 0,
+            activation=self.activation or "leaky_relu",
+            normalize=self.normalize,
+        )
+
+
+def _sparse(inputs: int, units: int, generator: np.random.Generator) -> NDArray[Any]:
+    """Elsayed et al. 2024, algorithm 1."""
+    weight = generator.uniform(-1.0, 1.0, (inputs, units)) / np.sqrt(inputs)
+    zeros = math.ceil(0.9 * inputs)
+    for unit in range(units):
+        weight[generator.permutation(inputs)[:zeros], unit] = 0.0
+    return weight

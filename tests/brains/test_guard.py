@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from brains.kernels import BACKENDS, cpu_layers, reference
+from brains.kernels import BACKENDS, cpu_math, reference
 from brains.kernels import layout as at
 
 NOT_FINITE = (np.nan, np.inf, -np.inf)
@@ -28,16 +28,16 @@ def arrays_of(value: float) -> list[np.ndarray]:
 def test_the_compiled_guards(value: float) -> None:
     """`finite` sees every bad number and `clip` makes it 0, as compiled: with fastmath=True both would be deleted."""
     for array in arrays_of(value):
-        assert not cpu_layers.finite(array)
+        assert not cpu_math.finite(array)
         array[~np.isfinite(array)] = np.finfo(np.float32).max
-        assert cpu_layers.finite(array)
-    assert not cpu_layers.is_finite(np.float32(value)) and not cpu_layers.is_finite(value)
-    assert cpu_layers.is_finite(np.float32(3e38)) and cpu_layers.is_finite(1e300)
+        assert cpu_math.finite(array)
+    assert not cpu_math.is_finite(np.float32(value)) and not cpu_math.is_finite(value)
+    assert cpu_math.is_finite(np.float32(3e38)) and cpu_math.is_finite(1e300)
     limit = np.float32(2.0)
-    assert cpu_layers.clip(np.float32(value), limit) == 0.0
+    assert cpu_math.clip(np.float32(value), limit) == 0.0
     assert float(reference.clip(torch.tensor(value), 2.0)) == 0.0
     for number in (-3.0, -2.0, 0.5, 3.0, 3e38):
-        assert cpu_layers.clip(np.float32(number), limit) == np.float32(np.clip(number, -2.0, 2.0))
+        assert cpu_math.clip(np.float32(number), limit) == np.float32(np.clip(number, -2.0, 2.0))
 
 
 @pytest.mark.parametrize("kind", range(len(at.ACTIVATIONS)))
@@ -46,17 +46,17 @@ def test_no_activation_hides_a_nan(kind: int) -> None:
     for place in range(5):
         y = np.linspace(-1.0, 1.0, 16, dtype=np.float32)
         y[place] = np.nan
-        cpu_layers.activate(kind, y, 5)
+        cpu_math.activate(kind, y, 5)
         assert np.isnan(y[place])
 
 
 def test_flush_keeps_what_is_normal_or_bad() -> None:
     """Below 1e-30 in size: 0. All else, and NaN too, as it was."""
     for number in (1e-38, -1e-38, 1e-40, 0.0):
-        assert cpu_layers.flush(np.float32(number)) == 0.0
+        assert cpu_math.flush(np.float32(number)) == 0.0
     for number in (1e-29, -1e-29, 3.0, np.inf, -np.inf):
-        assert cpu_layers.flush(np.float32(number)) == np.float32(number)
-    assert np.isnan(cpu_layers.flush(np.float32(np.nan)))
+        assert cpu_math.flush(np.float32(number)) == np.float32(number)
+    assert np.isnan(cpu_math.flush(np.float32(np.nan)))
 
 
 def samples(count: int, seed: int = 0) -> list[tuple[np.ndarray, int]]:

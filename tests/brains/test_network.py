@@ -11,7 +11,8 @@ import pytest
 from brains.kernels import BACKENDS
 from brains.kernels import layout as at
 from brains.layers import Dense
-from brains.network import Network, padded
+from brains.layers.plan import padded
+from brains.network import Network
 from brains.stepping import depth_scale
 
 
@@ -33,11 +34,17 @@ def test_the_numbers_a_kernel_reads(make_brain: Any) -> None:
     assert numbers[at.RATE] == 0.5
 
 
+def drawn_weight(init: Any, inputs: int, units: int) -> np.ndarray:
+    """The first weight of a dense layer."""
+    (weight,) = Dense(init=init, units=units).plan((inputs,)).weights
+    return np.asarray(weight.draw(np.random.default_rng(0)))
+
+
 @pytest.mark.parametrize(("init", "variance"), [("he", 2 / 300), ("xavier", 2 / 500), ("sparse", 1 / 300 / 3)])
 def test_initial_weights(init: str, variance: float) -> None:
     """he N(0, 2/in), xavier N(0, 2/(in+out)), sparse U(+-1/sqrt(in)) with exactly 90 % of a unit's inputs zero."""
-    weight = Dense(init=init).initial_weight(300, 200, np.random.default_rng(0))
-    assert (weight.shape, weight.dtype) == ((300, 200), np.float32)
+    weight = drawn_weight(init, 300, 200)
+    assert weight.shape == (300, 200)
     drawn = weight[weight != 0].astype(np.float64)
     assert drawn.size == (30 * 200 if init == "sparse" else weight.size)
     error = 4 * np.sqrt(2 / drawn.size)  # four standard errors of a variance, in units of it, if normal
@@ -54,7 +61,7 @@ def test_initial_weights(init: str, variance: float) -> None:
 def test_sparse_rounds_its_zeros_up() -> None:
     """Elsayed et al. 2024: ceil(0.9 n) zeros; a unit of one or two inputs sees nothing at first."""
     for inputs, kept in ((1, 0), (5, 0), (11, 1), (20, 2), (64, 6)):
-        weight = Dense(init="sparse").initial_weight(inputs, 3, np.random.default_rng(0))
+        weight = drawn_weight("sparse", inputs, 3)
         assert ((weight != 0).sum(0) == kept).all()
 
 
@@ -77,7 +84,7 @@ def test_no_two_things_share_a_place() -> None:
     starts on a multiple of PAD."""
     layers = [Dense(units=7, normalize=True), Dense(units=17), Dense(units=16, normalize=True), Dense()]
     network = Network(layers, 5, 3, "softmax", 4, lanes=2)
-    for column in (at.WIDTH, at.WEIGHT, at.BIAS, at.X, at.Y, at.HAT):
+    for column in (at.WIDTH, at.WEIGHT, at.BIAS, at.X, at.Y, at.CACHE):
         assert not (network.table[:, column] % at.PAD).any()
     views = [view(i) for i in range(4) for view in (network.weight, network.bias)]
     for mark, view in enumerate(views, 1):
@@ -88,7 +95,7 @@ def test_no_two_things_share_a_place() -> None:
     spans = [(0, 5)]
     for layer in network.table:
         spans.append((layer[at.Y], layer[at.WIDTH]))
-        spans += [(layer[at.HAT], layer[at.WIDTH] + at.PAD)] if layer[at.NORMALIZE] else []
+        spans += [(layer[at.CACHE], layer[at.WIDTH] + at.PAD)] if layer[at.NORMALIZE] else []
     for start, size in spans:
         row[start : start + size] += 1
     assert row.max() == 1

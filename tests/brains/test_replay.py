@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brains.kernels import BACKENDS, cpu, cpu_layers, reference_brain
+from brains.kernels import BACKENDS, cpu, cpu_math, reference_brain
 from brains.kernels import layout as at
 
 MASK = (1 << 64) - 1
@@ -35,7 +35,7 @@ def signed(number: int) -> int:
 
 
 DRAW = {
-    "numba": lambda state, bound: cpu_layers.draw(np.int64(signed(state)), np.int64(bound)),
+    "numba": lambda state, bound: cpu_math.draw(np.int64(signed(state)), np.int64(bound)),
     "torch": reference_brain.draw,
 }
 

@@ -90,18 +90,20 @@ def test_activations_errors_and_targets(name: str) -> None:
     wave = lane.waves[0]
     goal = torch.zeros(3)
     goal[vector["targets"][0]] = 1.0
-    for mine, saved in zip(wave.outputs, vector["step1_forward_acts"], strict=True):
+    for mine, saved in zip([*wave.x, wave.output], vector["step1_forward_acts"], strict=True):
         np.testing.assert_allclose(mine, saved, **TOLERANCE)
+    errors = lane.errors
     if name in CHAINS:
-        _, chain = reference.tween_chain(lane.layers, wave, goal - wave.outputs[-1], lane.scales, lane.chain_rates)
-        for mine, saved in zip(chain, vector["step1_chain_gradients"], strict=True):
+        reference.tween_chain(lane.layers, wave, errors, goal - wave.output, lane.scales, lane.chain_rates)
+        for mine, saved in zip([*errors.x, errors.y[-1]], vector["step1_chain_gradients"], strict=True):
             np.testing.assert_allclose(mine, saved, **TOLERANCE)
-        targets = reference.chain_targets(lane.layers, wave, chain, goal)
+        targets = [target for _, target in reference.chain_targets(lane.layers, wave, errors, goal)]
     else:
-        targets = reference.tween_targets(lane.layers, goal)
+        reference.tween_targets(lane.layers, wave, errors, goal)
+        targets = [*errors.x, goal]
     for mine, saved in zip(targets, vector["step1_backward_targets"], strict=True):
         np.testing.assert_allclose(mine, saved, **TOLERANCE)
-    links = list(zip(wave.outputs[1:], targets[1:], strict=True))
+    links = list(zip(wave.y, targets[1:], strict=True))
     np.testing.assert_allclose(
         [reference.link_budget(a, t) for a, t in links], vector["step1_link_budgets"], **TOLERANCE
     )

@@ -1,0 +1,129 @@
+"""Recurrent operations on a CPU (numba): RNN and LSTM, forward and back (see `layers.recurrent`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brains.kernels import layout as at
+from brains.kernels.compile import jit
+from brains.kernels.cpu_math import add_outer, add_product, affine, matrix, padded, sigmoid, tanh, transposed
+
+F = np.float32
+
+
+@jit
+def parts(op, block, gates):
+    """(input weight, hidden weight, bias) of a recurrent operation with so many gates, in a block of parameters."""
+    width = gates * padded(op[at.HIDDEN])
+    hidden = op[at.WEIGHT] + op[at.FEATURES] * width
+    weight = matrix(block, op[at.WEIGHT], op[at.FEATURES], width)
+    return weight, matrix(block, hidden, op[at.HIDDEN], width), block[op[at.BIAS] : op[at.END]]
+
+
+@jit
+def previous(op, row, step):
+    """The hidden state that a step starts from."""
+    units = op[at.HIDDEN]
+    start = op[at.BEFORE] if step == 0 else op[at.Y] + (step - 1) * units
+    return row[start : start + units]
+
+
+@jit
+def fire_rnn(op, block, x, row):
+    """h_s = tanh(x_s Wx + h_(s-1) Wh + b)."""
+    units, features = op[at.HIDDEN], op[at.FEATURES]
+    weight, hidden_weight, bias = parts(op, block, 1)
+    z = row[op[at.CACHE] : op[at.CACHE] + bias.size]
+    for step in range(op[at.STEPS]):
+        affine(weight, bias, x[step * features :], z)
+        add_product(hidden_weight, previous(op, row, step), z)
+        h = row[op[at.Y] + step * units : op[at.Y] + (step + 1) * units]
+        for o in range(units):
+            h[o] = tanh(z[o])
+    row[op[at.AFTER] : op[at.AFTER] + units] = previous(op, row, op[at.STEPS])
+
+
+@jit
+def back_rnn(op, block, row, x, delta, dx, gradient, work, into_parameters):
+    """Back through the inner sequence; the state carried in is a constant."""
+    units, features = op[at.HIDDEN], op[at.FEATURES]
+    weight, hidden_weight, bias = parts(op, block, 1)
+    d_weight, d_hidden_weight, d_bias = parts(op, gradient, 1)
+    dz, dh = work[: bias.size], work[bias.size : 2 * bias.size]
+    dz[:] = F(0.0)
+    dh[:] = F(0.0)
+    for step in range(op[at.STEPS] - 1, -1, -1):
+        start = step * units
+        for o in range(units):
+            h = row[op[at.Y] + start + o]
+            dz[o] = (delta[start + o] + dh[o]) * (F(1.0) - h * h)
+        transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
+        transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
+        if into_parameters:
+            add_outer(d_weight, x[step * features :], dz)
+            add_outer(d_hidden_weight, previous(op, row, step), dz)
+            for o in range(units):
+                d_bias[o] += dz[o]
+
+
+@jit
+def fire_lstm(op, block, x, row):
+    """Gates i, f, g, o of every step, and its cell, stay in the cache."""
+    units, features = op[at.HIDDEN], op[at.FEATURES]
+    weight, hidden_weight, bias = parts(op, block, 4)
+    width = padded(units)
+    for step in range(op[at.STEPS]):
+        cache = row[op[at.CACHE] + 5 * step * width : op[at.CACHE] + 5 * (step + 1) * width]
+        z, cell = cache[: 4 * width], cache[4 * width :]
+        affine(weight, bias, x[step * features :], z)
+        add_product(hidden_weight, previous(op, row, step), z)
+        for k in range(2 * width):
+            z[k] = sigmoid(z[k])
+        for k in range(2 * width, 3 * width):
+            z[k] = tanh(z[k])
+        for k in range(3 * width, 4 * width):
+            z[k] = sigmoid(z[k])
+        before = cell_before(op, row, step)
+        for o in range(units):
+            cell[o] = z[width + o] * before[o] + z[o] * z[2 * width + o]
+            row[op[at.Y] + step * units + o] = z[3 * width + o] * tanh(cell[o])
+    row[op[at.AFTER] : op[at.AFTER] + units] = previous(op, row, op[at.STEPS])
+    row[op[at.AFTER] + units : op[at.AFTER] + 2 * units] = cell_before(op, row, op[at.STEPS])
+
+
+@jit
+def cell_before(op, row, step):
+    """The cell that a step of an LSTM starts from."""
+    units, width = op[at.HIDDEN], padded(op[at.HIDDEN])
+    start = op[at.BEFORE] + units if step == 0 else op[at.CACHE] + 5 * (step - 1) * width + 4 * width
+    return row[start : start + units]
+
+
+@jit
+def back_lstm(op, block, row, x, delta, dx, gradient, work, into_parameters):
+    """Back through the inner sequence; the state carried in is a constant."""
+    units, features = op[at.HIDDEN], op[at.FEATURES]
+    weight, hidden_weight, _ = parts(op, block, 4)
+    d_weight, d_hidden_weight, d_bias = parts(op, gradient, 4)
+    width = padded(units)
+    dz, dh, dc = work[: 4 * width], work[4 * width : 5 * width], work[5 * width : 6 * width]
+    work[: 6 * width] = F(0.0)
+    for step in range(op[at.STEPS] - 1, -1, -1):
+        z = row[op[at.CACHE] + 5 * step * width : op[at.CACHE] + 5 * (step + 1) * width]
+        before = cell_before(op, row, step)
+        for o in range(units):
+            i, f, g, out, t = z[o], z[width + o], z[2 * width + o], z[3 * width + o], tanh(z[4 * width + o])
+            d = delta[step * units + o] + dh[o]
+            into_cell = dc[o] + d * out * (F(1.0) - t * t)
+            dc[o] = into_cell * f
+            dz[o] = into_cell * g * i * (F(1.0) - i)
+            dz[width + o] = into_cell * before[o] * f * (F(1.0) - f)
+            dz[2 * width + o] = into_cell * i * (F(1.0) - g * g)
+            dz[3 * width + o] = d * t * out * (F(1.0) - out)
+        transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
+        transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
+        if into_parameters:
+            add_outer(d_weight, x[step * features :], dz)
+            add_outer(d_hidden_weight, previous(op, row, step), dz)
+            for k in range(4 * width):
+                d_bias[k] += dz[k]

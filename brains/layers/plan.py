@@ -1,0 +1,75 @@
+"""What a layer's config tells the network that is to hold it: sizes, parameters and how they begin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Activation = Literal["linear", "tanh", "sigmoid", "leaky_relu", "scaled_relu", "softplus"]
+Initialization = Literal["he", "xavier"]
+Shape = tuple[int, ...]  # (units,) or (channels, height, width)
+Draw = Callable[[np.random.Generator], NDArray[Any] | float]
+
+
+class Parameter(NamedTuple):
+    """One array of parameters, by the name and the shape of the field; `draw` gives its first values."""
+
+    name: str
+    shape: Shape
+    draw: Draw
+
+
+class Plan(NamedTuple):
+    """A layer made to measure for an input of a certain shape.
+
+    `weights` have momentum under the tween rules, `biases` have none. `sizes`: the columns D1, D2 ... of
+    `kernels.layout`. `states`: numbers carried from tick to tick. `cache`: numbers kept for the gradient. `work`:
+    numbers of working space that the gradient needs, besides one error for each unit and each input.
+    """
+
+    shape: Shape
+    weights: tuple[Parameter, ...] = ()
+    biases: tuple[Parameter, ...] = ()
+    sizes: tuple[int, ...] = ()
+    states: int = 0
+    cache: int = 0
+    work: int = 0
+    activation: str = "linear"
+    normalize: bool = False
+    residual: bool = False
+
+    @property
+    def units(self) -> int:
+        """How many numbers the layer puts out."""
+        return math.prod(self.shape)
+
+
+class LayerConfig(BaseModel):
+    """What every layer's config has in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def plan(self, shape: Shape) -> Plan:
+        """The layer for an input of this shape. Raises ValueError where it does not fit, starting with the key."""
+        raise NotImplementedError
+
+
+def normal(shape: Shape, fan_in: int, fan_out: int, init: Initialization) -> Draw:
+    """he: N(0, 2 / fan_in), He et al. 2015; xavier: N(0, 2 / (fan_in + fan_out)), Glorot & Bengio 2010."""
+    fan = fan_in if init == "he" else fan_in + fan_out
+    return lambda generator: generator.standard_normal(shape) * np.sqrt(2.0 / fan)
+
+
+def constant(value: float) -> Draw:
+    """The same number everywhere."""
+    return lambda _: value
+
+
+def padded(size: int, pad: int = 16) -> int:
+    """The next multiple of `pad`, which is `kernels.layout.PAD`."""
+    return -(-size // pad) * pad
