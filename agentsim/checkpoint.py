@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pydantic
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from agentsim.errors import UserError
 from agentsim.files import write_whole
@@ -35,7 +35,7 @@ class Header(Section):
     learning: bool
     brain_name: str
     brain: dict[str, Any]
-    brains: dict[str, MemberConfig] = {}
+    brains: dict[str, MemberConfig] = Field(default={})
     swaps: NonNegativeInt  # how often the brain was swapped: part of the seed of the next one
     telemetry: dict[str, Any]
 

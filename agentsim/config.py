@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import PrivateAttr, model_serializer
+from pydantic import Field, PrivateAttr, model_serializer
 
 import brains
 from agentsim import located_yaml
@@ -50,9 +50,9 @@ class Config(Section):
     """
 
     world: WorldConfig
-    brain: dict[str, Any] = {}
+    brain: dict[str, Any] = Field(default={})
     brain_name: str = ""
-    brains: dict[str, MemberConfig] = {}
+    brains: dict[str, MemberConfig] = Field(default={})
     clock: ClockConfig = ClockConfig()
     learn: LearnConfig = LearnConfig()
     phases: tuple[PhaseConfig, ...] = ()

@@ -1,8 +1,9 @@
 """Any Gymnasium environment with flat observations, as the loop needs it: lane-shaped arrays, same-tick autoreset.
 
-Lanes: every array has a leading axis N, the number of the world's agents: 1, unless it names several. Autoreset: on the tick that ends an episode the world is reset at once; the
-experience of that tick holds the final observation of the old episode, `observation` the first one of the new. Each
-episode's seed comes from (run seed, lane, episode), so that any episode can be lived again.
+Lanes: every array has a leading axis N, the number of the world's agents: 1, unless it names several. Autoreset: on the
+tick that ends an episode the world is reset at once; the experience of that tick holds the final observation of the old
+episode, `observation` the first one of the new. Each episode's seed comes from (run seed, 0, episode), so that any
+episode can be lived again.
 """
 
 from __future__ import annotations
@@ -74,9 +75,7 @@ class Environment:
         if self.tasks:
             self.task = int(info.get("task", 0))
         flag, reward = np.zeros(lanes, np.bool_), np.zeros(lanes, np.float32)
-        self._experience = Experience(
-            self.observation, self.idle_action(), reward, self.observation, flag, flag.copy()
-        )
+        self._experience = Experience(self.observation, self.idle_action(), reward, self.observation, flag, flag.copy())
 
     @property
     def observation(self) -> Float:
@@ -98,9 +97,9 @@ class Environment:
         """The action, if it is one that this body can take. Raises ValueError saying what is wrong with it."""
         body, lanes = self.body, self.body.lanes
         if body.discrete:
-            if np.shape(action) == (lanes,) and action.dtype.kind in "iu":
-                if all(0 <= index < body.actions for index in action.tolist()):
-                    return action
+            fits = np.shape(action) == (lanes,) and action.dtype.kind in "iu"
+            if fits and all(0 <= index < body.actions for index in action.tolist()):
+                return action
             wanted = f"({lanes},) integer below {body.actions}"
         else:
             if np.shape(action) == (1, body.actions) and action.dtype.kind == "f":
@@ -343,10 +342,9 @@ class Environment:
         space, oracle = self._env.action_space, getattr(self.unwrapped, "oracle", None)
         if self.agents:
             lanes = len(self.agents)
-            if isinstance(space, MultiDiscrete) and space.nvec.shape == (lanes,) and len({*space.nvec.tolist()}) == 1:
-                if not space.start.any():
-                    actions = int(space.nvec[0])
-                    return Body(observation_size, actions, teacher=teacher, lanes=lanes, oracle=oracle)
+            if isinstance(space, MultiDiscrete) and space == MultiDiscrete([space.nvec.flat[0]] * lanes):
+                actions = int(space.nvec[0])
+                return Body(observation_size, actions, teacher=teacher, lanes=lanes, oracle=oracle)
             raise UserError(
                 f"{self.id}: its action space {space} is not supported; with {lanes} agents it must be "
                 f"MultiDiscrete of {lanes} equal numbers, from 0"
@@ -402,5 +400,7 @@ def _observation_shape(world: str, space: gymnasium.Space[Any], agents: tuple[st
             return 1, space.shape[0]
         if agents and len(space.shape) == 2 and space.shape[0] == len(agents):
             return len(agents), space.shape[1]
-    wanted = f"a Box, shape ({len(agents)}, n), a row for each agent" if agents else "a flat Box, shape (n,), of numbers"
+    wanted = (
+        f"a Box, shape ({len(agents)}, n), a row for each agent" if agents else "a flat Box, shape (n,), of numbers"
+    )
     raise UserError(f"{world}: its observation space {space} is not supported; supported is {wanted}")

@@ -45,6 +45,7 @@ class Simulation:
     `tick_index`: ticks done. `learning`: whether the brain learns. `last`, `last_action`: what the last tick was like.
     `paused`: whether `run` holds still. `error`: what stopped the run, if a brain or a world failed. `problem`: why it
     is no longer recorded, if so. `notice`: why a command had no effect. `interrupted`: the signal that ended `run`.
+    `present`: the config with the brain, or brains, that live now.
     `whole`: whether the state is that of a whole number of ticks, which it is not if a tick was cut off.
     """
 
@@ -53,7 +54,7 @@ class Simulation:
         self.config = config = resolved(config)
         self.streams = dict(zip(STREAMS, np.random.SeedSequence(config.run.seed).spawn(len(STREAMS)), strict=True))
         self.environment = Environment(config.world, self.streams["world"])
-        self._present, self._swaps = config, 0  # the config, with the brain or brains that live now
+        self.present, self._swaps = config, 0
         self.brain = self._new_brain(config)
         self.clock = clock or Clock(config.clock)
         if config.learn.slack and self.clock.pacing == "none":
@@ -231,32 +232,32 @@ class Simulation:
         try:
             self._check_name(swap.whose)
             if swap.whose is not None:
-                member = self._present.brains[swap.whose].model_copy(update=update)
-                update = {"brains": {**self._present.brains, swap.whose: member}}
+                member = self.present.brains[swap.whose].model_copy(update=update)
+                update = {"brains": {**self.present.brains, swap.whose: member}}
             else:
                 update["brains"] = {}
-            present = self._present.model_copy(update=update)
+            present = self.present.model_copy(update=update)
             brain = self._new_brain(present)
         except UserError as error:
             self.notice = f"{self.brain_name} stays: {error}"
             return
         brain.warm_up()
         if swap.whose is not None and isinstance(brain, Team) and isinstance(self.brain, Team):
-            self.brain.members[swap.whose] = brain.members[swap.whose]
-        else:
-            self.brain = brain
-        self._present = present
+            brain.members |= {name: member for name, member in self.brain.members.items() if name != swap.whose}
+        self.brain = brain
+        self.present = present
         self.clock.restart()
 
     def _check_name(self, whose: str | None) -> None:
         """Raises UserError if none of several brains is called so."""
-        if whose is not None and whose not in self._present.brains:
-            raise UserError(f"there is no brain called {whose!r} here, {suggest(whose, self._present.brains, 'brains')}")
+        known = self.present.brains
+        if whose is not None and whose not in known:
+            raise UserError(f"there is no brain called {whose!r} here, {suggest(whose, known, 'brains')}")
 
     @property
     def brain_name(self) -> str:
         """What to call the brain that lives now, or the several ones."""
-        return self._present.name_of_brain
+        return self.present.name_of_brain
 
     def _switch_task(self, task: int) -> None:
         if task != self.environment.task:
@@ -360,8 +361,8 @@ class Simulation:
             config=config_digest(self.config),
             learning=self.learning,
             brain_name=self.brain_name,
-            brain=self._present.brain,
-            brains=self._present.brains,
+            brain=self.present.brain,
+            brains=self.present.brains,
             swaps=self._swaps,
             telemetry=self.telemetry.state(),
         )
@@ -375,8 +376,8 @@ class Simulation:
             raise UserError(f"{path}: does not belong to the config beside it, which has been changed")
         try:
             brains = {"brain_name": header.brain_name, "brain": header.brain, "brains": header.brains}
-            self._swaps, self._present = header.swaps, self._present.model_copy(update=brains)
-            self.brain = self._new_brain(self._present)
+            self._swaps, self.present = header.swaps, self.present.model_copy(update=brains)
+            self.brain = self._new_brain(self.present)
             self.telemetry.load_state(header.telemetry)
             self.environment.load_state(_part(arrays, "environment/"))
             self.brain.load_state_dict(_part(arrays, "brain/"))

@@ -105,22 +105,11 @@ class Team:
         """`seats` has the names of `brains`, whose bodies are `body` with as many lanes as the seat."""
         self.body, self.seats = body, dict(seats)
         self.members = {name: Member(brain, seats[name], body) for name, brain in brains.items()}
-
-    @property
-    def latency(self) -> int:
-        """Of the slowest member, from an observation that it acts on."""
-        return max(member.brain.latency * member.every for member in self.members.values())
-
-    @property
-    def settling_ticks(self) -> int:
-        """Of the slowest member."""
-        return max((member.brain.settling_ticks - 1) * member.every + 1 for member in self.members.values())
-
-    @property
-    def backend(self) -> str | None:
-        """The members' backends, each once."""
-        found = (getattr(member.brain, "backend", None) for member in self.members.values())
-        return ", ".join(dict.fromkeys(filter(None, found))) or None
+        members = self.members.values()  # of the slowest one, from an observation that it acts on:
+        self.latency = max(member.brain.latency * member.every for member in members)
+        self.settling_ticks = max((member.brain.settling_ticks - 1) * member.every + 1 for member in members)
+        backends = (getattr(member.brain, "backend", None) for member in members)
+        self.backend = ", ".join(dict.fromkeys(filter(None, backends))) or None
 
     def warm_up(self) -> None:
         """Every member's."""

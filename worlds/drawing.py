@@ -1,4 +1,4 @@
-"""Pictures of the chase / avoid and chase / evade worlds: numpy only, no display; and a pygame window for render_mode "human"."""
+"""Pictures of the worlds here: numpy only, no display; and a pygame window for render_mode "human"."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The physics of the chase / evade world, compiled as `kernels.py` is, with the same bits on every machine.
 
-    places  (agents, 2) float64     x, y in world widths; the first `chasers` of them are the chasers
-    stream  (1, 2) uint64           key and counter of the world's random stream
-    actions (agents,) int64         0 up (+y), 1 down, 2 left, 3 right
-    out     (agents, OUT) float32   what the tick showed: observation, teacher's action, reward, catches
+places  (agents, 2) float64     x, y in world widths; the first `chasers` of them are the chasers
+stream  (1, 2) uint64           key and counter of the world's random stream
+actions (agents,) int64         0 up (+y), 1 down, 2 left, 3 right
+out     (agents, OUT) float32   what the tick showed: observation, teacher's action, reward, catches
 """
 
 import math
@@ -68,7 +68,7 @@ def advance(places: Places, stream: Stream, chasers: int, shaping: float, action
         step = CHASER_STEP if agent < chasers else EVADER_STEP
         action = actions[agent]
         axis = 1 if action < 2 else 0
-        forward = action == 0 or action == 3
+        forward = action in (0, 3)
         places[agent, axis] = _wrap(places[agent, axis] + (step if forward else -step))
     for agent in range(agents):
         nearest, after = _opponent(places, chasers, agent)
