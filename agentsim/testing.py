@@ -272,7 +272,9 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
         several = isinstance(actions, gymnasium.spaces.MultiDiscrete) and actions.shape == rows
         assert several, f"actions must be MultiDiscrete, a number for each agent: {actions}"
     else:
-        assert flat or isinstance(actions, gymnasium.spaces.Discrete), f"actions must be Discrete or a flat Box: {actions}"
+        assert flat or isinstance(actions, gymnasium.spaces.Discrete), (
+            f"actions must be Discrete or a flat Box: {actions}"
+        )
     choices = 0 if flat else int(actions.nvec.min()) if agents else int(actions.n)
 
     def act(rng: np.random.Generator) -> Any:
