@@ -52,8 +52,8 @@ class Environment:
         self.unwrapped: Any = self._env.unwrapped
         self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
         self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
-        self.agents: tuple[str, ...] = tuple(getattr(self.unwrapped, "agents", ()))
-        lanes, size = _observation_shape(config.id, self._env.observation_space, self.agents)
+        self.agents, size = _agents_and_size(config.id, self._env.observation_space, self.unwrapped)
+        lanes = len(self.agents) or 1
         self._observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
         self._sensed = self._observations if self.agents else self._observations[:, 0]  # as the world gives them
         self._now = 0
@@ -391,16 +391,17 @@ def _make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
         raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def _observation_shape(world: str, space: gymnasium.Space[Any], agents: tuple[str, ...]) -> tuple[int, int]:
-    """Lanes and numbers in an observation. Raises UserError for a space that is not supported."""
+def _agents_and_size(world: str, space: gymnasium.Space[Any], unwrapped: Any) -> tuple[tuple[str, ...], int]:
+    """The agents, where there are several, and the numbers in an observation. Raises UserError for another space."""
     from gymnasium.spaces import Box
 
     if isinstance(space, Box) and space.dtype is not None and space.dtype.kind in "fiu":
-        if not agents and len(space.shape) == 1:
-            return 1, space.shape[0]
-        if agents and len(space.shape) == 2 and space.shape[0] == len(agents):
-            return len(agents), space.shape[1]
-    wanted = (
-        f"a Box, shape ({len(agents)}, n), a row for each agent" if agents else "a flat Box, shape (n,), of numbers"
+        if len(space.shape) == 1:
+            return (), space.shape[0]
+        agents = tuple(getattr(unwrapped, "agents", ()))
+        if agents and space.shape[:-1] == (len(agents),):
+            return agents, space.shape[1]
+    raise UserError(
+        f"{world}: its observation space {space} is not supported; supported is a flat Box, shape (n,), of numbers, "
+        "or with several `agents` one of shape (agents, n)"
     )
-    raise UserError(f"{world}: its observation space {space} is not supported; supported is {wanted}")

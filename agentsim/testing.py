@@ -260,7 +260,7 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
     world = make_world()
     check_env(world.unwrapped, skip_render_check=True)
     space, actions = world.observation_space, world.action_space
-    agents = tuple(getattr(world.unwrapped, "agents", ()))
+    agents = tuple(getattr(world.unwrapped, "agents", ())) if len(space.shape) == 2 else ()
     assert all(isinstance(name, str) for name in agents), f"agents must be names: {agents}"
     rows = (len(agents),) if agents else ()
     assert isinstance(space, gymnasium.spaces.Box) and space.shape[:-1] == rows and space.shape, (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,8 @@ gymnasium.register("test/Crowd-v0", entry_point=Crowd)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"observation_space": gymnasium.spaces.Box(-1, 1, (3,), np.float32)}, r"shape \(2, n\)"),
+        ({"observation_space": gymnasium.spaces.Box(-1, 1, (3, 3), np.float32)}, r"one of shape \(agents, n\)"),
+        ({"observation_space": gymnasium.spaces.Box(-1, 1, (6,), np.float32)}, "MultiDiscrete.* is not supported"),
         ({"action_space": gymnasium.spaces.Discrete(2)}, "MultiDiscrete of 2 equal numbers"),
         ({"action_space": gymnasium.spaces.MultiDiscrete([2, 3])}, "MultiDiscrete of 2 equal numbers"),
         ({"rewards": 1.0}, "not 2 finite numbers"),
@@ -231,7 +233,7 @@ def test_a_run_that_is_cut_off_and_resumed_is_the_straight_run(cut: int) -> None
             live(simulation, 300)
             simulation.close()
         result = json.loads(Path(name, "result.json").read_text())
-        runs.append(({key: result[key] for key in ("hash", "agents", "probe", "events", "brain")}))
+        runs.append({key: result[key] for key in ("hash", "agents", "probe", "events", "brain")})
         runs.append({file: Path(name, file).read_text() for file in (METRICS, HASHES)})
     assert runs[:2] == runs[2:]
     assert runs[0]["brain"] == "chaser linear, evader other"
@@ -285,7 +287,7 @@ def test_figures_of_each_agent_add_up_to_those_of_all() -> None:
 def test_the_terminal_shows_every_agent(overrides: tuple[str, ...]) -> None:
     simulation = Simulation(duel(DUEL, *overrides))
     simulation.run(130)
-    console = Console(width=110, record=True, file=open("out.txt", "w"))  # noqa: SIM115
+    console = Console(width=110, record=True, file=io.StringIO())
     console.print(terminal.picture(simulation, console))
     terminal.show_result(simulation.close(), console)
     shown = console.export_text()

@@ -86,7 +86,7 @@ def test_an_end_closes_the_span_and_the_next_tick_acts_anew():
     both, fast, slow = team()
     live(both, range(6), terminated={3})
     assert slow.saw == [[0, 200], [3, 203], [4, 204]]
-    first, second = slow.learned
+    _, second = slow.learned
     assert (second["reward"], second["next_observation"], second["terminated"]) == ([8, 8], [4, 204], [True, True])
     assert (fast.forgot, slow.forgot) == ([[True]], [[True, True]])
 
