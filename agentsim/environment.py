@@ -98,7 +98,7 @@ class Environment:
         body, lanes = self.body, self.body.lanes
         if body.discrete:
             fits = np.shape(action) == (lanes,) and action.dtype.kind in "iu"
-            if fits and all(0 <= index < body.actions for index in action.tolist()):
+            if fits and min(indices := action.tolist()) >= 0 and max(indices) < body.actions:
                 return action
             wanted = f"({lanes},) integer below {body.actions}"
         else:
@@ -307,7 +307,9 @@ class Environment:
         label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
         kept[:] = label
         if self.body.discrete:
-            fits = bool((kept == label).all()) and all(NO_LABEL <= index < self.body.actions for index in kept.tolist())
+            told = kept.tolist()
+            same = told == (list(label) if self.agents else [label])
+            fits = same and min(told) >= NO_LABEL and max(told) < self.body.actions
         else:
             low, high = self._bounds
             fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())

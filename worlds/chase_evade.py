@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from worlds import kernels_evade as kernels
 from worlds.drawing import EvadePainter, Window
-from worlds.kernels_evade import CATCHES, OBSERVATION, REWARD, TEACHER_ACTION
+from worlds.kernels_evade import CATCHES, ESCAPES, OBSERVATION, REWARD, TEACHER_ACTION
 from worlds.lanes import observation_space, oracle, pack, unpack
 
 Observation = NDArray[np.float32]
@@ -36,7 +36,7 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
 
     | | random evader | oracle evader |
     |---|---|---|
-    | random chaser | 1.6 | 0.0 |
+    | random chaser | 1.0 | 0.0 |
     | oracle chaser | 131.6 | 34.1 |
 
     So the scores (`score_rates`): a chaser has 0 where a random one meets the oracle evader, an evader has 0 where a
@@ -59,7 +59,8 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
 
     ## Reward
     A chaser's: +1 for every catch, plus `shaping` x (distance to its opponent before - after the tick). An evader's:
-    -1 when it is caught, minus the same. Both distances are taken before any reappearance. `step` returns the mean.
+    -1 when it is caught, +1 when it escapes, minus the same. Both distances are taken before any reappearance. `step`
+    returns the mean.
 
     ## Episode
     Chasers start at uniformly random places, evaders likewise but at least 0.3 from every chaser. Never terminates and
@@ -68,10 +69,12 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
     ## Info
     `teacher_action` (agents,) int64: the right actions for the observation that they come with, along the larger
     relative axis, toward or away, -1 where the teacher is silent; `rewards` (agents,) float32; `events`: this tick's
-    {"catches": int}; `agent_events`: the same for each agent, (agents,) int64, by name: the catches it had a part in.
+    {"catches": int, "escapes": int}; `agent_events`: the same for each agent, (agents,) int64, by name: the catches
+    that it had a part in, its own escapes.
 
-    Within a tick: all move at once; an evader closer than 0.05 to a chaser is caught, by its nearest one, and reappears
-    at least 0.3 from every chaser. There is no other end to a chase: whoever is not caught has survived.
+    Within a tick: all move at once; an evader closer than 0.05 to a chaser is caught, by its nearest one, and an evader
+    not caught 300 ticks after it appeared has escaped. Either way it reappears at least 0.3 from every chaser. Without
+    escapes a pair that acts a little late can dither at opposite ends of the torus, and stay there for good.
 
     Args:
         chasers: how many, 1 to 3.
@@ -110,7 +113,7 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
             raise ValueError(f"teacher_every: {teacher_every} is not a whole number of ticks, 0 for a silent teacher")
         self.agents = (*_names("chaser", chasers), *_names("evader", evaders))
         self.chasers, self.shaping, self.teacher_every = chasers, float(shaping), int(teacher_every)
-        self.places = np.zeros((len(self.agents), 2))
+        self.places, self._ages = np.zeros((len(self.agents), 2)), np.zeros(len(self.agents), np.int64)
         self._stream = np.zeros((1, 2), np.uint64)
         self._out = np.zeros((len(self.agents), kernels.OUT), np.float32)
         self._tick = 0
@@ -125,9 +128,10 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start a new episode."""
         super().reset(seed=seed)
-        kernels.begin(self.places, self._stream, self.chasers, self.np_random.integers(0, 2**64, dtype=np.uint64))
+        key = self.np_random.integers(0, 2**64, dtype=np.uint64)
+        kernels.begin(self.places, self._ages, self._stream, self.chasers, key)
         self._tick = 0
-        self._out[:, [REWARD, CATCHES]] = 0.0
+        self._out[:] = 0.0
         if self._painter:
             self._painter.clear()
             self._show()
@@ -141,7 +145,7 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
         if self._np_random is None:
             raise gymnasium.error.ResetNeeded("call env.reset() before env.step()")
         chosen = chosen.astype(np.int64)
-        kernels.advance(self.places, self._stream, self.chasers, self.shaping, chosen, self._out)
+        kernels.advance(self.places, self._ages, self._stream, self.chasers, self.shaping, chosen, self._out)
         self._tick += 1
         if self._painter:
             self._painter.note(self.places, chosen, self._out[: self.chasers, CATCHES] > 0)
@@ -152,12 +156,12 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
     def _seen(self) -> tuple[Observation, Info]:
         speaks = self.teacher_every > 0 and self._tick % self.teacher_every == 0
         kernels.sense(self.places, self.chasers, speaks, self._out)
-        catches = self._out[:, CATCHES].astype(np.int64)
+        catches, escapes = self._out[:, CATCHES].astype(np.int64), self._out[:, ESCAPES].astype(np.int64)
         info: Info = {
             "teacher_action": self._out[:, TEACHER_ACTION].astype(np.int64),
             "rewards": self._out[:, REWARD].copy(),
-            "events": {"catches": int(catches[self.chasers :].sum())},
-            "agent_events": {"catches": catches},
+            "events": {"catches": int(catches[self.chasers :].sum()), "escapes": int(escapes.sum())},
+            "agent_events": {"catches": catches, "escapes": escapes},
         }
         return self._out[:, :OBSERVATION].copy(), info
 
@@ -181,9 +185,10 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
         return self.stored_rates if len(self.agents) == 2 else {}
 
     def get_state(self) -> dict[str, NDArray[Any]]:
-        """Everything that the future depends on: places, tick, random stream, the generator of later episodes."""
+        """Everything that the future depends on: places, ages, tick, random stream, the generator of later episodes."""
         return {
             "places": self.places.copy(),
+            "ages": self._ages.copy(),
             "tick": np.array(self._tick),
             "stream": self._stream.copy(),
             "generator": pack(self.np_random),
@@ -195,8 +200,9 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
             value = state.get(name)
             if not isinstance(value, np.ndarray) or value.shape != like.shape or value.dtype != like.dtype:
                 raise ValueError(f"world state: {name!r} should be an array {like.shape} of {like.dtype}")
-        if not ((state["places"] >= 0) & (state["places"] <= 1)).all() or state["tick"] < 0:
-            raise ValueError("world state: 'places' or 'tick' is damaged")
+        if not ((state["places"] >= 0) & (state["places"] <= 1)).all() or min(state["tick"], *state["ages"]) < 0:
+            raise ValueError("world state: 'places', 'ages' or 'tick' is damaged")
+        self._ages[:] = state["ages"]
         self.places[:], self._stream[:], self._tick = state["places"], state["stream"], int(state["tick"])
         self.np_random = unpack(state["generator"])
         if self._painter:

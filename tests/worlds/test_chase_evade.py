@@ -80,7 +80,7 @@ def test_a_catch_across_the_edge():
     env = put(ChaseEvade(shaping=0.5), (0.99, 0.5), (0.055, 0.5))
     _, _, _, _, info = env.step(np.array([RIGHT, UP]))
     distance = math.hypot(0.045, 0.015)
-    assert info["events"] == {"catches": 1}
+    assert info["events"] == {"catches": 1, "escapes": 0}
     np.testing.assert_allclose(info["rewards"], np.array([1, -1]) * (1 + 0.5 * (0.065 - distance)), atol=1e-6)
     np.testing.assert_allclose(env.places[0], (0.01, 0.5), atol=1e-12)
 
@@ -89,6 +89,20 @@ def test_the_nearest_chaser_gets_the_catch_and_one_may_catch_two():
     env = put(ChaseEvade(2, 2), (0.5, 0.5), (0.5, 0.58), (0.52, 0.52), (0.5, 0.485))
     _, _, _, _, info = env.step(np.array([UP, DOWN, UP, UP]))  # to 0.52, 0.56, 0.535, 0.5
     assert info["agent_events"]["catches"].tolist() == [2, 0, 1, 1]
+
+
+def test_an_evader_that_is_not_caught_for_300_ticks_escapes():
+    """Both step to and fro, out of reach; on ticks 300 and 600 the evader gets 1, and reappears at a distance."""
+    env = put(ChaseEvade(shaping=0.0), (0.1, 0.5), (0.5, 0.5))
+    for tick in range(1, 601):
+        before = env.places.copy()
+        _, _, _, _, info = env.step(np.array([(UP, DOWN)[tick % 2]] * 2))
+        escaped = int(tick % 300 == 0)
+        assert info["events"] == {"catches": 0, "escapes": escaped}
+        assert info["agent_events"]["escapes"].tolist() == [0, escaped]
+        assert info["rewards"].tolist() == [0, escaped]
+        assert (np.abs(env.places - before)[1].max() > 0.0151) == escaped
+    assert np.hypot(*ways(env.places, 1)[1]) >= 0.3
 
 
 @pytest.mark.parametrize(("chasers", "evaders"), [(1, 1), (3, 4)])
