@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pydantic
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from agentsim.errors import UserError
 from agentsim.files import write_whole
 from agentsim.recording import rolling_hash
-from agentsim.settings import Section, first_problem
+from agentsim.settings import MemberConfig, Section, first_problem
 from brains.brain import State
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -35,6 +35,7 @@ class Header(Section):
     learning: bool
     brain_name: str
     brain: dict[str, Any]
+    brains: dict[str, MemberConfig] = Field(default={})
     swaps: NonNegativeInt  # how often the brain was swapped: part of the seed of the next one
     telemetry: dict[str, Any]
 

@@ -36,11 +36,14 @@ class Push(Section):
 
 
 class SwapBrain(Section):
-    """Put another brain in the body, as its resolved config {kind, ...}; it starts from nothing, the world goes on."""
+    """Put another brain in the body, as its resolved config {kind, ...}; it starts from nothing, the world goes on.
+
+    Of several brains only the one called `whose` is swapped; None: all of them make room for this one."""
 
     kind: Literal["swap_brain"] = "swap_brain"
     name: str
     config: dict[str, Any]
+    whose: str | None = None
 
 
 class SetLearning(Section):

@@ -36,7 +36,7 @@ class Run:
     @property
     def name(self) -> str:
         """What to call the run in a table or legend."""
-        return f"{self.directory.name} ({self.config.brain_name or self.config.brain['kind']})"
+        return f"{self.directory.name} ({self.config.name_of_brain})"
 
     def curve(self, column: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Simulated seconds and values of a column, each (rows,); nan where a row has none."""
@@ -65,7 +65,7 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "run": str(run.directory),
         "world": run.config.world.id,
-        "brain": run.config.brain_name or run.config.brain["kind"],
+        "brain": run.config.name_of_brain,
         "seed": run.config.run.seed,
         "ticks": int(ticks.sum()),
         "accuracy": float(np.average(accuracy[known], weights=ticks[known])) if known.any() else None,

@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr, model_serializer
 
 import brains
 from agentsim import located_yaml
 from agentsim.clock import ClockConfig
 from agentsim.errors import UserError
 from agentsim.located_yaml import Located, Location
-from agentsim.settings import LearnConfig, PhaseConfig, RunConfig, Section, WorldConfig
+from agentsim.settings import LearnConfig, MemberConfig, PhaseConfig, RunConfig, Section, WorldConfig
 from agentsim.validation import Problem, everything_wrong, suggest, validate
 
 MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
@@ -45,12 +45,14 @@ class Config(Section):
     """Everything a run is determined by, besides the commands of the person watching. See configs/arena.yaml.
 
     `brain` is the resolved mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
+    `brains`, instead, names several, in a world of several agents: agent or role -> a brain and its divider.
     `phases` is a timetable of tasks; after the last one the task stays.
     """
 
     world: WorldConfig
-    brain: dict[str, Any]
+    brain: dict[str, Any] = Field(default={})
     brain_name: str = ""
+    brains: dict[str, MemberConfig] = Field(default={})
     clock: ClockConfig = ClockConfig()
     learn: LearnConfig = LearnConfig()
     phases: tuple[PhaseConfig, ...] = ()
@@ -65,6 +67,20 @@ class Config(Section):
             return message
         place = self._written.source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
         return f"{place}: {message}" if place else message
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """One brain, or several: not both."""
+        data: dict[str, Any] = serialize(self)
+        data.pop("brain" if self.brains else "brains", None)
+        return data
+
+    @property
+    def name_of_brain(self) -> str:
+        """What to call the brain, or the several ones."""
+        if not self.brains:
+            return self.brain_name or str(self.brain["kind"])
+        return ", ".join(f"{name} {m.brain_name or m.brain['kind']}" for name, m in self.brains.items())
 
     def to_yaml(self) -> str:
         """YAML text that `load_config` reads back as an equal config."""
@@ -86,17 +102,14 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
     changes = [_parse_override(text) for text in overrides]
     if brain is not None:
         changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
-    swaps = [value for location, value in changes if location == _BRAIN]
-    if swaps:
-        located.put(_BRAIN, swaps[-1])
-        located.value.pop("brain_name", None)
-    _resolve_brain(located, Path() if swaps else path.parent)
+    swapped = {location for location, value in changes if _swap(located, location, value)}
+    for at in _brain_locations(located.value):
+        _resolve_brain(located, at, Path() if swapped & {at, at[:-1], at[:1]} else path.parent)
     for location, value in changes:
-        if location != _BRAIN:
+        if location not in swapped:
             _override(located, location, value)
 
-    resolved, problems = _check_brain(located)
-    located.value["brain"] = resolved or {}
+    problems = _check_brains(located)
     config, more = validate(Config, located, ())
     world, _ = validate(WorldConfig, located, ("world",)) if "world" in located.value else (None, [])
     problems += more
@@ -126,11 +139,10 @@ def ticks_asked(tick_hz: float, seconds: float | None, ticks: int | None) -> int
 def load_brain(name: str) -> dict[str, Any]:
     """The resolved mapping {kind, ...} of a brain config by name or path, or of a kind with its defaults."""
     located = Located({"brain": name}, {_BRAIN: f"brain {name}"})
-    _resolve_brain(located, Path())
-    resolved, problems = _check_brain(located)
-    if resolved is None:
+    _resolve_brain(located, _BRAIN, Path())
+    if problems := _check_brains(located):
         raise everything_wrong(located, problems)
-    return resolved
+    return dict(located.value["brain"])
 
 
 def configs_directory() -> Path:
@@ -210,39 +222,80 @@ def _override(located: Located, location: Location, value: Located) -> None:
 # --- brains ------------------------------------------------------------------------------------------------------
 
 
-def _resolve_brain(located: Located, folder: Path) -> None:
+def _brain_locations(document: dict[str, Any]) -> list[Location]:
+    """Where the brains of a config stand: `brain`, or `brain` of every one of `brains`."""
+    several = document.get("brains")
+    if not isinstance(several, dict) or not several:
+        return [_BRAIN]
+    alone: list[Location] = [_BRAIN] if "brain" in document else []
+    return [*alone, *(("brains", name, "brain") for name in several if isinstance(several[name], dict))]
+
+
+def _swap(located: Located, location: Location, value: Located) -> bool:
+    """Put a change of a whole brain, or of several, in its place, before names are resolved; whether it is one."""
+    if location == _BRAIN:
+        located.value.pop("brains", None)
+    elif location == ("brains",):
+        located.value.pop("brain", None)
+    elif location[0] != "brains" or not (len(location) == 2 or (len(location) == 3 and location[2] == "brain")):
+        return False
+    _override(located, location, value)
+    _above(located.value, location).pop("brain_name", None)
+    return True
+
+
+def _above(document: Any, location: Location) -> Any:
+    """What the value at `location` stands in."""
+    for key in location[:-1]:
+        document = document[key]
+    return document
+
+
+def _resolve_brain(located: Located, at: Location, folder: Path) -> None:
     """Replace a brain that is named, by name or by path from `folder`, by its mapping."""
-    name = located.value.get("brain")
+    holder = _above(located.value, at)
+    name = holder.get("brain")
     if not isinstance(name, str):
         return
-    where = located.place(_BRAIN)
+    where, key = located.place(at), ".".join(map(str, at))
     if _is_path(name):
         path = folder / name
         if not path.exists():
-            raise UserError(f"{where}: brain: {path}: no such file; give a path from {folder.resolve()}, or a name")
+            raise UserError(f"{where}: {key}: {path}: no such file; give a path from {folder.resolve()}, or a name")
     elif name in brain_names():
         path = _shown(configs_directory() / "brains" / f"{name}.yaml")
     elif name in brains.BRAINS:
-        located.put(_BRAIN, Located({"kind": name}, {(): where}))
-        located.value.setdefault("brain_name", name)
+        located.put(at, Located({"kind": name}, {(): where}))
+        holder.setdefault("brain_name", name)
         return
     else:
         known = dict.fromkeys([*brain_names(), *brains.BRAINS])
-        raise UserError(f"{where}: brain: unknown brain {name!r}, {suggest(name, known, 'brains')}")
+        raise UserError(f"{where}: {key}: unknown brain {name!r}, {suggest(name, known, 'brains')}")
     mapping = located_yaml.read(path)
     if not isinstance(mapping.value, dict):
         raise UserError(f"{path}: must hold a brain: a mapping such as {{kind: stepping}}")
-    located.put(_BRAIN, mapping)
-    located.value.setdefault("brain_name", path.stem)
+    located.put(at, mapping)
+    holder.setdefault("brain_name", path.stem)
 
 
-def _check_brain(located: Located) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """The brain's mapping with every default filled in by its class's own model, or else what is wrong with it."""
-    mapping = located.value.get("brain")
+def _check_brains(located: Located) -> list[Problem]:
+    """Fill in every default of every brain, or tell what is wrong with them."""
+    if located.value.get("brains") and "brain" in located.value:
+        return [(("brains",), "one brain or several: give either brain or brains")]
+    problems = []
+    for at in _brain_locations(located.value):
+        resolved, more = _check_brain(_above(located.value, at).get("brain"), at)
+        _above(located.value, at)["brain"] = resolved or {}
+        problems += more
+    return problems
+
+
+def _check_brain(mapping: Any, at: Location) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """A brain's mapping with every default filled in by its class's own model, or else what is wrong with it."""
     if mapping is None:
-        return None, [(_BRAIN, "missing; give a name, a path or a mapping {kind: ...}")]
+        return None, [(at, "missing; give a name, a path or a mapping {kind: ...}")]
     if not isinstance(mapping, dict):
-        return None, [(_BRAIN, f"should be a name, a path or a mapping {{kind: ...}}, got {mapping!r:.40}")]
+        return None, [(at, f"should be a name, a path or a mapping {{kind: ...}}, got {mapping!r:.40}")]
     kind = mapping.get("kind")
     if not isinstance(kind, str) or kind not in brains.BRAINS:
         if "kind" not in mapping:
@@ -250,13 +303,16 @@ def _check_brain(located: Located) -> tuple[dict[str, Any] | None, list[Problem]
         else:
             hint = suggest(str(kind), brains.BRAINS, "kinds")
             problem = f"unknown kind {kind!r:.40}, {hint} (a kind of your own needs --import MODULE)"
-        return None, [(("brain", "kind"), problem)]
+        return None, [((*at, "kind"), problem)]
     try:
         model = brains.load(kind).Config
     except Exception as error:  # other people's code, as below
-        return None, [(("brain", "kind"), f"the class of kind {kind!r} cannot be loaded: {error}")]
+        return None, [((*at, "kind"), f"the class of kind {kind!r} cannot be loaded: {error}")]
     rest = mapping if "kind" in model.model_fields else {key: mapping[key] for key in mapping if key != "kind"}
-    checked, problems = validate(model, Located({**located.value, "brain": rest}, located.places), ("brain",))
+    document: Any = rest
+    for key in reversed(at):
+        document = {key: document}
+    checked, problems = validate(model, Located(document), at)
     return (None if checked is None else {"kind": kind, **checked.model_dump(mode="json")}), problems
 
 

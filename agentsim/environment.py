@@ -1,8 +1,9 @@
 """Any Gymnasium environment with flat observations, as the loop needs it: lane-shaped arrays, same-tick autoreset.
 
-Lanes: every array has a leading axis N = 1. Autoreset: on the tick that ends an episode the world is reset at once; the
-experience of that tick holds the final observation of the old episode, `observation` the first one of the new. Each
-episode's seed comes from (run seed, lane, episode), so that any episode can be lived again.
+Lanes: every array has a leading axis N, the number of the world's agents: 1, unless it names several. Autoreset: on the
+tick that ends an episode the world is reset at once; the experience of that tick holds the final observation of the old
+episode, `observation` the first one of the new. Each episode's seed comes from (run seed, 0, episode), so that any
+episode can be lived again.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ _METHODS = {"switch_task": "tasks to switch", "drag_target": "target to drag", "
 
 
 class Environment:
-    """One world and the body in it.
+    """One world and the body in it: a lane, or a lane for each of its `agents` where the world names several.
 
-    `observation` (1, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
+    `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
     answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
-    what happened in the last step, name -> count. `tasks` are the names of what the world can ask for, `task` the index
-    of the present one, -1 where there are none.
+    what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
+    names of what the world can ask for, `task` the index of the present one, -1 where there are none.
+
+    A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
+    MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
     """
 
     def __init__(self, config: WorldConfig, seed: np.random.SeedSequence) -> None:
@@ -48,8 +52,10 @@ class Environment:
         self.unwrapped: Any = self._env.unwrapped
         self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
         self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
-        size = _observation_size(config.id, self._env.observation_space)
-        self._observations = np.zeros((3, 1, size), np.float32)  # now, next and after an autoreset, taking turns
+        self.agents, size = _agents_and_size(config.id, self._env.observation_space, self.unwrapped)
+        lanes = len(self.agents) or 1
+        self._observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
+        self._sensed = self._observations if self.agents else self._observations[:, 0]  # as the world gives them
         self._now = 0
         self.body = self._body(size, teacher=False)
         self._silence = NO_LABEL if self.body.discrete else math.nan
@@ -58,6 +64,7 @@ class Environment:
         self.finished_return: float | None = None  # of the episode that ended in the last step
         self.task = -1
         self.events: dict[str, int] = {}
+        self.agent_events: dict[str, NDArray[np.int64]] = {}
         self._actions = np.repeat(self.idle_action()[None], 64, axis=0)  # of the present episode, and the commands:
         self._commands: list[StampedCommand] = []  # kept where the world cannot tell its state
         info = self._begin_episode(self._now)
@@ -67,34 +74,33 @@ class Environment:
             self._take_label(self._now, info)
         if self.tasks:
             self.task = int(info.get("task", 0))
-        flag = np.zeros(1, np.bool_)
-        self._experience = Experience(
-            self.observation, self.idle_action(), np.zeros(1, np.float32), self.observation, flag, flag.copy()
-        )
+        flag, reward = np.zeros(lanes, np.bool_), np.zeros(lanes, np.float32)
+        self._experience = Experience(self.observation, self.idle_action(), reward, self.observation, flag, flag.copy())
 
     @property
     def observation(self) -> Float:
-        """(1, observation_size), valid until the next but one step."""
+        """(N, observation_size), valid until the next but one step."""
         return self._observations[self._now]
 
     @property
     def teacher_action(self) -> NDArray[Any] | None:
-        """(1,) int64 or (1, actions) float32: the right answer to `observation`, NO_LABEL (NaN) where silent."""
+        """(N,) int64 or (N, actions) float32: the right answer to `observation`, NO_LABEL (NaN) where silent."""
         return self._teachers[self._now] if self.body.teacher else None
 
     def idle_action(self) -> NDArray[Any]:
         """An action of the right shape and type: choice 0, or the middle of the bounds."""
         if self.body.discrete:
-            return np.zeros(1, np.int64)
+            return np.zeros(len(self.observation), np.int64)
         return np.array([np.add(self.body.low, self.body.high) / 2], np.float32)
 
     def checked(self, action: NDArray[Any]) -> NDArray[Any]:
         """The action, if it is one that this body can take. Raises ValueError saying what is wrong with it."""
-        body = self.body
+        body, lanes = self.body, self.body.lanes
         if body.discrete:
-            if np.shape(action) == (1,) and action.dtype.kind in "iu" and 0 <= action[0] < body.actions:
+            fits = np.shape(action) == (lanes,) and action.dtype.kind in "iu"
+            if fits and min(indices := action.tolist()) >= 0 and max(indices) < body.actions:
                 return action
-            wanted = f"(1,) integer below {body.actions}"
+            wanted = f"({lanes},) integer below {body.actions}"
         else:
             if np.shape(action) == (1, body.actions) and action.dtype.kind == "f":
                 low, high = self._bounds
@@ -124,10 +130,10 @@ class Environment:
         if not math.isfinite(reward):
             raise ValueError(f"step() of {self.id} returned the reward {reward}")
         self.episode_return += reward
-        experience.reward[0] = reward
-        experience.terminated[0] = terminated
-        experience.truncated[0] = ended = bool(truncated) or self.length == self._limit
-        self.events = info.get("events", {})
+        experience.reward[:] = self._rewards(info) if self.agents else reward
+        experience.terminated[:] = terminated
+        experience.truncated[:] = ended = bool(truncated) or self.length == self._limit
+        self.events, self.agent_events = info.get("events", {}), info.get("agent_events", {})
         self._take(after, observation, info)
         self._now = after
         self.finished_return = None
@@ -268,7 +274,7 @@ class Environment:
         """Reset the world with the next episode's own seed; its first observation goes to `slot`."""
         self.episode += 1
         self.length, self.episode_return = 0, 0.0
-        self.events = {}
+        self.events, self.agent_events = {}, {}
         key = (*self._seed.spawn_key, _LANE, self.episode)
         seed = np.random.SeedSequence(self._seed.entropy, spawn_key=key).generate_state(1)[0]
         observation, info = self._env.reset(seed=int(seed))
@@ -280,7 +286,7 @@ class Environment:
         return info
 
     def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
-        row = self._observations[slot, 0]
+        row = self._sensed[slot]
         if np.shape(observation) != row.shape:  # NumPy would broadcast a smaller one
             raise ValueError(f"{self.id} returned an observation of shape {np.shape(observation)}, not {row.shape}")
         row[:] = observation
@@ -289,13 +295,21 @@ class Environment:
         if self.body.teacher:
             self._take_label(slot, info)
 
+    def _rewards(self, info: dict[str, Any]) -> NDArray[Any]:
+        """Every agent's reward (N,)."""
+        rewards = np.asarray(info.get("rewards"))
+        if rewards.shape != (len(self.agents),) or rewards.dtype.kind not in "fiu" or not np.isfinite(rewards).all():
+            raise ValueError(f'{self.id} returned info["rewards"] {rewards}, not {len(self.agents)} finite numbers')
+        return rewards
+
     def _take_label(self, slot: int, info: dict[str, Any]) -> None:
         """Keep the teacher's answer, which brains use as an index: an action of this body, or silence."""
         label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
         kept[:] = label
         if self.body.discrete:
-            index = kept.item()
-            fits = index == label and (0 <= index < self.body.actions or index == NO_LABEL)
+            told = kept.tolist()
+            same = told == (list(label) if self.agents else [label])
+            fits = same and min(told) >= NO_LABEL and max(told) < self.body.actions
         else:
             low, high = self._bounds
             fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())
@@ -316,6 +330,8 @@ class Environment:
 
     def _native(self, action: NDArray[Any]) -> Any:
         """The lane's action as Gymnasium's space spells it."""
+        if self.agents:
+            return action
         if self.body.discrete:
             return self._start + int(action[0])
         space = self._env.action_space
@@ -323,12 +339,21 @@ class Environment:
 
     def _body(self, observation_size: int, *, teacher: bool) -> Body:
         """What the spaces say about the body. Raises UserError for an action space that is not supported."""
-        from gymnasium.spaces import Box, Discrete
+        from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-        space = self._env.action_space
+        space, oracle = self._env.action_space, getattr(self.unwrapped, "oracle", None)
+        if self.agents:
+            lanes = len(self.agents)
+            if isinstance(space, MultiDiscrete) and space == MultiDiscrete([space.nvec.flat[0]] * lanes):
+                actions = int(space.nvec[0])
+                return Body(observation_size, actions, teacher=teacher, lanes=lanes, oracle=oracle)
+            raise UserError(
+                f"{self.id}: its action space {space} is not supported; with {lanes} agents it must be "
+                f"MultiDiscrete of {lanes} equal numbers, from 0"
+            )
         if isinstance(space, Discrete):
             self._start = int(space.start)
-            return Body(observation_size, int(space.n), teacher=teacher, oracle=getattr(self.unwrapped, "oracle", None))
+            return Body(observation_size, int(space.n), teacher=teacher, oracle=oracle)
         if isinstance(space, Box) and space.dtype is not None and space.dtype.kind == "f":
             low, high = space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel()
             if np.isfinite(low).all() and np.isfinite(high).all():
@@ -368,11 +393,17 @@ def _make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
         raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def _observation_size(world: str, space: gymnasium.Space[Any]) -> int:
+def _agents_and_size(world: str, space: gymnasium.Space[Any], unwrapped: Any) -> tuple[tuple[str, ...], int]:
+    """The agents, where there are several, and the numbers in an observation. Raises UserError for another space."""
     from gymnasium.spaces import Box
 
-    if isinstance(space, Box) and len(space.shape) == 1 and space.dtype is not None and space.dtype.kind in "fiu":
-        return space.shape[0]
+    if isinstance(space, Box) and space.dtype is not None and space.dtype.kind in "fiu":
+        if len(space.shape) == 1:
+            return (), space.shape[0]
+        agents = tuple(getattr(unwrapped, "agents", ()))
+        if agents and space.shape[:-1] == (len(agents),):
+            return agents, space.shape[1]
     raise UserError(
-        f"{world}: its observation space {space} is not supported; supported is a flat Box, shape (n,), of numbers"
+        f"{world}: its observation space {space} is not supported; supported is a flat Box, shape (n,), of numbers, "
+        "or with several `agents` one of shape (agents, n)"
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 
 from agentsim.machine import machine, versions
-from brains.brain import Brain
+from brains.brain import Brain, Float
+from brains.team import Team
 
 if TYPE_CHECKING:
     from agentsim.simulation import Simulation
@@ -22,14 +25,26 @@ def probe(brain: Brain, world: Any, tasks: tuple[str, ...], count: int, rng: np.
     """
     if not hasattr(world, "sample_states") or not count:
         return {}
-    found = {}
-    for task, name in enumerate(tasks):
-        observations, right = world.sample_states(count, task, rng)
-        copy = brain.frozen_copy(lanes=count)
-        for _ in range(copy.settling_ticks):
-            action = copy.act(observations)
-        found[name] = float(np.mean(action == right))
-    return found
+    return {name: _share_right(brain, *world.sample_states(count, task, rng)) for task, name in enumerate(tasks)}
+
+
+def _share_right(brain: Brain, observations: Float, right: NDArray[Any]) -> float:
+    copy = brain.frozen_copy(lanes=len(observations))
+    for _ in range(copy.settling_ticks):
+        action = copy.act(observations)
+    return float(np.mean(action == right))
+
+
+def probe_agents(brain: Brain, agents: tuple[str, ...], world: Any, count: int, rng: Generator) -> dict[str, float]:
+    """What the brain of each agent knows, asked as `probe` asks; of a brain that serves several, its first one."""
+    if not hasattr(world, "sample_states") or not count:
+        return {}
+    members = [(m.brain, m.lanes[0]) for m in brain.members.values()] if isinstance(brain, Team) else [(brain, 0)]
+    return {
+        agents[lane]: _share_right(member, *world.sample_states(count, lane, rng))
+        for member, lane in members
+        if not getattr(member, "asks_the_oracle", False)
+    }
 
 
 def probe_simulation(simulation: Simulation, count: int | None = None) -> dict[str, float]:
@@ -42,6 +57,8 @@ def probe_simulation(simulation: Simulation, count: int | None = None) -> dict[s
     count = simulation.config.run.probe_states if count is None else count
     rng = np.random.default_rng(simulation.streams["probe"])
     environment = simulation.environment
+    if environment.agents:
+        return probe_agents(simulation.brain, environment.agents, environment.unwrapped, count, rng)
     return probe(simulation.brain, environment.unwrapped, environment.tasks, count, rng)
 
 
@@ -77,6 +94,7 @@ def result(simulation: Simulation, probed: dict[str, float] | None) -> dict[str,
         "accuracy": overall.accuracy,
         "score": sum(score * ticks for score, ticks in scores) / sum(t for _, t in scores) if scores else None,
         "probe": probed,
+        "agents": telemetry.overall_agents(),
         "phases": phases,
         "reward": overall.reward,
         "events": overall.events,

@@ -72,6 +72,7 @@ class MetricsLine(Section):
     rollbacks: NonNegativeInt
     returns: list[float]
     extra: dict[str, float]
+    agents: dict[str, dict[str, Any]] = Field(default={})
 
 
 class ResultLine(Section):

@@ -46,7 +46,7 @@ def start(
         if isinstance(error, UserError):
             raise UserError(config.located(str(error))) from error
         logger.debug("building the simulation", exc_info=True)
-        what = f"{config.world.id} with {config.brain_name or config.brain['kind']}"
+        what = f"{config.world.id} with {config.name_of_brain}"
         raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
 
 

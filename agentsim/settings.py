@@ -40,6 +40,15 @@ class WorldConfig(Section):
     options: dict[str, Any] = {}
 
 
+class MemberConfig(Section):
+    """One of several brains in a world: its resolved mapping {kind, ...}, on every how many ticks it acts and learns,
+    and what to call it."""
+
+    brain: dict[str, Any]
+    every: PositiveInt = 1
+    brain_name: str = ""
+
+
 class LearnConfig(Section):
     """How much learning a tick holds: a fixed number of steps (0: none), or, with `slack`, as many as fit before the
     deadline. `slack_margin` is the part of the period that is left free then."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim import figures
-from agentsim.building import build_brain, checked_brain, resolved_brain, timetable
+from agentsim.building import build_brain, build_team, checked_brain, resolved, timetable
 from agentsim.checkpoint import CHECKPOINT, BackgroundWriter, Header, read_checkpoint, write_checkpoint
 from agentsim.clock import ACT, LEARN, SECOND, SENSE, WORLD, Clock
 from agentsim.commands import Command, ResetWorld, SetLearning, StampedCommand, SwapBrain, SwitchTask
@@ -29,7 +29,9 @@ from agentsim.process import CollectInSlack, end_on_signals, one_compute_thread
 from agentsim.recording import ERROR, RESULT, Recorder, rolling_hash
 from agentsim.settings import first_problem
 from agentsim.telemetry import Telemetry
+from agentsim.validation import suggest
 from brains.brain import Brain, Experience, Learning, State
+from brains.team import Team
 
 STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end
 
@@ -43,17 +45,17 @@ class Simulation:
     `tick_index`: ticks done. `learning`: whether the brain learns. `last`, `last_action`: what the last tick was like.
     `paused`: whether `run` holds still. `error`: what stopped the run, if a brain or a world failed. `problem`: why it
     is no longer recorded, if so. `notice`: why a command had no effect. `interrupted`: the signal that ended `run`.
+    `present`: the config with the brain, or brains, that live now.
     `whole`: whether the state is that of a whole number of ticks, which it is not if a tick was cut off.
     """
 
     def __init__(self, config: Config, *, run_directory: Path | None = None, clock: Clock | None = None) -> None:
         """Build everything; with a `run_directory` the run is recorded there. Raises UserError."""
-        self.config = config = config.model_copy(update={"brain": resolved_brain(config.brain)})
+        self.config = config = resolved(config)
         self.streams = dict(zip(STREAMS, np.random.SeedSequence(config.run.seed).spawn(len(STREAMS)), strict=True))
         self.environment = Environment(config.world, self.streams["world"])
-        self.brain_name = config.brain_name or str(config.brain["kind"])
-        self.brain_config, self._swaps = config.brain, 0
-        self.brain = self._new_brain(config.brain)
+        self.present, self._swaps = config, 0
+        self.brain = self._new_brain(config)
         self.clock = clock or Clock(config.clock)
         if config.learn.slack and self.clock.pacing == "none":
             raise UserError("learn.slack: flat out (clock.pacing: none) there is no slack; use learn.steps_per_tick")
@@ -64,6 +66,7 @@ class Simulation:
             self.environment.task,
             getattr(world, "score_rates", None),
             getattr(world, "score_events", None),
+            self.environment.agents,
         )
         self.tick_index, self.end_tick = 0, self._ticks(config.run.seconds)
         self.learning = config.learn.slack or config.learn.steps_per_tick > 0
@@ -187,8 +190,9 @@ class Simulation:
     def submit(self, command: Command) -> None:
         """Have a command take effect at the next tick. Raises UserError if this world or a brain cannot do it."""
         match command:
-            case SwapBrain(config=config):
+            case SwapBrain(config=config, whose=whose):
                 checked_brain(config)
+                self._check_name(whose)
             case SetLearning() | ResetWorld():
                 pass
             case _:
@@ -212,26 +216,48 @@ class Simulation:
         match command:
             case SwitchTask(task=task):
                 self._switch_task(task)
-            case SwapBrain(name=name, config=config):
-                self._swap_brain(name, config)
+            case SwapBrain():
+                self._swap_brain(command)
             case SetLearning(on=on):
                 self.learning = on
             case ResetWorld():
                 self.environment.reset()
-                self.brain.reset(np.ones(1, np.bool_))
+                self.brain.reset(np.ones(self.environment.body.lanes, np.bool_))
             case _:
                 self.environment.apply(command)
 
-    def _swap_brain(self, name: str, config: dict[str, Any]) -> None:
+    def _swap_brain(self, swap: SwapBrain) -> None:
         self._swaps += 1
+        update: dict[str, Any] = {"brain": swap.config, "brain_name": swap.name}
         try:
-            brain = self._new_brain(config)
+            self._check_name(swap.whose)
+            if swap.whose is not None:
+                member = self.present.brains[swap.whose].model_copy(update=update)
+                update = {"brains": {**self.present.brains, swap.whose: member}}
+            else:
+                update["brains"] = {}
+            present = self.present.model_copy(update=update)
+            brain = self._new_brain(present)
         except UserError as error:
             self.notice = f"{self.brain_name} stays: {error}"
             return
         brain.warm_up()
-        self.brain, self.brain_name, self.brain_config = brain, name, config
+        if swap.whose is not None and isinstance(brain, Team) and isinstance(self.brain, Team):
+            brain.members |= {name: member for name, member in self.brain.members.items() if name != swap.whose}
+        self.brain = brain
+        self.present = present
         self.clock.restart()
+
+    def _check_name(self, whose: str | None) -> None:
+        """Raises UserError if none of several brains is called so."""
+        known = self.present.brains
+        if whose is not None and whose not in known:
+            raise UserError(f"there is no brain called {whose!r} here, {suggest(whose, known, 'brains')}")
+
+    @property
+    def brain_name(self) -> str:
+        """What to call the brain that lives now, or the several ones."""
+        return self.present.name_of_brain
 
     def _switch_task(self, task: int) -> None:
         if task != self.environment.task:
@@ -274,7 +300,16 @@ class Simulation:
 
     def _record(self, experience: Experience, learning: Learning) -> None:
         environment, tick = self.environment, self.tick_index
-        self._metrics(self.telemetry.add(tick, experience, learning, environment.events, environment.finished_return))
+        self._metrics(
+            self.telemetry.add(
+                tick,
+                experience,
+                learning,
+                environment.events,
+                environment.finished_return,
+                environment.agent_events,
+            )
+        )
         if tick % self.config.run.hash_every == 0:
             self._rolling_hash = self.state_hash()
             if self.recorder is not None:
@@ -284,10 +319,13 @@ class Simulation:
             self._save_wanted = True
         self._save_if_wanted()
 
-    def _new_brain(self, mapping: dict[str, Any]) -> Brain:
+    def _new_brain(self, config: Config) -> Brain:
         stream = self.streams["brain"]
         seed = np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, self._swaps))
-        return build_brain(mapping, self.environment.body, seed)
+        environment = self.environment
+        if config.brains:
+            return build_team(config.brains, environment.agents, environment.body, seed)
+        return build_brain(config.brain, environment.body, seed)
 
     def _ticks(self, seconds: float | None) -> int | None:
         return None if seconds is None else round(seconds * self.config.clock.tick_hz)
@@ -323,7 +361,8 @@ class Simulation:
             config=config_digest(self.config),
             learning=self.learning,
             brain_name=self.brain_name,
-            brain=self.brain_config,
+            brain=self.present.brain,
+            brains=self.present.brains,
             swaps=self._swaps,
             telemetry=self.telemetry.state(),
         )
@@ -336,8 +375,9 @@ class Simulation:
         if header.config != config_digest(self.config):
             raise UserError(f"{path}: does not belong to the config beside it, which has been changed")
         try:
-            self._swaps, self.brain_name, self.brain_config = header.swaps, header.brain_name, header.brain
-            self.brain = self._new_brain(header.brain)
+            brains = {"brain_name": header.brain_name, "brain": header.brain, "brains": header.brains}
+            self._swaps, self.present = header.swaps, self.present.model_copy(update=brains)
+            self.brain = self._new_brain(self.present)
             self.telemetry.load_state(header.telemetry)
             self.environment.load_state(_part(arrays, "environment/"))
             self.brain.load_state_dict(_part(arrays, "brain/"))

@@ -10,6 +10,8 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from pydantic.dataclasses import dataclass
 
@@ -32,9 +34,11 @@ class Sums:
     learned: NonNegativeInt = 0
     learning_steps: NonNegativeInt = 0
     rollbacks: NonNegativeInt = 0
-    extra: dict[str, float] = field(default_factory=dict)  # what else the brain says of its learning, summed likewise
+    extra: dict[str, float] = field(default_factory=dict)  # what else the brain says of its learning, summed,
+    said: dict[str, NonNegativeInt] = field(default_factory=dict)  # and on how many ticks
     events: dict[str, int] = field(default_factory=dict)
     returns: list[float] = field(default_factory=list)  # of the episodes that ended; kept in rows only
+    agents: dict[str, Sums] = field(default_factory=dict)  # of several agents, each one's own
 
     @property
     def accuracy(self) -> float | None:
@@ -58,8 +62,22 @@ class Sums:
         self.rollbacks += other.rollbacks
         for name, value in other.extra.items():
             self.extra[name] = self.extra.get(name, 0.0) + value
-        for name, count in other.events.items():
-            self.events[name] = self.events.get(name, 0) + count
+        _add_counts(self.said, other.said)
+        _add_counts(self.events, other.events)
+        for name, sums in other.agents.items():
+            self.agents.setdefault(name, Sums()).add(sums)
+
+    def count_label(self, experience: Experience, lane: int) -> None:
+        """Whether a lane's action was the teacher's."""
+        teacher, action = experience.teacher_action, experience.action
+        if teacher is not None and teacher.ndim == 1 and (label := teacher[lane]) != NO_LABEL:
+            self.labelled += 1
+            self.correct += int(action[lane] == label)
+
+
+def _add_counts(counts: dict[str, int], more: dict[str, Any]) -> None:
+    for name, count in more.items():  # other people's worlds count with NumPy's integers
+        counts[name] = counts.get(name, 0) + int(count)
 
 
 class Phase(BaseModel):
@@ -88,7 +106,8 @@ class Telemetry:
     """Collects ticks into rows, phases and a history.
 
     For the window, one entry a row: `tick`, `accuracy`, `score`, `reward`, `loss` (None where there is none), and
-    `events`; `returns` [(tick, episode return)] and `switches` [(tick, task)].
+    `events`, and `agents`, of several agents each one's accuracy, score, reward and events, by name; `returns` [(tick,
+    episode return)] and `switches` [(tick, task)].
     """
 
     def __init__(
@@ -98,9 +117,10 @@ class Telemetry:
         task: int = -1,
         score_rates: dict[str, tuple[float, float]] | None = None,
         score_events: dict[str, str] | None = None,
+        agents: tuple[str, ...] = (),
     ) -> None:
         self.ticks_per_second = max(1, ticks_per_second)
-        self.tasks = tasks
+        self.tasks, self._names = tasks, agents
         self._score_rates, self._score_events = score_rates or {}, score_events or {}
         self.totals = Totals(phases=[Phase(start=0, task=task)])
         self.tick: list[int] = []
@@ -109,6 +129,7 @@ class Telemetry:
         self.reward: list[float] = []
         self.loss: list[float | None] = []
         self.events: list[dict[str, int]] = []
+        self.agents: list[dict[str, dict[str, Any]]] = []
         self.returns: list[tuple[int, float]] = []
         self.switches: list[tuple[int, int]] = []
 
@@ -129,24 +150,32 @@ class Telemetry:
         learning: Learning,
         events: dict[str, int],
         finished_return: float | None,
+        agent_events: dict[str, NDArray[np.int64]] | None = None,
     ) -> dict[str, Any] | None:
-        """One tick, `tick` being the number of ticks done with it. Returns the row if a second is full."""
+        """One tick, `tick` being the number of ticks done with it. Returns the row if a second is full.
+
+        Accuracy is over the labels of all agents, the reward their mean.
+        """
         second = self.totals.second
         second.ticks += 1
-        teacher, action = experience.teacher_action, experience.action
-        if teacher is not None and teacher.ndim == 1 and (label := teacher[0]) != NO_LABEL:
-            second.labelled += 1
-            second.correct += int(action[0] == label)
-        second.reward += float(experience.reward[0])
+        for lane in range(len(experience.reward)):
+            second.count_label(experience, lane)
+        for lane, name in enumerate(self._names):
+            own = second.agents.setdefault(name, Sums())
+            own.ticks += 1
+            own.count_label(experience, lane)
+            own.reward += float(experience.reward[lane])
+            _add_counts(own.events, {event: count[lane] for event, count in (agent_events or {}).items()})
+        second.reward += float(experience.reward.mean() if self._names else experience.reward[0])
         if learning.updates and math.isfinite(learning.loss):
             second.learned += 1
             second.loss += float(learning.loss)
             for name, value in learning.extra.items():
                 second.extra[name] = second.extra.get(name, 0.0) + float(value)
+            _add_counts(second.said, dict.fromkeys(learning.extra, 1))
         second.learning_steps += int(learning.updates)  # other people's brains and worlds count with NumPy's integers
         second.rollbacks += int(learning.rollbacks)
-        for name, count in events.items():
-            second.events[name] = second.events.get(name, 0) + int(count)
+        _add_counts(second.events, events)
         if finished_return is not None:
             second.returns.append(finished_return)
             self.returns.append((tick, finished_return))
@@ -172,14 +201,15 @@ class Telemetry:
             "learning_steps": second.learning_steps,
             "rollbacks": second.rollbacks,
             "returns": second.returns,
-            "extra": {name: value / second.learned for name, value in second.extra.items() if math.isfinite(value)},
+            "extra": {n: value / second.said[n] for n, value in second.extra.items() if math.isfinite(value)},
+            "agents": self.agent_figures(second, self._recent(phase)),
         }
         self.remember(row)
         return row
 
     def remember(self, row: dict[str, Any]) -> None:
         """Add a row to the history."""
-        for name in ("tick", "accuracy", "score", "reward", "loss", "events"):
+        for name in ("tick", "accuracy", "score", "reward", "loss", "events", "agents"):
             column = getattr(self, name)
             column.append(row[name])
             if len(column) > _HISTORY:
@@ -193,7 +223,9 @@ class Telemetry:
 
     def score_of(self, task: int, sums: Sums) -> float | None:
         """Where the rate of the task's event lies between the baseline (0) and the oracle (1), not clipped."""
-        name = self.task_name(task)
+        return self._score(self.task_name(task), sums)
+
+    def _score(self, name: str | None, sums: Sums) -> float | None:
         if name not in self._score_rates or name not in self._score_events or not sums.ticks:
             return None
         baseline, oracle = self._score_rates[name]
@@ -202,10 +234,33 @@ class Telemetry:
 
     def recent_score(self, phase: Phase) -> float | None:
         """The score of a phase's last 10 seconds (of all of it, if it is shorter)."""
+        return self.score_of(phase.task, self._recent(phase))
+
+    def _recent(self, phase: Phase) -> Sums:
         recent = Sums()
         for second in phase.recent:
             recent.add(second)
-        return self.score_of(phase.task, recent)
+        return recent
+
+    def agent_figures(self, sums: Sums, scored: Sums) -> dict[str, dict[str, Any]]:
+        """Of several agents, how each did in a stretch of ticks; the score is that of another one, `scored`."""
+        return {
+            name: {
+                "accuracy": own.accuracy,
+                "score": self._score(name, scored.agents[name]),
+                "reward": own.reward,
+                "events": own.events,
+            }
+            for name, own in sums.agents.items()
+        }
+
+    def overall_agents(self) -> dict[str, dict[str, Any]]:
+        """How each of several agents did since the first tick; `score_last_10s` is the end of the last phase."""
+        overall, recent = self.overall(), self._recent(self.totals.phases[-1])
+        found = self.agent_figures(overall, overall)
+        for name, own in recent.agents.items():
+            found[name]["score_last_10s"] = self._score(name, own)
+        return found
 
     def current(self) -> list[Phase]:
         """The phases so far, the unfinished second included in the last one."""

@@ -179,7 +179,13 @@ def _curves(simulation: Simulation, width: int) -> Text:
         ("accuracy", telemetry.accuracy, 0, 1),
         ("score", telemetry.score, 0, 1),
     ]
-    if not any(value is not None for value in telemetry.accuracy):
+    if agents := simulation.environment.agents:
+        curves = [
+            (f"{name[:6]} {figure}", [row[name][figure] for row in telemetry.agents], 0, 1)
+            for name in agents
+            for figure in ("accuracy", "score")
+        ]
+    elif not any(value is not None for value in telemetry.accuracy):
         returns = [value for _, value in telemetry.returns]
         curves = [("return", returns, min(returns[-room:], default=0), max(returns[-room:], default=1) + 1e-9)]
     for name, values, low, high in curves:
@@ -243,9 +249,26 @@ def show_result(result: dict[str, Any], console: Console) -> None:
     }
     if not episodes["count"]:
         del rows["episodes"]
+    if result["agents"]:
+        del rows["score"]
     for name, value in rows.items():
         head.add_row(name, str(value))
     console.print(head)
+    if result["agents"]:
+        agents = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in ("agent", "accuracy", "score", "last 10 s", "reward", "events"):
+            agents.add_column(heading, justify="left" if heading in ("agent", "events") else "right")
+        for name, own in result["agents"].items():
+            agents.add_row(
+                name,
+                as_percent(own["accuracy"]),
+                as_number(own["score"]),
+                as_number(own.get("score_last_10s")),
+                as_number(own["reward"]),
+                ", ".join(f"{event} {count}" for event, count in own["events"].items()),
+            )
+        console.print()
+        console.print(agents)
     if result["phases"] and result["phases"][0]["task"] is not None:
         phases = Table(box=None, padding=(0, 2, 0, 0))
         for heading in ("phase", "from tick", "ticks", "accuracy", "score", "events"):

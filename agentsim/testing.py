@@ -133,6 +133,7 @@ def _check_life(make_brain: MakeBrain, body: Body, ticks: int) -> None:
     before = _copy(brain.state_dict())
     brain.warm_up()
     assert _same_state(before, brain.state_dict()), "warm_up() must change no state"
+    lanes = {body.lanes} | {len(seat.lanes) for seat in getattr(brain, "seats", {}).values()}  # a team: each its own
     for observation, experience in itertools.islice(lives(body), ticks):
         given = observation.copy()
         action = brain.act(observation)
@@ -145,7 +146,7 @@ def _check_life(make_brain: MakeBrain, body: Body, ticks: int) -> None:
         assert np.array_equal(observation, given), "act() and learn() must not write into the observation"
         for name, values in brain.activity().items():
             layer = np.asarray(values)
-            assert layer.ndim == 2 and len(layer) == body.lanes, (
+            assert layer.ndim == 2 and len(layer) in lanes, (
                 f"activity()[{name!r}] must have shape ({body.lanes}, units), not {layer.shape}"
             )
             assert np.isfinite(layer).all(), f"activity()[{name!r}] must be finite"
@@ -250,7 +251,8 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
 
     Checked: gymnasium's own `check_env`; a flat float32 Box of observations, always finite; a Discrete or flat Box
     body; the same seed gives the same life; info["teacher_action"] and info["events"] where present; and, where the
-    world has get_state and set_state, that the state round trip gives the same future bit for bit.
+    world has get_state and set_state, that the state round trip gives the same future bit for bit. A world that names
+    several `agents` has a row of observations, a number of a MultiDiscrete action and one of info["rewards"] for each.
     """
     import gymnasium
     from gymnasium.utils.env_checker import check_env
@@ -258,14 +260,26 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
     world = make_world()
     check_env(world.unwrapped, skip_render_check=True)
     space, actions = world.observation_space, world.action_space
-    assert isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1, (
-        f"observations must be a flat Box: {space}"
+    agents = tuple(getattr(world.unwrapped, "agents", ())) if len(space.shape) == 2 else ()
+    assert all(isinstance(name, str) for name in agents), f"agents must be names: {agents}"
+    rows = (len(agents),) if agents else ()
+    assert isinstance(space, gymnasium.spaces.Box) and space.shape[:-1] == rows and space.shape, (
+        f"observations must be a {'Box with a row for each agent' if agents else 'flat Box'}: {space}"
     )
     assert space.dtype == np.float32, f"observations must be float32, not {space.dtype}"
     flat = isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1
-    assert flat or isinstance(actions, gymnasium.spaces.Discrete), f"actions must be Discrete or a flat Box: {actions}"
+    if agents:
+        several = isinstance(actions, gymnasium.spaces.MultiDiscrete) and actions.shape == rows
+        assert several, f"actions must be MultiDiscrete, a number for each agent: {actions}"
+    else:
+        assert flat or isinstance(actions, gymnasium.spaces.Discrete), (
+            f"actions must be Discrete or a flat Box: {actions}"
+        )
+    choices = 0 if flat else int(actions.nvec.min()) if agents else int(actions.n)
 
     def act(rng: np.random.Generator) -> Any:
+        if agents:
+            return rng.integers(0, choices, len(agents))
         if not flat:
             return int(rng.integers(actions.n)) + int(actions.start)
         low, high = np.clip(actions.low, -1e3, 1e3), np.clip(actions.high, -1e3, 1e3)
@@ -274,19 +288,26 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
     def live(world: Any, rng: np.random.Generator, start: bool = True) -> Iterator[list[Any]]:
         if start:
             observation, info = world.reset(seed=5)
-            yield [observation, info.get("teacher_action", NO_LABEL)]
+            yield [observation.ravel(), info.get("teacher_action", NO_LABEL)]
         for _ in range(steps):
             observation, reward, terminated, truncated, info = world.step(act(rng))
             assert np.isfinite(observation).all(), f"observations must be finite, got {observation}"
             assert np.isfinite(reward), f"rewards must be finite, got {reward}"
+            rewards = np.asarray(info.get("rewards", 0.0 if not agents else np.nan))
+            assert np.isfinite(rewards).all() and (not agents or rewards.shape == rows), (
+                f'info["rewards"] must be {len(agents)} finite numbers, got {rewards}'
+            )
             if not flat and "teacher_action" in info:
-                label = int(info["teacher_action"])
-                assert label == NO_LABEL or 0 <= label < actions.n, f'info["teacher_action"] must be an action: {label}'
+                label = np.asarray(info["teacher_action"]).astype(int)
+                assert label.shape == rows and ((label >= NO_LABEL) & (label < choices)).all(), (
+                    f'info["teacher_action"] must be an action: {label}'
+                )
             for name, count in info.get("events", {}).items():
                 assert isinstance(name, str) and int(count) == count >= 0, 'info["events"] must map names to counts'
-            yield [observation, reward, terminated, truncated, info.get("teacher_action", NO_LABEL)]
+            taught = info.get("teacher_action", NO_LABEL)
+            yield [observation.ravel(), reward, terminated, truncated, taught, rewards]
             if terminated or truncated:
-                yield [world.reset()[0]]
+                yield [world.reset()[0].ravel()]
 
     one = [np.hstack(row) for row in live(world, np.random.default_rng(0))]
     np.random.seed(3)  # noqa: NPY002  a world that reads the global generator is found out here

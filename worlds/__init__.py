@@ -5,11 +5,13 @@ import gymnasium
 WORLDS: dict[str, str] = {
     "agentsim/ChaseAvoid-v0": "catch a wandering target, or flee from a hunter, on a torus",
     "agentsim/ChaseAvoidClassic-v0": "the published chase / avoid test: a jittering target in the unit square",
+    "agentsim/ChaseEvade-v0": "chasers and evaders on a torus, each an agent with a brain of its own",
 }
 
 _ENTRY_POINTS = {
     "agentsim/ChaseAvoid-v0": "worlds.chase_avoid:ChaseAvoid",
     "agentsim/ChaseAvoidClassic-v0": "worlds.chase_avoid_classic:ChaseAvoidClassic",
+    "agentsim/ChaseEvade-v0": "worlds.chase_evade:ChaseEvade",
 }
 
 

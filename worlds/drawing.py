@@ -1,9 +1,10 @@
-"""Pictures of the chase / avoid worlds: numpy only, no display; and a pygame window for render_mode "human"."""
+"""Pictures of the worlds here: numpy only, no display; and a pygame window for render_mode "human"."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -98,12 +99,46 @@ class Canvas:
         self.image[index] = (patch + change).astype(np.uint8)
 
 
+def _check_size(size: int) -> None:
+    if size < 16:
+        raise ValueError(f"render_size: {size} pixels are too few, at least 16")
+
+
+def draw_trail(canvas: Canvas, trail: Iterable[tuple[float, float]], colour: Colour) -> None:
+    """Where someone was in the last ticks, the oldest first."""
+    places = list(trail)
+    for age, (x, y) in enumerate(places, start=1 - len(places)):
+        fresh = 1.0 + age / TRAIL_TICKS
+        canvas.segment(x, y, 0, 0, 0.002 + 0.005 * fresh, colour, 0.45 * fresh)
+
+
+def draw_target(canvas: Canvas, x: float, y: float, colour: Colour, *, touch: bool) -> None:
+    """Someone to catch or to flee from, with a ring where touching it begins."""
+    canvas.glow(x, y, 0.08, colour, 0.28)
+    if touch:
+        canvas.ring(x, y, TOUCH, 1.2, colour, 0.45)
+    canvas.segment(x, y, 0, 0, 0.018, colour)
+
+
+def draw_flash(canvas: Canvas, x: float, y: float, colour: Colour, left: float) -> None:
+    """A catch or a touch; `left`: how much of its time is left, from 1 to 0."""
+    canvas.glow(x, y, 0.14, colour, 0.6 * left)
+    canvas.ring(x, y, 0.03 + 0.09 * (1 - left), 3.0, colour, left)
+
+
+def draw_agent(canvas: Canvas, x: float, y: float, direction: tuple[float, float], colour: Colour) -> None:
+    """Someone who acts, with a face in the direction of the last step."""
+    across, up = direction
+    canvas.glow(x, y, 0.06, colour, 0.3)
+    canvas.segment(x, y, 0, 0, 0.021, colour)
+    canvas.segment(x + 0.007 * across, y + 0.007 * up, 0.012 * across, 0.012 * up, 0.0055, FACE)
+
+
 class Painter:
     """Draws a world's present, and what a picture needs of its past: the trail, the direction, the last event."""
 
     def __init__(self, size: int, classic: bool) -> None:
-        if size < 16:
-            raise ValueError(f"render_size: {size} pixels are too few, at least 16")
+        _check_size(size)
         self.size, self.classic = size, classic
         self.clear()
 
@@ -125,24 +160,51 @@ class Painter:
         chase = bool(state[TASK] == CHASE)
         colour = TARGET[chase]
         (agent_x, agent_y), (x, y) = state[[AGENT_X, AGENT_Y]].tolist(), state[[TARGET_X, TARGET_Y]].tolist()
-        for age, (trail_x, trail_y) in enumerate(self._trail, start=1 - len(self._trail)):
-            fresh = 1.0 + age / TRAIL_TICKS
-            canvas.segment(trail_x, trail_y, 0, 0, 0.002 + 0.005 * fresh, AGENT, 0.45 * fresh)
-        canvas.glow(x, y, 0.08, colour, 0.28)
-        if not self.classic:
-            canvas.ring(x, y, TOUCH, 1.2, colour, 0.45)
-        canvas.segment(x, y, 0, 0, 0.018, colour)
+        draw_trail(canvas, self._trail, AGENT)
+        draw_target(canvas, x, y, colour, touch=not self.classic)
         if not chase:
             canvas.segment(x, y, 0, 0, 0.007, BACKGROUND)
         if self._flash:
-            left = self._flash / FLASH_TICKS
-            canvas.glow(agent_x, agent_y, 0.14, colour, 0.6 * left)
-            canvas.ring(agent_x, agent_y, 0.03 + 0.09 * (1 - left), 3.0, colour, left)
-        canvas.glow(agent_x, agent_y, 0.06, AGENT, 0.3)
-        canvas.segment(agent_x, agent_y, 0, 0, 0.021, AGENT)
-        across, up = self._direction
-        canvas.segment(agent_x + 0.007 * across, agent_y + 0.007 * up, 0.012 * across, 0.012 * up, 0.0055, FACE)
+            draw_flash(canvas, agent_x, agent_y, colour, self._flash / FLASH_TICKS)
+        draw_agent(canvas, agent_x, agent_y, self._direction, AGENT)
         canvas.border(colour)
+        return canvas.image
+
+
+class EvadePainter:
+    """Draws chasers and evaders, each with its trail and direction, and the last catches."""
+
+    def __init__(self, size: int, chasers: int) -> None:
+        _check_size(size)
+        self.size, self.chasers = size, chasers
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the past."""
+        self._past: deque[list[tuple[float, float]]] = deque(maxlen=TRAIL_TICKS)
+        self._directions: list[tuple[float, float]] = []
+        self._flashes = np.zeros(self.chasers, int)
+
+    def note(self, places: NDArray[np.float64], actions: NDArray[np.int64], caught: NDArray[np.bool_]) -> None:
+        """Remember a tick: places (agents, 2), the actions taken (agents,), which chasers caught someone (chasers,)."""
+        self._past.append([(x, y) for x, y in places.tolist()])
+        self._directions = [DIRECTIONS[action] for action in actions.tolist()]
+        self._flashes = np.where(caught, FLASH_TICKS, np.maximum(0, self._flashes - 1))
+
+    def frame(self, places: NDArray[np.float64]) -> Image:
+        """(size, size, 3) uint8."""
+        canvas = Canvas(self.size, torus=True)
+        directions = self._directions or [DIRECTIONS[0]] * len(places)
+        for agent, (x, y) in enumerate(places.tolist()):
+            chases = agent < self.chasers
+            colour = AGENT if chases else TARGET[True]
+            draw_trail(canvas, (past[agent] for past in self._past), colour)
+            if chases and self._flashes[agent]:
+                draw_flash(canvas, x, y, TARGET[True], self._flashes[agent] / FLASH_TICKS)
+            if not chases:
+                canvas.ring(x, y, TOUCH, 1.2, colour, 0.45)
+            draw_agent(canvas, x, y, directions[agent], colour)
+        canvas.border(AGENT)
         return canvas.image
 
 
@@ -160,7 +222,7 @@ class Window:
 
         if self._screen is None:
             pygame.display.init()
-            pygame.display.set_caption("agentsim chase / avoid")
+            pygame.display.set_caption("agentsim")
             self._screen = pygame.display.set_mode((self._size, self._size))
         pygame.event.pump()
         pygame.surfarray.blit_array(self._screen, frame.swapaxes(0, 1))

@@ -115,7 +115,7 @@ class Lanes:
         return {
             "state": self.state.copy(),
             "stream": self.stream.copy(),
-            "generator": np.stack([_pack(generator) for generator in generators]),
+            "generator": np.stack([pack(generator) for generator in generators]),
         }
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> list[np.random.Generator]:
@@ -138,10 +138,10 @@ class Lanes:
         ):
             raise ValueError("world state: 'state' is damaged, or of another world")
         self.state[:], self.stream[:] = values, state["stream"]
-        return [_unpack(words) for words in state["generator"]]
+        return [unpack(words) for words in state["generator"]]
 
 
-def _pack(generator: np.random.Generator) -> NDArray[np.uint64]:
+def pack(generator: np.random.Generator) -> NDArray[np.uint64]:
     """A PCG64 generator, the kind that Gymnasium makes, as (6,) uint64."""
     state: dict[str, Any] = dict(generator.bit_generator.state)
     if state["bit_generator"] != "PCG64":
@@ -151,8 +151,8 @@ def _pack(generator: np.random.Generator) -> NDArray[np.uint64]:
     return np.array([*halves, state["has_uint32"], state["uinteger"]], np.uint64)
 
 
-def _unpack(words: NDArray[np.uint64]) -> np.random.Generator:
-    """Inverse of _pack."""
+def unpack(words: NDArray[np.uint64]) -> np.random.Generator:
+    """Inverse of pack."""
     high, low, increment_high, increment_low, has_uint32, uinteger = (int(word) for word in words)
     bits = np.random.PCG64()
     bits.state = {

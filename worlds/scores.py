@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worlds.chase_avoid import ChaseAvoidVector
+from worlds.chase_evade import ChaseEvade
 from worlds.lanes import TASKS, oracle
 
 Observation = NDArray[np.float32]
@@ -69,3 +70,24 @@ def measure_score_rates(lanes: int = 200, ticks: int = 3600, seed: int = 0) -> d
         baseline = best(event_rate(task, policy, lanes, ticks, seed) for policy in simple)
         rates[task] = (baseline, event_rate(task, oracle, lanes, ticks, seed))
     return rates
+
+
+def catch_rate(chaser: Policy, evader: Policy, ticks: int = 72_000, seed: int = 0) -> float:
+    """Catches per 3,600 ticks of ChaseEvade with one chaser and one evader, each (1, 8) -> (1,) actions."""
+    world = ChaseEvade()
+    observation, _ = world.reset(seed=seed)
+    catches = 0
+    for _ in range(ticks):
+        actions = np.concatenate([chaser(observation[:1]), evader(observation[1:])])
+        observation, _, _, _, info = world.step(actions)
+        catches += info["events"]["catches"]
+    return catches * 3600 / ticks
+
+
+def measure_evade_rates(ticks: int = 720_000, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """Recompute ChaseEvade.stored_rates: agent -> (random one against the oracle, oracle against oracle)."""
+    both = catch_rate(oracle, oracle, ticks, seed)
+    return {
+        "chaser": (catch_rate(random_policy(seed), oracle, ticks, seed), both),
+        "evader": (catch_rate(oracle, random_policy(seed), ticks, seed), both),
+    }

@@ -44,10 +44,12 @@ def entries(
 
 def _of_one(source: str, brains: Sequence[str | None], seconds: float | None, ticks: int | None) -> list[Entry]:
     asked = [_prepared(load_config(source, brain), seconds, ticks) for brain in brains]
+    if any(config.brains for config in asked):
+        raise UserError(f"{source}: has several brains; a learning benchmark compares single ones, give --brain NAME")
     environment = Environment(asked[0].world, np.random.SeedSequence(0))
     try:
         timetable(asked[0], environment.tasks)
-        found = [Entry(source, config.brain_name or config.brain["kind"], config) for config in asked]
+        found = [Entry(source, config.name_of_brain, config) for config in asked]
         for entry in found:
             found = [*found, *_controls_of_brain(entry, environment.body)]
         found += _controls_of_world(source, asked[0], environment.body)

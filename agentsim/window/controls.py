@@ -29,6 +29,7 @@ class Controls:
     def __init__(self, simulation: Simulation):
         self.simulation = simulation
         self.brains = _fitting_brains(simulation)
+        self.whose: str | None = next(iter(simulation.present.brains), None)  # of several brains, the one to swap
         self.video: Video | None = None
         self._ended_videos: list[Video] = []
         self.quitting = False
@@ -92,7 +93,8 @@ class Controls:
         names = [name for name, _ in self.brains]
         if not names:
             return "no brain in configs/brains fits this world"
-        present = self.simulation.brain_name
+        several = self.simulation.present.brains
+        present = several[self.whose].brain_name if self.whose in several else self.simulation.brain_name
         at = names.index(present) + direction if present in names else min(direction, 0)
         return self.pick(at % len(names))
 
@@ -101,7 +103,16 @@ class Controls:
         if index >= len(self.brains):
             return f"there are {len(self.brains)} brains for this world"
         name, config = self.brains[index]
-        return self._submit(SwapBrain(name=name, config=config), f"brain {index + 1}: {name}")
+        whose = f"{self.whose}, " if self.whose else ""
+        return self._submit(SwapBrain(name=name, config=config, whose=self.whose), f"{whose}brain {index + 1}: {name}")
+
+    def next_agent(self, _: int = 0) -> str:
+        """The next of several brains is the one to swap."""
+        names = list(self.simulation.present.brains)
+        if self.whose not in names:
+            return "there is one brain here"
+        self.whose = names[(names.index(self.whose) + 1) % len(names)]
+        return f"[ ] and 1 … 9 swap the brain of {self.whose}"
 
     def learning(self, _: int = 0) -> str:
         """Learn, or only act."""

@@ -46,6 +46,7 @@ KEYS = (
         "pick",
         tuple((getattr(pygame, f"K_{pad}{n}"), n - 1) for n in range(1, 10) for pad in ("", "KP")),
     ),
+    Key("a", "whose brain to swap, of several", "next_agent", ((pygame.K_a, 0),)),
     Key("l", "learning on, off", "learning", ((pygame.K_l, 0),)),
     Key("s", "save a checkpoint", "save", ((pygame.K_s, 0),)),
     Key("r", "reset the world; what was learned stays", "reset", ((pygame.K_r, 0),)),

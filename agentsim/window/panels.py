@@ -82,13 +82,13 @@ def draw_brain(
     rect: Rect,
     activity: dict[str, NDArray[Any]],
     peaks: dict[str, float],
-    chosen: int | None,
+    chosen: dict[str, int],
     note: str,
 ) -> None:
     """Every layer's activity as a strip of cells, input on top: blue below zero, orange above.
 
-    `activity` name -> (units,); `peaks` name -> the magnitude that gets the full colour; `chosen`: the cell of the
-    last layer that is outlined, the action taken.
+    `activity` name -> (units,); `peaks` name -> the magnitude that gets the full colour; `chosen`: layer ->
+    the cell of it that is outlined, the action taken.
     """
     inner = canvas.panel(rect, "Brain")
     head = (rect.right - canvas.px(10), rect.top + canvas.px(14))
@@ -97,13 +97,12 @@ def draw_brain(
     cells = Rect(inner.left + gutter, inner.top, inner.width - gutter, inner.height)
     units = [layer.size for layer in activity.values()]
     line, gap = canvas.line_height(11), canvas.px(1)
-    last = next(reversed(activity), None)
     for (name, layer), (strip, rows, columns) in zip(
         activity.items(), strips(units, cells, canvas.scale), strict=False
     ):
         xs, ys = canvas.cells(strip, rows, columns, layer / peaks[name])
-        if chosen is not None and name == last:
-            row, column = divmod(chosen, columns)
+        if name in chosen:
+            row, column = divmod(chosen[name], columns)
             edge = Rect(xs[column], ys[row], xs[column + 1] - xs[column] - gap, ys[row + 1] - ys[row] - gap)
             pygame.draw.rect(canvas.surface, INK, edge, canvas.px(2))
         size = f"{layer.size}"

@@ -19,6 +19,7 @@ from agentsim.window.frames import Slice
 from agentsim.window.keys import KEYS
 from agentsim.window.layout import arrange
 from agentsim.window.panels import Curve
+from brains.team import Team
 
 TOAST = 2 * SECOND
 FOOTER = "space pause    .  step    + -  speed    t  task    [ ]  brain    l  learning    h  all keys    q  quit"
@@ -184,17 +185,23 @@ class Picture:
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body
         activity = self._guard("the brain's activity()", brain.activity) or {}
-        activity = {"observation": self.simulation.environment.observation, **activity}
+        observation, agents = self.simulation.environment.observation, self.simulation.environment.agents
+        senses = {f"{agent} senses": observation[lane : lane + 1] for lane, agent in enumerate(agents)}
+        activity = {**(senses or {"observation": observation}), **activity}
         layers = {name: np.asarray(layer, np.float64)[0].ravel() for name, layer in activity.items()}
         peaks = {}
         for name, layer in layers.items():
             largest = float(np.abs(layer[np.isfinite(layer)]).max(initial=1e-6))
             peaks[name] = max(largest, 0.99 * self._peaks.get(name, 0.0))
         self._peaks = peaks
-        action = self.simulation.last_action
-        last = next(reversed(layers.values()), np.empty(0))
-        chosen = int(action[0]) if action is not None and body.discrete and last.size == body.actions else None
-        note = [f"{sum(layer.size for layer in layers.values()) - body.observation_size} units"]
+        chosen: dict[str, int] = {}
+        if (action := self.simulation.last_action) is not None and body.discrete:
+            members = brain.members.items() if isinstance(brain, Team) else ()
+            for owner, lane in [(f"{name} ", int(member.lanes[0])) for name, member in members] or [("", 0)]:
+                last = [name for name in layers if name.startswith(owner)][-1:]
+                chosen |= {name: int(action[lane]) for name in last if layers[name].size == body.actions}
+        units = sum(layer.size for layer in layers.values()) - body.observation_size * max(1, len(senses))
+        note = [f"{units} units"]
         note.append(f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}")
         panels.draw_brain(self.canvas, rect, layers, peaks, chosen, "  ·  ".join(note))
 
@@ -232,6 +239,10 @@ class Picture:
             ("frames", f"{frames['drawn']:,} drawn, {frames['shed']:,} shed", INK),
             ("loss", "-" if loss is None else f"{loss:.3g}", INK),
         ]
+        if self.simulation.telemetry.agents:
+            for name, figures in list(self.simulation.telemetry.agents[-1].items())[:2]:
+                score = figures["score"]
+                rows.append((f"{name}, score", "-" if score is None else f"{score:.2f}", INK))
         rates = [("target", "max" if asked is None else _hertz(asked)), ("achieved", _hertz(achieved))]
         panels.draw_pace(self.canvas, rect, rates, rows)
 
@@ -284,7 +295,7 @@ def _hertz(rate: float | None) -> str:
 
 
 def curves_of(simulation: Simulation) -> list[Curve]:
-    """Accuracy and score where the world has them, else episode returns and the loss."""
+    """Accuracy and score where the world has them, or the accuracy of two agents; else episode returns and the loss."""
     telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
 
     def known(ticks: list[int], values: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -293,6 +304,12 @@ def curves_of(simulation: Simulation) -> list[Curve]:
         return both[:, 0], both[:, 1]
 
     accuracy, score = known(telemetry.tick, telemetry.accuracy), known(telemetry.tick, telemetry.score)
+    if agents := simulation.environment.agents:
+        own = [known(telemetry.tick, [row[name]["accuracy"] for row in telemetry.agents]) for name in agents]
+        return [
+            Curve(f"{name}, accuracy", *curve, colour, percent=True)
+            for name, curve, colour in zip(agents, own, (BLUE, ORANGE), strict=False)
+        ]
     if len(accuracy[0]) or len(score[0]) or simulation.environment.body.teacher:
         low = -1.0 if score[1].min(initial=0) < 0 else 0.0  # beyond -1 and 1 it is clipped; the legend says how much
         return [

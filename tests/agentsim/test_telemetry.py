@@ -31,7 +31,8 @@ def test_a_row_a_second() -> None:
     row = add(telemetry, 4, reward=4)
     assert row == {
         "tick": 4, "ticks": 4, "task": None, "accuracy": 2 / 3, "score": None, "reward": 10.0, "loss": 2.0,
-        "events": {"bump": 2}, "learning_steps": 12, "rollbacks": 4, "returns": [], "extra": {"norm": 0.5},
+        "events": {"bump": 2}, "learning_steps": 12, "rollbacks": 4, "returns": [],"extra": {"norm": 0.5},
+        "agents": {},
     }  # fmt: skip
     assert (telemetry.tick, telemetry.accuracy, telemetry.reward) == ([4], [2 / 3], [10.0])
     add(telemetry, 5, teacher=None)

@@ -252,7 +252,7 @@ def test_closing_the_window_quits(make_config: Make) -> None:
 
 
 def test_every_key_is_tried_above() -> None:
-    tried = set(SUBMITTED) | {"←  →", "[  ]", "1 … 9", "space", ".", "+  -", "m", "s", "mouse", "h", "q", "v"}
+    tried = set(SUBMITTED) | {"←  →", "[  ]", "1 … 9", "space", ".", "+  -", "m", "s", "mouse", "h", "q", "v", "a"}
     assert tried == {entry.label for entry in KEYS}
 
 

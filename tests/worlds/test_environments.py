@@ -16,6 +16,7 @@ import worlds
 
 worlds.register()
 every_world = pytest.mark.parametrize("world", worlds.WORLDS)
+chase_avoid = pytest.mark.parametrize("world", [world for world in worlds.WORLDS if "ChaseAvoid" in world])
 ARENA, CLASSIC = "agentsim/ChaseAvoid-v0", "agentsim/ChaseAvoidClassic-v0"
 
 
@@ -53,7 +54,7 @@ def test_gymnasium_finds_nothing_to_say(world, monkeypatch):
     assert truncated == [False] * 4 + [True]
 
 
-@every_world
+@chase_avoid
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -77,7 +78,7 @@ def test_observations_stay_in_bounds_and_tell_the_oracle(world, seed, task, acti
             observation, info = env.observe()
 
 
-@every_world
+@chase_avoid
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 3), max_size=70), st.lists(st.integers(0, 3), max_size=70))
 def test_a_saved_state_has_the_same_future(world, seed, past, future):
@@ -94,7 +95,7 @@ def test_a_saved_state_has_the_same_future(world, seed, past, future):
     assert same(saved, kept)  # not a view of the living world
 
 
-@every_world
+@chase_avoid
 def test_a_damaged_state_is_refused_by_name(world):
     env = make(world)
     env.reset(seed=0)
@@ -111,7 +112,7 @@ def test_a_damaged_state_is_refused_by_name(world):
     assert same(env.get_state(), good)
 
 
-@every_world
+@chase_avoid
 @pytest.mark.parametrize("max_episode_steps", [None, 37])
 def test_vector_lanes_are_single_worlds(world, max_episode_steps):
     """Gymnasium's own SyncVectorEnv over single worlds is the oracle: everything that step returns, exactly."""
@@ -146,7 +147,7 @@ def test_vector_lane_is_the_single_world_of_its_seed(world):
         np.testing.assert_array_equal(observations[lane], make(world).reset(seed=20 + lane)[0])
 
 
-@every_world
+@chase_avoid
 def test_a_saved_vector_state_has_the_same_future(world):
     vector, twin = (gymnasium.make_vec(world, num_envs=3, max_episode_steps=7) for _ in range(2))
     vector.reset(seed=0)
@@ -163,7 +164,7 @@ def test_a_saved_vector_state_has_the_same_future(world):
         twin.set_state({**vector.get_state(), "steps": np.zeros(2)})
 
 
-@every_world
+@chase_avoid
 def test_switching_changes_the_role_and_nothing_else_in_sight(world):
     env = make(world)
     before, _ = env.reset(seed=3)
@@ -200,7 +201,7 @@ def test_observing_does_not_count_an_event_twice():
     assert env.observe()[1]["events"] == {"catches": 0, "touches": 0}
 
 
-@every_world
+@chase_avoid
 @pytest.mark.parametrize("every", [0, 1, 4])
 def test_teacher_speaks_on_every_kth_tick(world, every):
     env = make(world, teacher_every=every)
@@ -209,7 +210,7 @@ def test_teacher_speaks_on_every_kth_tick(world, every):
     assert speaks == [every > 0 and tick % every == 0 for tick in range(13)]
 
 
-@every_world
+@chase_avoid
 @pytest.mark.parametrize("task", [0, 1])
 def test_probes_are_random_states_of_one_task(world, task):
     env = make(world, teacher_every=0)
@@ -223,7 +224,7 @@ def test_probes_are_random_states_of_one_task(world, task):
     assert same(env.observe(), before)  # probing leaves the world alone
 
 
-@every_world
+@chase_avoid
 def test_mistakes_are_named(world):
     for options, name in (
         ({"task": "hide"}, "task"),
