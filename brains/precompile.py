@@ -1,4 +1,4 @@
-"""Compiles the kernels of one sort of brain: python -m brains.precompile taught|streaming discrete|continuous.
+"""Compiles the kernels of one sort of brain: python -m brains.precompile taught|streaming|q_learning discrete|continuous.
 
 Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
 """
@@ -15,11 +15,13 @@ from brains.stepping import SteppingBrain
 def main(sort: str, actions: str) -> None:
     """Live one tick of such a brain, and of a frozen copy of it."""
     discrete, teacher = actions == "discrete", sort == "taught"
+    replays = sort == "q_learning"
     config = SteppingConfig.model_validate(
         {
             "backend": "numba",
             "execution": "sequential",
-            "readout": "softmax" if discrete else "linear",
+            "readout": "softmax" if discrete and not replays else "linear",
+            "replay": {"capacity": 1} if replays else None,
             "layers": [{"units": 2}, {}],
         }
     )

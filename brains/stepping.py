@@ -41,7 +41,7 @@ class SteppingBrain:
     """One network acting, and in its subclasses learning, in N lanes, each with weights of its own.
 
     Calling SteppingBrain(config, body, seed) gives the brain for that body: taught (TaughtBrain) or, where the world
-    has no teacher, streaming (StreamingBrain). Raises ValueError where the config does not fit the body.
+    has no teacher, streaming (StreamingBrain), with replay Q-learning (QLearningBrain). Raises ValueError where the config does not fit the body.
     """
 
     Config = SteppingConfig
@@ -53,6 +53,10 @@ class SteppingBrain:
             return super().__new__(cls)
         if body.teacher:
             return super().__new__(TaughtBrain)
+        if config.replay is not None:
+            from brains.q_learning import QLearningBrain
+
+            return super().__new__(QLearningBrain)
         from brains.streaming import StreamingBrain
 
         return super().__new__(StreamingBrain)
@@ -90,10 +94,8 @@ class SteppingBrain:
         if self.backend == "numba":
             from brains.kernels.compile import compiled_elsewhere
 
-            sort, actions = (
-                "taught" if self.body.teacher else "streaming",
-                "discrete" if self.body.discrete else "continuous",
-            )
+            sort = "taught" if self.body.teacher else "streaming" if self.config.replay is None else "q_learning"
+            actions = "discrete" if self.body.discrete else "continuous"
             compiled_elsewhere(f"{sort}-{actions}", "brains.precompile", sort, actions)
 
     def warm_up(self) -> None:
