@@ -7,6 +7,7 @@ newest weights choose the next action, the slow copy says its value (double Q-le
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -87,10 +88,10 @@ class QLearningBrain(SteppingBrain):
         return self.step(np.zeros(self.body.lanes, bool), fresh=False)
 
     def step(self, done: NDArray[np.bool_], fresh: bool) -> Learning:
-        """One step of the kernel."""
+        """One step of the kernel; a loss that was not finite has been rolled back, and is left out."""
         loss, updates, rollbacks = self.q_kernel.learn(self.memory, done, fresh)
         rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
-        return Learning(loss, updates, rollbacks)
+        return Learning(loss if math.isfinite(loss) else 0.0, updates, rollbacks)
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -14,7 +14,7 @@ import numpy as np
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
 from brains.kernels.cpu import choose, pick, remember
-from brains.kernels.cpu_layers import clip, finite, forward, output_of
+from brains.kernels.cpu_layers import clip, finite, forward, is_finite, output_of
 from brains.kernels.cpu_rules import backprop
 from brains.kernels.cpu_streaming import normalized, observe, return_deviation, scaled_reward, uniform
 from brains.kernels.cpu_updates import apply, roll_back
@@ -76,7 +76,7 @@ def add_transition(layers, options, own, slow, rows, settings, statistics, memor
     off = goal - values[chosen]
     errors = output_of(last, error)
     errors[:] = F(0.0)
-    errors[chosen] = clip(off, F(1.0)) if finite(wave) else off
+    errors[chosen] = clip(off, F(1.0)) if is_finite(off) else off  # so that it is noticed
     backprop(layers, own[at.VALUE], wave, error, own[at.GRADIENT], scratch)
     return off * off
 
@@ -113,9 +113,7 @@ def learn(
             continue
         for index in range(options[at.PER_STEP]):
             remembered = replay[lane, pick(options, counters, index)]
-            loss += add_transition(
-                layers, options, own, slow[lane], rows, settings, statistics[lane], remembered
-            )
+            loss += add_transition(layers, options, own, slow[lane], rows, settings, statistics[lane], remembered)
         samples += options[at.PER_STEP]
         failed = apply(layers, options, numbers, counters, own, options[at.PER_STEP])
         share, value, copy = F(settings[at.TRACKING]), own[at.VALUE], slow[lane]
