@@ -1,4 +1,6 @@
-"""Compiles the kernels of one sort of brain: python -m brains.precompile taught|streaming|q_learning discrete|continuous.
+"""Compiles the kernels of one sort of brain.
+
+python -m brains.precompile taught|streaming|q_learning discrete|continuous
 
 Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
 """

@@ -41,7 +41,8 @@ class SteppingBrain:
     """One network acting, and in its subclasses learning, in N lanes, each with weights of its own.
 
     Calling SteppingBrain(config, body, seed) gives the brain for that body: taught (TaughtBrain) or, where the world
-    has no teacher, streaming (StreamingBrain), with replay Q-learning (QLearningBrain). Raises ValueError where the config does not fit the body.
+    has no teacher, learning from reward, by replay (QLearningBrain) or one sample at a time (StreamingBrain). Raises
+    ValueError where the config does not fit the body.
     """
 
     Config = SteppingConfig

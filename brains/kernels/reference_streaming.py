@@ -40,7 +40,7 @@ class RunningMoments:
 
 
 class RewardedLane:
-    """What learning from reward needs in one lane, however it learns: the network that acts, and the running moments."""
+    """What any learning from reward needs in one lane: the network that acts, and the running moments."""
 
     def __init__(self, actor: Lane, settings: NDArray[Any], statistics: NDArray[Any]) -> None:
         self.actor, self.settings = actor, settings
