@@ -47,6 +47,7 @@ def act(layers, options, numbers, state, parameters, activity, replay, slow, set
         counters[at.AGE] += 1
         choose(now[last[at.Y] : last[at.Y] + last[at.UNITS]], True, action, lane)
         if uniform(counters) < settings[at.EXPLORATION]:
+            # not draw(stream, UNITS): beside uniform's draw(stream, 1 << 24), numba 0.68 loses its remainder
             action[lane, 0] = int(uniform(counters) * last[at.UNITS])
     return rollbacks
 

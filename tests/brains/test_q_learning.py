@@ -20,7 +20,7 @@ from brains.stepping import SteppingBrain
 
 def make(make_brain: Any, *, reward: dict[str, Any] | None = None, replay: Any = None, **settings: Any) -> Any:
     keywords = {"execution": "sequential", "readout": "linear", "optimizer": "adam", "learning_rate": 0.01, **settings}
-    replay = replay or {"capacity": 40, "per_tick": 6}
+    replay = replay or {"capacity": 40, "per_tick": 6, "recent": 7}
     brain = make_brain((7, 6), teacher=False, replay=replay, reward=reward or {}, **keywords)
     brain.slow[:] = brain.network.parameters[:, at.VALUE]  # whose biases make_brain has drawn
     return brain
