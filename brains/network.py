@@ -49,9 +49,9 @@ class Network:
     """The arrays of one network of L layers in N lanes (see kernels/layout), freshly initialised.
 
     Attributes: `table` (K, COLUMNS), one row an operation, int32 if they are a chain of dense ones, else int64;
-    `views`, for each operation its parameters by name; `places`, each layer's output; `parameters` (N, BLOCKS, P) float32,
-    `activity` (N, ring + EXTRA_ROWS, S) float32, `state` (N, STATES) int64. Raises ValueError, starting with the key,
-    where two layers do not fit.
+    `views`, for each operation its parameters by name; `places`, each layer's output; `parameters` (N, BLOCKS, P)
+    float32; `activity` (N, ring + EXTRA_ROWS, S) float32; `state` (N, STATES) int64. Raises ValueError, starting with
+    the key, where two layers do not fit.
     """
 
     def __init__(

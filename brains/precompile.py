@@ -1,5 +1,6 @@
-"""Compiles the kernels of one sort of brain:
-python -m brains.precompile taught|streaming discrete|continuous chain|general.
+"""Compiles the kernels of one sort of brain.
+
+python -m brains.precompile taught|streaming|q_learning discrete|continuous chain|general
 
 Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
 """
@@ -16,11 +17,13 @@ from brains.stepping import SteppingBrain
 def main(sort: str, actions: str, network: str) -> None:
     """Live one tick of such a brain, and of a frozen copy of it."""
     discrete, teacher = actions == "discrete", sort == "taught"
+    replays = sort == "q_learning"
     config = SteppingConfig.model_validate(
         {
             "backend": "numba",
             "execution": "sequential",
-            "readout": "softmax" if discrete else "linear",
+            "readout": "softmax" if discrete and not replays else "linear",
+            "replay": {"capacity": 1} if replays else None,
             "layers": [{"units": 2} if network == "chain" else {"type": "layer_norm"}, {}],
         }
     )

@@ -37,7 +37,9 @@ class Accumulate(BaseModel):
 
 
 class Reward(BaseModel):
-    """Learning from reward where the world has no teacher: stream AC(lambda) with ObGD (Elsayed et al. 2024)."""
+    """Learning from reward where the world has no teacher: stream AC(lambda) with ObGD (Elsayed et al. 2024), whose own
+    are `learning_rate` to `entropy`, or, with `replay`, Q-learning, whose own are `exploration`, the share of actions
+    taken at random, and `tracking`, the share of the way that the slow copy goes with every step."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
@@ -49,6 +51,8 @@ class Reward(BaseModel):
     entropy: float = Field(default=0.01, ge=0)
     normalize_observation: bool = True
     scale_reward: bool = True
+    exploration: float = Field(default=0.05, ge=0, le=1)
+    tracking: float = Field(default=0.005, gt=0, le=1)
 
 
 class SteppingConfig(BaseModel):
@@ -144,9 +148,20 @@ class SteppingConfig(BaseModel):
             return f"readout: {self.readout} chooses among actions, but the world's are continuous: use linear"
         if not teacher and self.rule != "backprop":
             return f"rule: {self.rule} learns from a teacher's labels and this world has only reward: use backprop"
+        if not teacher and self.schedule != "every_tick":
+            return "schedule: learning from reward is every tick: remove it"
+        if not teacher and self.replay is not None:
+            return self._replay_misfit(discrete)
         if not teacher and self.execution == "stepping" and self.align != "pipeline":
             return "align: learning from reward while stepping needs the activations that acted: use pipeline"
-        if not teacher and (self.replay is not None or self.schedule != "every_tick"):
-            key = "schedule" if self.replay is None else "replay"
-            return f"{key}: learning from reward is one sample at a time: remove it"
+        return None
+
+    def _replay_misfit(self, discrete: bool) -> str | None:
+        """Why this brain cannot learn from reward by replay, or None."""
+        if not discrete:
+            return "replay: Q-learning compares the values of actions, but the world's are continuous: remove it"
+        if self.execution == "stepping":
+            return "execution: learning from reward by replay needs the value of now: use sequential"
+        if self.readout != "linear":
+            return f"readout: {self.readout} cannot say what an action will earn: replayed rewards need linear"
         return None

@@ -42,7 +42,8 @@ class SteppingBrain:
     """One network acting, and in its subclasses learning, in N lanes, each with weights of its own.
 
     Calling SteppingBrain(config, body, seed) gives the brain for that body: taught (TaughtBrain) or, where the world
-    has no teacher, streaming (StreamingBrain). Raises ValueError where the config does not fit the body.
+    has no teacher, learning from reward, by replay (QLearningBrain) or one sample at a time (StreamingBrain). Raises
+    ValueError where the config does not fit the body.
     """
 
     Config = SteppingConfig
@@ -54,6 +55,10 @@ class SteppingBrain:
             return super().__new__(cls)
         if body.teacher:
             return super().__new__(TaughtBrain)
+        if config.replay is not None:
+            from brains.q_learning import QLearningBrain
+
+            return super().__new__(QLearningBrain)
         from brains.streaming import StreamingBrain
 
         return super().__new__(StreamingBrain)
@@ -93,7 +98,7 @@ class SteppingBrain:
             from brains.kernels.compile import compiled_elsewhere
 
             kind = (
-                "taught" if self.body.teacher else "streaming",
+                "taught" if self.body.teacher else "streaming" if self.config.replay is None else "q_learning",
                 "discrete" if self.body.discrete else "continuous",
                 "chain" if self.network.table.dtype == np.int32 else "general",
             )

@@ -23,7 +23,8 @@ from brains.brain import Body, Brain, Experience, Float, Learning, State
 from brains.kernels import StreamingKernel, bind_streaming
 from brains.kernels import layout as at
 from brains.layers import Dense
-from brains.settings import SteppingConfig
+from brains.network import Network
+from brains.settings import Reward, SteppingConfig
 from brains.stepping import FrozenBrain, SteppingBrain, check_fit, network_of
 
 
@@ -43,20 +44,7 @@ class StreamingBrain(SteppingBrain):
         self.critic.initialize(np.random.default_rng(critic_seed))
         actor.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
         super().__init__(config, body, actor)
-        reward = config.reward
-        self.settings = np.array(
-            [
-                reward.learning_rate,
-                reward.discount,
-                reward.trace_decay,
-                reward.kappa_policy,
-                reward.kappa_value,
-                reward.entropy,
-                reward.normalize_observation,
-                reward.scale_reward,
-            ],
-            np.float64,
-        )
+        self.settings = settings_of(config.reward)
         self.statistics = np.zeros((body.lanes, at.STATISTICS + 2 * body.observation_size), np.float64)
         self.sampled = np.zeros((body.lanes, 1 if body.discrete else body.actions), np.float32)
 
@@ -116,17 +104,19 @@ class StreamingBrain(SteppingBrain):
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """The same policy with fresh activity, its likeliest action and its statistics as they are."""
         body = replace(self.body, lanes=lanes or self.body.lanes)
-        return FrozenPolicy(self, body, lanes)
+        return FrozenPolicy(self.config, body, self.network.twin(lanes), self.statistics, lanes)
 
 
 class FrozenPolicy(FrozenBrain):
-    """A streaming brain's policy, greedy, with fixed normalisation."""
+    """The greedy policy of a brain that learns from reward, with fixed normalisation."""
 
-    def __init__(self, brain: StreamingBrain, body: Body, lanes: int | None) -> None:
-        super().__init__(brain.config, body, brain.network.twin(lanes))
-        size, statistics = body.observation_size, brain.statistics if lanes is None else brain.statistics[:1]
+    def __init__(
+        self, config: SteppingConfig, body: Body, network: Network, statistics: NDArray[np.float64], lanes: int | None
+    ) -> None:
+        super().__init__(config, body, network)
+        size, statistics = body.observation_size, statistics if lanes is None else statistics[:1]
         self.mean, self.deviation = np.zeros((1, size)), np.ones((1, size))
-        if brain.config.reward.normalize_observation:
+        if config.reward.normalize_observation:
             count = np.maximum(statistics[:, [at.COUNT]], 2.0)
             self.mean = statistics[:, at.STATISTICS : at.STATISTICS + size].copy()
             squares = statistics[:, at.STATISTICS + size :]
@@ -136,3 +126,22 @@ class FrozenPolicy(FrozenBrain):
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick: the policy's likeliest action."""
         return super().act(((observation - self.mean) / self.deviation).astype(np.float32))
+
+
+def settings_of(reward: Reward) -> NDArray[np.float64]:
+    """What the kernels of learning from reward read, in the order of `layout`."""
+    return np.array(
+        [
+            reward.learning_rate,
+            reward.discount,
+            reward.trace_decay,
+            reward.kappa_policy,
+            reward.kappa_value,
+            reward.entropy,
+            reward.normalize_observation,
+            reward.scale_reward,
+            reward.exploration,
+            reward.tracking,
+        ],
+        np.float64,
+    )

@@ -41,3 +41,9 @@ def test_cartpole_is_learned_online_from_reward() -> None:
     runs = results("cartpole", "reward", 10, "run.seconds=2000")
     assert all(run["ticks"] == 100_000 for run in runs)
     assert sum(run["episodes"]["last_20_mean"] >= 475 for run in runs) >= 9
+
+
+def test_the_arena_is_learned_from_reward_alone() -> None:
+    runs = results("arena-reward", None, 5, "run.seconds=600")
+    scores = np.array([[phase["score"] for phase in run["phases"]] for run in runs])
+    assert (scores[:, -2:].mean(axis=0) >= 0.6).all()  # the last minute of each task, exploring and learning

@@ -33,6 +33,17 @@ class StreamingKernel(NamedTuple):
     learn: Callable[..., tuple[float, int, int]]
 
 
+class QLearningKernel(NamedTuple):
+    """A backend bound to the arrays of one brain that learns from reward by replay.
+
+    act(observation (N, obs), action (N, 1)) -> roll-backs; learn(memory (N, 2 obs + 3), done (N,), fresh) -> (mean
+    squared error of the value, updates, roll-backs).
+    """
+
+    act: Callable[..., int]
+    learn: Callable[..., tuple[float, int, int]]
+
+
 def bind(backend: str, *arrays: NDArray[Any]) -> Kernel:
     """The functions of a backend, bound to (layers, options, numbers, state, parameters, activity, replay)."""
     if backend == "torch":
@@ -56,3 +67,15 @@ def bind_streaming(backend: str, *arrays: NDArray[Any]) -> StreamingKernel:
     from brains.kernels import cpu_streaming
 
     return StreamingKernel(partial(cpu_streaming.act, *arrays), partial(cpu_streaming.learn, *arrays))
+
+
+def bind_q_learning(backend: str, *arrays: NDArray[Any]) -> QLearningKernel:
+    """The same for learning from reward by replay; the arrays are those that `cpu_q_learning.act` starts with."""
+    if backend == "torch":
+        from brains.kernels.reference_q_learning import QLearningReference
+
+        reference = QLearningReference(*arrays)
+        return QLearningKernel(reference.act, reference.learn)
+    from brains.kernels import cpu_q_learning
+
+    return QLearningKernel(partial(cpu_q_learning.act, *arrays), partial(cpu_q_learning.learn, *arrays))

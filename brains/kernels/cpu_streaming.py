@@ -70,10 +70,18 @@ def scaled_reward(settings, statistics, reward, done):
     off = statistics[at.REWARD_TRACE] - statistics[at.REWARD_MEAN]
     statistics[at.REWARD_MEAN] += off / statistics[at.REWARD_COUNT]
     statistics[at.REWARD_SQUARES] += off * (statistics[at.REWARD_TRACE] - statistics[at.REWARD_MEAN])
+    return reward / return_deviation(settings, statistics)
+
+
+@jit
+def return_deviation(settings, statistics):
+    """The running deviation of the discounted return, by which rewards are divided; 1 where that is off."""
+    if settings[at.SCALE_REWARD] <= 0.0:
+        return 1.0
     variance = 1.0
     if statistics[at.REWARD_COUNT] > 1.0:
         variance = statistics[at.REWARD_SQUARES] / (statistics[at.REWARD_COUNT] - 1.0)
-    return reward / math.sqrt(variance + 1e-8)
+    return math.sqrt(variance + 1e-8)
 
 
 @jit

@@ -83,7 +83,6 @@ LAYER_NORM_EPSILON = 1e-5
 # A brain that learns from reward (`streaming`) has two networks, whose MOMENT1 holds eligibility traces, and besides
 # settings    (SETTINGS,) float64
 # statistics  (N, STATISTICS + 2 observation_size) float64   running moments: of the return, then mean and squares
-STEP_SIZE, DISCOUNT, TRACE_DECAY, KAPPA_POLICY, KAPPA_VALUE, ENTROPY, NORMALIZE_OBSERVATION, SCALE_REWARD, SETTINGS = (
-    range(9)
-)
+STEP_SIZE, DISCOUNT, TRACE_DECAY, KAPPA_POLICY, KAPPA_VALUE, ENTROPY, NORMALIZE_OBSERVATION, SCALE_REWARD = range(8)
+EXPLORATION, TRACKING, SETTINGS = range(8, 11)
 COUNT, REWARD_TRACE, REWARD_MEAN, REWARD_SQUARES, REWARD_COUNT, STATISTICS = range(6)

@@ -39,13 +39,11 @@ class RunningMoments:
         return np.sqrt(variance + 1e-8)
 
 
-class StreamingLane:
-    """One lane: an actor and a critic, both `Lane`s, and the running moments."""
+class RewardedLane:
+    """What any learning from reward needs in one lane: the network that acts, and the running moments."""
 
-    def __init__(
-        self, actor: Lane, critic: Lane, settings: NDArray[Any], statistics: NDArray[Any], sampled: Any
-    ) -> None:
-        self.actor, self.critic, self.settings, self.sampled = actor, critic, settings, sampled
+    def __init__(self, actor: Lane, settings: NDArray[Any], statistics: NDArray[Any]) -> None:
+        self.actor, self.settings = actor, settings
         half = (len(statistics) - at.STATISTICS) // 2
         moments = statistics[at.STATISTICS :]
         self.seen = RunningMoments(statistics[at.COUNT : at.COUNT + 1], moments[:half], moments[half:])
@@ -67,6 +65,26 @@ class StreamingLane:
         stream, bits = draw(int(self.actor.state[at.STREAM]) & MASK, 1 << 24)
         self.actor.state[at.STREAM] = stream - (1 << 64) if stream >> 63 else stream
         return (bits + 0.5) / (1 << 24)
+
+    def count_reward(self, reward: float, done: bool) -> None:
+        """Take a reward into the running moments of the discounted return, if rewards are scaled."""
+        if self.settings[at.SCALE_REWARD] and math.isfinite(reward):
+            self.reward_trace[:] = (0.0 if done else self.settings[at.DISCOUNT] * self.reward_trace) + reward
+            self.returns.add(self.reward_trace.copy())
+
+    def scaled(self, reward: float) -> float:
+        """The reward over the running deviation of the discounted return."""
+        return reward / float(self.returns.deviation[0]) if self.settings[at.SCALE_REWARD] else reward
+
+
+class StreamingLane(RewardedLane):
+    """One lane of stream AC(lambda): an actor and a critic, both `Lane`s."""
+
+    def __init__(
+        self, actor: Lane, critic: Lane, settings: NDArray[Any], statistics: NDArray[Any], sampled: Any
+    ) -> None:
+        super().__init__(actor, settings, statistics)
+        self.critic, self.sampled = critic, sampled
 
     def act(self, observation: NDArray[Any]) -> int:
         """Sample the policy's action into `sampled`. Returns how often something was not finite and was rolled back."""
@@ -113,10 +131,8 @@ class StreamingLane:
         """One transition: (delta^2, updates, roll-backs)."""
         settings, actor, critic = self.settings, self.actor, self.critic
         done = terminated or truncated
-        if settings[at.SCALE_REWARD] and math.isfinite(reward):
-            self.reward_trace[:] = (0.0 if done else settings[at.DISCOUNT] * self.reward_trace) + reward
-            self.returns.add(self.reward_trace.copy())
-            reward /= float(self.returns.deviation[0])
+        self.count_reward(reward, done)
+        reward = self.scaled(reward)
         if actor.state[at.AGE] < (actor.stages if actor.options[at.EXECUTION] == at.STEPPING else 1):
             return 0.0, 0, 0
         now = (int(actor.state[at.TICK]) - 1) % actor.options[at.RING]
