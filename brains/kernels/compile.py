@@ -1,8 +1,8 @@
 """How numba compiles our kernels: one decorator, and a cache that notices every change.
 
 Numba's own cache does not notice a change in a function called from another file, so the folder's name carries a hash
-of all numba sources, of Python, of numba and of the CPU. Where no folder can be written, a private one is made for the
-life of the process.
+of all numba sources, of where they are (numba looks a kernel up by its path), of Python, of numba and of the CPU. Where
+no folder can be written, a private one is made for the life of the process.
 
 A process that compiles a kernel does not run the same bits as one that loads it: a function that two kernels call
 exists once for each, optimised differently, and the linker takes another copy. So kernels are compiled in a process of
@@ -35,7 +35,7 @@ def cache_folder() -> Path | None:
     """The lasting folder of this version's compiled kernels, or None if it cannot be written."""
     digest = hashlib.blake2b(digest_size=8)
     cpu = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
-    digest.update("\n".join([sys.version, version("numba"), cpu]).encode())
+    digest.update("\n".join([sys.version, version("numba"), cpu, __file__]).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         if not source.name.startswith("reference"):  # torch alone
             digest.update(source.read_bytes())

@@ -28,12 +28,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def parts_of(network: Network, lane: int = 0, block: int = at.VALUE) -> list[np.ndarray]:
     """Copies of [W0 (inputs, units), b0 (units,), W1, ...] in one lane and block of a network, without padding."""
-    layers = range(len(network.table))
-    return [view(i, lane, block).copy() for i in layers for view in (network.weight, network.bias)]
+    return [
+        network.parameter(i, name, lane, block).copy() for i, views in enumerate(network.views) for name in views
+    ]
 
 
 class TorchNet:
-    """An ordinary network in float64 with autograd, made from what one lane of a brain holds; shares nothing with it.
+    """An ordinary network of dense and gated layers in float64 with autograd, made from what one lane of a brain holds;
+    shares nothing with it.
 
     `parameters` is [W0 (inputs, units), b0 (units,), W1, ...].
     """
@@ -44,12 +46,22 @@ class TorchNet:
         self.layers, self.readout = brain.config.layers, readout or brain.config.readout
         arrays = parts_of(network or brain.network, lane)
         self.parameters = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in arrays]
+        self.inputs = brain.config.tile or 0
 
     def activations(self, observation: Any) -> list[Tensor]:
         """A[0..L] of an observation (inputs,); the last is the output."""
-        activations = [torch.as_tensor(observation, dtype=torch.float64)]
+        x = torch.as_tensor(observation, dtype=torch.float64)
+        activations = [x.repeat(-(-self.inputs // len(x)))[: self.inputs] if self.inputs else x]
+        own = iter(self.parameters)
         for i, layer in enumerate(self.layers):
-            z = activations[-1] @ self.parameters[2 * i] + self.parameters[2 * i + 1]
+            x = activations[-1]
+            if layer.type == "swiglu":
+                gate_weight, up_weight, down_weight, gate, up, down = (next(own) for _ in range(6))
+                within = functional.silu(x @ gate_weight + gate) * (x @ up_weight + up)
+                y = within @ down_weight + down
+                activations.append(x + y if len(x) == len(y) else y)
+                continue
+            z = x @ next(own) + next(own)
             if layer.normalize:
                 z = functional.layer_norm(z, z.shape)
             last = i == len(self.layers) - 1
