@@ -13,8 +13,7 @@ from agentsim.adaptation import protocol, table
 from agentsim.adaptation.pages import page, picture, write
 from agentsim.adaptation.suites import Table
 from agentsim.bench import runs
-from agentsim.bench.report import report
-from agentsim.bench.report import table as as_table
+from agentsim.bench.report import print_table, report
 from agentsim.recording import new_run_directory
 
 
@@ -73,12 +72,10 @@ def _windows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def show(result: dict[str, Any], console: Console) -> None:
     """The tables; with several nets, first what they come to side by side."""
-    console.width = max(console.width, 200)  # rather wrapped by the terminal than cut off
-    if len(result["tables"]) > 1:
-        console.print(as_table(*table.matrix(result["tables"]), "mean accuracy by net; * the best brain of a net"))
-        console.print()
-    for found in result["tables"]:
-        console.print(as_table(*_lines(found, len(result["tables"]), brief=True), _title(found, result["seeds"])))
-        console.print()
+    tables, seeds = result["tables"], result["seeds"]
+    if len(tables) > 1:
+        print_table(console, *table.matrix(tables), "mean accuracy by net; * the best brain of a net")
+    for found in tables:
+        print_table(console, *_lines(found, len(tables), brief=True), _title(found, seeds))
     runs.show_failures(result["failed"])
     typer.echo(f"runs, adapt.png, adapt.html and adapt.json: {result['out']}", err=True)

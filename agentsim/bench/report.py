@@ -36,6 +36,17 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
     return result
 
 
+def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """A table that is rather wrapped by a narrow terminal than cut off, and an empty line."""
+    found = table(headings, rows)
+    wide = console.options.update(width=1000)
+    console.print(title, style="bold", soft_wrap=True)
+    console.print(
+        found, width=max(console.width, console.measure(found, options=wide).maximum), crop=False, soft_wrap=True
+    )
+    console.print()
+
+
 def progress(what: str, total: int) -> tuple[Progress, Any]:
     """A progress bar on stderr where that is a terminal, to be entered with `with`; and its task."""
     console = Console(stderr=True)
