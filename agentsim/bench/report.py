@@ -39,11 +39,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
 def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
     """A table that is rather wrapped by a narrow terminal than cut off, and an empty line."""
     found = table(headings, rows)
-    wide = console.options.update(width=1000)
-    console.print(title, style="bold", soft_wrap=True)
-    console.print(
-        found, width=max(console.width, console.measure(found, options=wide).maximum), crop=False, soft_wrap=True
-    )
+    unbounded = console.options.update(width=10_000)
+    console.width = max(console.width, console.measure(found, options=unbounded).maximum)
+    console.print(title, style="bold")
+    console.print(found)
     console.print()
 
 
