@@ -1,7 +1,6 @@
 """One run of the adaptation protocol: live through the phases, note every tick, and say what it came to.
 
-What is right is the oracle's answer to what the brain saw, on every tick, also where the teacher is silent; in a world
-without an oracle it is the teacher's, which must then speak on every tick.
+What is right is the oracle's answer to what the brain saw, on every tick, also where the teacher is silent.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class _Notes:
         self.ends = ends
         self.observations = np.zeros((ticks, simulation.environment.body.observation_size), np.float32)
         self.actions = np.zeros(ticks, np.int64)
-        self.labels = np.full(ticks, NO_LABEL)
+        self.labelled = 0  # ticks on which the teacher spoke
         self.events: dict[str, NDArray[np.int64]] = {}
         self.probes: list[dict[str, float]] = []
         self.probing = 0.0  # CPU seconds
@@ -47,7 +46,7 @@ class _Notes:
         self.observations[tick] = experience.observation[0]
         self.actions[tick] = experience.action[0]
         if experience.teacher_action is not None:
-            self.labels[tick] = experience.teacher_action[0]
+            self.labelled += int(experience.teacher_action[0] != NO_LABEL)
         for name, count in simulation.environment.events.items():
             if count:
                 self.events.setdefault(name, np.zeros(len(self.actions), np.int64))[tick] = count
@@ -60,7 +59,8 @@ class _Notes:
 def run_once(config: Config) -> Result | None:
     """Run to the end; None if it was interrupted. Raises UserError."""
     simulation = Simulation(config)
-    body, ticks = simulation.environment.body, simulation.end_tick or 0
+    oracle, ticks = simulation.environment.body.oracle, simulation.end_tick or 0
+    assert oracle is not None, "suites let no other world through"
     starts = [0, *sorted(tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < ticks)]
     notes = _Notes(simulation, {*starts[1:], ticks}, ticks)
     with simulation:
@@ -72,19 +72,18 @@ def run_once(config: Config) -> Result | None:
         return None
     if simulation.error is not None:
         raise UserError(str(simulation.error))
-    answers = notes.labels if body.oracle is None else body.oracle(notes.observations)
+    right = notes.actions == oracle(notes.observations)
     totals = simulation.telemetry.overall()
-    labelled = int((notes.labels != NO_LABEL).sum())
     return {
         "protocol": PROTOCOL,
         "ticks": ticks,
         "latency": simulation.brain.latency,
         "updates": totals.learning_steps,
-        "samples": samples(config, totals.learning_steps, labelled),
+        "samples": samples(config, totals.learning_steps, notes.labelled),
         "rollbacks": totals.rollbacks,
         "cpu_seconds": taken,
         "hash": simulation.state_hash(),
-        **_figures(simulation, notes, notes.actions == answers, metrics.phases(starts, ticks)),
+        **_figures(simulation, notes, right, metrics.phases(starts, ticks)),
     }
 
 

@@ -65,9 +65,12 @@ def _lines(found: dict[str, Any], tables: int, brief: bool = False) -> tuple[lis
 
 def _windows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """A line a brain, a column a window: its mean accuracy, per cent, headed by the second it ends with."""
-    ends = found["rows"][0]["curve"]["seconds"]
-    lines = [[row["name"], *(f"{100 * x:.0f}" for x in row["curve"]["accuracy"]["mean"])] for row in found["rows"]]
-    return ["to second", *(f"{end:g}" for end in ends)], lines
+    ends = [(window["start"] + window["ticks"]) / found["tick_hz"] for window in found["rows"][0]["windows"]]
+    lines = [
+        [row["name"], *(f"{100 * window['accuracy']['mean']:.0f}" for window in row["windows"])]
+        for row in found["rows"]
+    ]
+    return ["to second", *(f"{end:.4g}" for end in ends)], lines
 
 
 def show(result: dict[str, Any], console: Console) -> None:

@@ -51,11 +51,10 @@ def _by_phase(runs: Sequence[Result]) -> list[tuple[dict[str, Any], ...]]:
 
 
 def _row(entry: Entry, runs: Sequence[Result], ceilings: dict[int, list[float | None]]) -> Row:
-    hz, latency = entry.config.clock.tick_hz, runs[0]["latency"]
+    latency = runs[0]["latency"]
     by_phase = _by_phase(runs)
     ceiling = ceilings.get(latency, [None] * len(by_phase))
     windows = [_window(found) for found in zip(*(run["windows"] for run in runs), strict=True)]
-    accuracy = [window["accuracy"] for window in windows]
     return {
         "name": entry.name,
         "control": entry.control,
@@ -72,10 +71,6 @@ def _row(entry: Entry, runs: Sequence[Result], ceilings: dict[int, list[float | 
         "windows": windows,
         "rollbacks": sum(run["rollbacks"] for run in runs),
         "cpu_us_per_tick": interval(1e6 * run["cpu_seconds"] / run["ticks"] for run in runs),
-        "curve": {
-            "seconds": [(window["start"] + window["ticks"]) / hz for window in windows],
-            "accuracy": {key: [found[key] for found in accuracy] for key in ("mean", "half_width")},
-        },
     }
 
 

@@ -83,7 +83,7 @@ def plot(tables: Sequence[dict[str, Any]], path: Path) -> str | None:
     figure, axes = pyplot.subplots(height, len(tables), figsize=(12 * len(tables), 4 * height), squeeze=False)
     for column, (found, names) in enumerate(zip(tables, panels, strict=True)):
         for axis, name in zip(axes[:, column], names, strict=False):
-            draw(axis, found, name)
+            _draw(axis, found, name)
         for axis in axes[len(names) :, column]:
             axis.axis("off")
         axes[0, column].set_title(f"{found['config']}: {found['world']}")
@@ -105,8 +105,7 @@ def _drawn(found: dict[str, Any], name: str) -> bool:
     return name in has and not (name == "reward" and has & {"accuracy", "returns"})
 
 
-def draw(axis: Any, found: dict[str, Any], name: str) -> None:
-    """One quantity of a table's rows over time, controls dashed, switches marked."""
+def _draw(axis: Any, found: dict[str, Any], name: str) -> None:
     for k, row in enumerate(found["rows"]):
         curve = row["curve"].get(name)
         if curve is None:

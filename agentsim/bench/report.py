@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich import console as rich_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -36,7 +37,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
     return result
 
 
-def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+def print_table(
+    console: rich_console.Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str
+) -> None:
     """A table that is rather wrapped by a narrow terminal than cut off, and an empty line."""
     found = table(headings, rows)
     unbounded = console.options.update(width=10_000)

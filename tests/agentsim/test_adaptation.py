@@ -219,7 +219,10 @@ def test_table_is_of_the_seeds(make_config: Callable[..., Config]) -> None:
     assert mine["published"] == "61" and late["published"] is None
     assert (second["recovered"], second["recovery"]["mean"]) == (1, 30.0)
     assert [tables.as_recovery(phase, 2) for phase in mine["phases"]] == ["", "30 (1 of 2)"]
-    assert mine["curve"]["seconds"] == [10 / 60, 20 / 60]
+    assert [(w["start"], w["accuracy"]["mean"], w["score"]["mean"]) for w in mine["windows"]] == [
+        (0, 0.5, pytest.approx(0.3)), (10, 0.5, pytest.approx(0.3)),
+    ]  # fmt: skip
+    assert pages.picture([found]).startswith(b"\x89PNG")
     for lines in (tables.by_phase(found), tables.by_phase(found, brief=True), tables.by_row(found)):
         headings, rows = lines
         assert all(len(row) == len(headings) for row in rows)
