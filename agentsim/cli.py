@@ -284,7 +284,9 @@ def adapt(
         int | None, typer.Option(min=0, metavar="K", help="The teacher speaks on every K-th tick; 0: never.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each row.", show_default=False)] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Of static16: how often its samples.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of static16: rounds through its samples; by default 60.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Runs at a time, in as many processes; by default the cores.")
     ] = None,
@@ -323,7 +325,7 @@ def adapt(
 
         show(result, stdout())
     if result["interrupted"]:
-        typer.echo(f"interrupted; go on: {result['command']} --out {result['out']}", err=True)
+        typer.echo(f"interrupted; the same command with --out {result['out']} goes on", err=True)
         raise typer.Exit(130)
     if result["failed"]:
         raise typer.Exit(1)

@@ -108,7 +108,7 @@ def run_trial(config: TrialConfig) -> Result | None:
     brain.warm_up()
     ticks = _ticks(config.brain, brain)
     rng = np.random.default_rng(16)
-    points = {round(1.25**k) for k in range(64)} & {*range(1, config.epochs + 1)} | {config.epochs}
+    points = {round(1.5**k) for k in range(64)} & {*range(1, config.epochs + 1)} | {config.epochs}
     found: Result = {"epochs": [], "ticks": ticks, "train": [], "held_out": [], "cpu_seconds": []}
     taken = 0.0
     with end_on_signals(stopped.append):
