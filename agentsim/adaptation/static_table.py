@@ -116,7 +116,7 @@ def _time(found: dict[str, Any], seeds: int) -> str:
     if not found["reached"]:
         return "not reached"
     some = "" if found["reached"] == seeds else f" ({found['reached']} of {seeds})"
-    return f"{found['ticks']['mean']:,.0f}, {found['cpu_seconds']['mean']:.2f}{some}"
+    return f"{found['ticks']['mean']:,.0f}, {found['cpu_seconds']['mean']:.2g}{some}"
 
 
 def picture(result: dict[str, Any]) -> bytes:

@@ -423,7 +423,7 @@ def test_time_to_a_level_is_the_first_time_of_asking() -> None:
     assert found["to"]["held_out 50"]["ticks"]["mean"] == 500 * 3 and found["to"]["held_out 90"]["reached"] == 0
     assert found["train"]["mean"] == pytest.approx(0.675)
     _, lines = static_table.everything([found])
-    assert lines[0][5:] == ["3,000, 0.20 (1 of 2)", "6,000, 0.40 (1 of 2)", "1,500, 0.10", "not reached"]
+    assert lines[0][5:] == ["3,000, 0.2 (1 of 2)", "6,000, 0.4 (1 of 2)", "1,500, 0.1", "not reached"]
 
 
 def test_a_mode_stops_working_where_its_interval_meets_the_majority() -> None:
