@@ -285,7 +285,7 @@ def adapt(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each row.", show_default=False)] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of static16: rounds through its samples; by default 60.")
+        int | None, typer.Option(min=1, metavar="N", help="Of static16: rounds through its samples; by default 40.")
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Runs at a time, in as many processes; by default the cores.")
