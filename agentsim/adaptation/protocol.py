@@ -58,7 +58,7 @@ class _Notes:
 
 def run_once(config: Config) -> Result | None:
     """Run to the end; None if it was interrupted. Raises UserError."""
-    simulation = Simulation(config)
+    simulation = Simulation(hashed_once(config))
     oracle, ticks = simulation.environment.body.oracle, simulation.end_tick or 0
     assert oracle is not None, "suites let no other world through"
     starts = [0, *sorted(tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < ticks)]
@@ -85,6 +85,12 @@ def run_once(config: Config) -> Result | None:
         "hash": simulation.state_hash(),
         **_figures(simulation, notes, right, metrics.phases(starts, ticks)),
     }
+
+
+def hashed_once(config: Config) -> Config:
+    """The config without rolling hashes on the way: of a large replay they cost more than its ticks."""
+    ticks = round((config.run.seconds or 0.0) * config.clock.tick_hz)
+    return config.model_copy(update={"run": config.run.model_copy(update={"hash_every": max(1, ticks)})})
 
 
 def samples(config: Config, updates: int, labelled: int) -> int:

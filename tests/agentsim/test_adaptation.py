@@ -100,7 +100,7 @@ def lived(config: Config) -> dict[str, Any]:
 
 def test_a_run_is_the_simulation_it_measures(short: Config) -> None:
     """The same hash, accuracies, scores and updates as the loop's own telemetry has, in the same windows."""
-    found, simulation = lived(short), Simulation(short)
+    found, simulation = lived(short), Simulation(protocol.hashed_once(short))
     simulation.run()
     telemetry = simulation.telemetry
     assert found["hash"] == simulation.state_hash()
