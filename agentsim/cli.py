@@ -1,4 +1,4 @@
-"""The command line: `agentsim run`, `replay`, `compare`, `bench`, `list`, `doctor`, `new`.
+"""The command line: `agentsim run`, `replay`, `compare`, `adapt`, `bench`, `list`, `doctor`, `new`.
 
 Everything heavy is imported inside the commands, so that `agentsim --help` answers at once. Bad input ends with
 exit status 2 and one message on stderr. Results go to stdout; with --json, one JSON object and nothing else does.
@@ -255,6 +255,80 @@ def compare(
         comparison.print_table(runs)
         if out is not None:
             typer.echo(f"curves: {out}", err=True)
+
+
+class Suite(enum.StrEnum):
+    """The choices of --suite."""
+
+    classic17 = "classic17"
+    classic18 = "classic18"
+    static16 = "static16"
+
+
+@app.command()
+def adapt(
+    world: Annotated[
+        str | None, typer.Argument(metavar="WORLD", help="A config's name, a YAML file, or a world's id.")
+    ] = None,
+    suite: Annotated[Suite | None, typer.Option(help="The published tests in place of a world of your own.")] = None,
+    brain: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A brain to run instead of the config's own. Repeatable.")
+    ] = None,
+    phases: Annotated[
+        str | None, typer.Option(metavar="TASK:SECONDS,...", help="The timetable; by default the config's.")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(min=0, metavar="STEPS", help="Learning steps a tick, equal for all brains.")
+    ] = None,
+    teacher_every: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="The teacher speaks on every K-th tick; 0: never.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each row.", show_default=False)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of static16: rounds through its samples; by default 40.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Runs at a time, in as many processes; by default the cores.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep each run here, and skip the ones that are there; else under runs/."),
+    ] = None,
+    modules: Import = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does a brain adapt when the task changes, and what does it still know; over seeds, beside every control.
+
+    Accuracy and score of every phase, the first and the lowest second after each switch, recovery, and probes of what a
+    frozen copy knows of each task; mean and 95 % interval. Writes adapt.png, adapt.html and adapt.json into --out.
+    Ctrl-C shows what is finished; the same command with --out goes on from there. Seeds: 10, 3 of classic18, 5 of
+    static16.
+
+    \b
+    Examples:
+      agentsim adapt --seeds 10
+      agentsim adapt arena --brain arena --brain step-tween-chain --budget 1 --phases chase:20,avoid:20
+      agentsim adapt --teacher-every 10 --out runs/sparse
+      agentsim adapt --suite classic17 --json
+      agentsim adapt --suite static16 --epochs 20
+    """
+    from agentsim.adaptation import commands
+
+    options = {"brain": brain, "phases": phases, "budget": budget, "teacher_every": teacher_every, "epochs": epochs}
+    result, show = commands.run(
+        world, suite and suite.value, options, seeds=seeds, jobs=jobs, out=out, modules=modules or ()
+    )
+    if as_json:
+        print_json(result)
+    else:
+        from agentsim.bench.report import stdout
+
+        show(result, stdout())
+    if result["interrupted"]:
+        typer.echo(f"interrupted; the same command with --out {result['out']} goes on", err=True)
+        raise typer.Exit(130)
+    if result["failed"]:
+        raise typer.Exit(1)
 
 
 app.add_typer(bench, name="bench")

@@ -25,14 +25,18 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """CPU model, logical and usable cores, compute threads of this process, load average (null where unknown)."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
-        "usable_cores": usable,
+        "usable_cores": usable_cores(),
         "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1,
         "load_average": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
     }
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

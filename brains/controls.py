@@ -1,7 +1,7 @@
 """The trivial brains that every result is compared with. They learn nothing that a reader could not write by hand.
 
 They ask the world's oracle about observations instead of listening to its teacher, so that sparse labels do not blind
-them; a brain that claims to have learned must beat them.
+them; a brain that claims to have learned must beat them. With `hears: teacher` they know only what a brain is told.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from brains.brain import Body, Brain, Experience, Float, Learning, State
+from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State
 from brains.network import load_arrays
 
 
@@ -91,6 +91,22 @@ class Control:
         if self.body.oracle is None:
             raise ValueError(f"brain {self.config.kind} asks the world's oracle, and this world has none")
         return self.body.oracle(observation)
+
+    def check_hearing(self) -> None:
+        """Raise ValueError where this body has nobody to tell the control what is right."""
+        if getattr(self.config, "hears", "oracle") == "oracle":
+            self.ask(np.zeros((1, self.body.observation_size), np.float32))
+        elif not (self.body.discrete and self.body.teacher):
+            raise ValueError(
+                f"brain {self.config.kind} with hears: teacher needs a teacher that names one of its actions"
+            )
+
+    def heard(self, experience: Experience) -> NDArray[Any]:
+        """The right action (N,), as the oracle or else the teacher says; NO_LABEL where the teacher is silent."""
+        if self.config.hears == "oracle":
+            return self.ask(experience.observation)
+        assert experience.teacher_action is not None, "check_hearing saw a teacher"
+        return experience.teacher_action
 
 
 class RandomConfig(BaseModel):
@@ -186,7 +202,7 @@ class DelayedOracleBrain(Control):
         self.delay = getattr(config, "delay", 1)
         self.memory_size = self.delay + 1
         super().__init__(config, body, seed)
-        self.ask(np.zeros((1, body.observation_size), np.float32))
+        self.check_hearing()
         self.latency, self.settling_ticks = self.delay, self.delay + 1
 
     def act(self, observation: Float) -> NDArray[Any]:
@@ -201,16 +217,34 @@ class DelayedOracleBrain(Control):
 
 
 class RepeatLastLabelConfig(BaseModel):
-    """The right answer of the previous tick."""
+    """The right answer of the previous tick; with `hears: teacher`, the last label that the teacher gave."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["repeat_last_label"] = "repeat_last_label"
+    hears: Literal["oracle", "teacher"] = "oracle"
 
 
 class RepeatLastLabelBrain(DelayedOracleBrain):
-    """The previous tick's right answer, which is the oracle one tick late."""
+    """The previous tick's right answer, which is the oracle one tick late; or the last label that was given."""
 
     Config = RepeatLastLabelConfig
+
+    def __init__(self, config: RepeatLastLabelConfig, body: Body, seed: np.random.SeedSequence) -> None:
+        self.asks_the_oracle = config.hears == "oracle"
+        super().__init__(config, body, seed)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N, obs) -> (N,) int64."""
+        if self.asks_the_oracle:
+            return super().act(observation)
+        return self.show(self.memory[:, 0].astype(np.int64))
+
+    def learn(self, experience: Experience) -> Learning:
+        """Remember what the teacher says, where it speaks."""
+        if not self.asks_the_oracle:
+            label = self.heard(experience)
+            self.memory[:, 0] = np.where(label == NO_LABEL, self.memory[:, 0], label)
+        return Learning()
 
 
 class BiasOnlyConfig(BaseModel):
@@ -219,6 +253,7 @@ class BiasOnlyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["bias_only"] = "bias_only"
     learning_rate: float = Field(default=1.0, gt=0)
+    hears: Literal["oracle", "teacher"] = "oracle"
 
 
 class BiasOnlyBrain(Control):
@@ -229,15 +264,19 @@ class BiasOnlyBrain(Control):
     def __init__(self, config: BiasOnlyConfig, body: Body, seed: np.random.SeedSequence) -> None:
         self.memory_size = body.actions
         super().__init__(config, body, seed)
-        self.ask(np.zeros((1, body.observation_size), np.float32))
+        self.check_hearing()
 
     def act(self, observation: Float) -> NDArray[Any]:
         """(N, obs) -> (N,) int64: the largest bias."""
         return self.show(np.argmax(self.memory, axis=1))
 
     def learn(self, experience: Experience) -> Learning:
-        """One update from the oracle's answer to what was just seen."""
+        """One update, in the lanes that heard a label, from the right answer to what was just seen."""
+        label = self.heard(experience)
+        spoken = label != NO_LABEL
+        if not spoken.any():
+            return Learning()
         output = 1.0 / (1.0 + np.exp(-self.memory))
-        error = np.eye(self.body.actions, dtype=np.float32)[self.ask(experience.observation)] - output
+        error = (np.eye(self.body.actions, dtype=np.float32)[label] - output) * spoken[:, None]
         self.memory += self.config.learning_rate * error * (output * (1.0 - output) + 0.01)
-        return Learning(float(np.square(error).sum(1).mean()), 1)
+        return Learning(float(np.square(error).sum(1)[spoken].mean()), 1)

@@ -62,6 +62,10 @@ class SteppingConfig(BaseModel):
     hidden layer, the first of them one tick after the world (Skip-Sideways, arXiv 2106.08318).
     `brain_ticks_per_world_tick`: how often a stepping brain thinks while the world moves once. `explosion_detection`:
     Neural Tween's slower learning while its link gaps grow.
+
+    `align` says which activations answer for now's label while stepping: instant, those of a fresh forward pass;
+    pipeline, those that the output came from; sideways, those of now, one layer a tick (arXiv 2001.06232); now, those
+    of now in a whole sweep, which is what the published Step+BP does and exact only for an input that stands still.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -76,7 +80,7 @@ class SteppingConfig(BaseModel):
     readout: Literal["softmax", "sigmoid", "linear"] = "softmax"
     rule: Literal["backprop", "tween", "tween_chain"] = "backprop"
     schedule: Literal["every_tick"] | Block | Accumulate = "every_tick"
-    align: Literal["instant", "pipeline", "sideways"] = "instant"
+    align: Literal["instant", "pipeline", "sideways", "now"] = "instant"
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: float = Field(default=0.02, gt=0, le=100)
     momentum: float = Field(default=0.0, ge=0, lt=1)
@@ -106,8 +110,8 @@ class SteppingConfig(BaseModel):
     def _parts_fit(self) -> SteppingConfig:
         if self.replay is not None and self.schedule != "every_tick":
             raise ValueError("replay needs schedule: every_tick; remove one of the two")
-        if isinstance(self.schedule, Block) and self.align == "sideways":
-            raise ValueError("a block schedule learns after the fact: it has no activations of now for align: sideways")
+        if isinstance(self.schedule, Block) and self.align in ("sideways", "now"):
+            raise ValueError(f"a block schedule learns after the fact: it has no activations for align: {self.align}")
         if isinstance(self.schedule, Block) and self.align == "pipeline":
             raise ValueError("a block schedule runs a forward pass for each sample: use align: instant")
         if self.skip_to_output and self.execution == "stepping" and self.align == "pipeline":

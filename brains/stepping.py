@@ -240,7 +240,7 @@ def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDAr
     options = np.zeros(at.OPTIONS, np.int64)
     options[at.EXECUTION] = ("sequential", "stepping").index(config.execution)
     options[at.RULE] = RULES.index(config.rule)
-    options[at.ALIGN] = ("instant", "pipeline", "sideways").index(config.align)
+    options[at.ALIGN] = ("instant", "pipeline", "sideways", "now").index(config.align)
     options[at.SCHEDULE] = (
         at.BLOCK if isinstance(config.schedule, Block) else at.EVERY_TICK if config.period == 1 else at.ACCUMULATE
     )

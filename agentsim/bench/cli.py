@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from agentsim.machine import usable_cores
 from agentsim.output import print_json
 
 
@@ -153,7 +153,7 @@ def learning(
         seeds=seeds,
         seconds=seconds,
         ticks=ticks,
-        jobs=jobs or _usable_cores(),
+        jobs=jobs or usable_cores(),
         out=out,
         modules=modules or (),
     )
@@ -164,10 +164,6 @@ def learning(
         raise typer.Exit(130)
     if found["failed"]:
         raise typer.Exit(1)
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _report(found: dict[str, Any], show: Any, as_json: bool) -> None:

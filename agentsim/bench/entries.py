@@ -3,7 +3,8 @@
 Which controls depends on the world. Where there is a teacher or an oracle to ask: random, the best constant action,
 repeat-last-label, bias-only, the blind diagonal, the oracle as late as each brain is, plain online backprop, each brain
 frozen, each brain with replay without it, and each stepping brain that is taught with the same net and budget but one
-ordinary forward pass a tick. Where there is only reward: random, the best constant, each brain frozen.
+ordinary forward pass a tick or, if it thinks several times a tick, thinking once. Where there is only reward: random,
+the best constant, each brain frozen.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from agentsim.errors import UserError
 from brains.brain import Body
 
 DEFAULT_TICKS = 100_000
+MERITS = {"accuracy": "accuracy", "score": "score", "last_20_returns": "returns", "reward_per_tick": "reward"}
 TRIVIAL = ("random", "constant", "alternate", "bias_only", "oracle", "repeat_last_label")
 
 
@@ -39,11 +41,17 @@ def entries(
     sources: Sequence[str], brains: Sequence[str], *, seconds: float | None = None, ticks: int | None = None
 ) -> list[Entry]:
     """Every row of the tables of some configs. Raises UserError for what cannot be run."""
-    return [entry for source in sources for entry in _of_one(source, brains or (None,), seconds, ticks)]
+    return [
+        entry
+        for source in sources
+        for entry in with_controls(
+            source, [prepared(load_config(source, brain), seconds, ticks) for brain in brains or (None,)]
+        )
+    ]
 
 
-def _of_one(source: str, brains: Sequence[str | None], seconds: float | None, ticks: int | None) -> list[Entry]:
-    asked = [_prepared(load_config(source, brain), seconds, ticks) for brain in brains]
+def with_controls(source: str, asked: Sequence[Config], delays: Sequence[int] = ()) -> list[Entry]:
+    """Some brains in one world and their controls, among them an oracle for each of `delays`. Raises UserError."""
     if any(config.brains for config in asked):
         raise UserError(f"{source}: has several brains; a learning benchmark compares single ones, give --brain NAME")
     environment = Environment(asked[0].world, np.random.SeedSequence(0))
@@ -52,6 +60,8 @@ def _of_one(source: str, brains: Sequence[str | None], seconds: float | None, ti
         found = [Entry(source, config.name_of_brain, config) for config in asked]
         for entry in found:
             found = [*found, *_controls_of_brain(entry, environment.body)]
+        if environment.body.oracle is not None:
+            found += [_oracle(source, asked[0], delay) for delay in delays]
         found += _controls_of_world(source, asked[0], environment.body)
     finally:
         environment.close()
@@ -61,7 +71,7 @@ def _of_one(source: str, brains: Sequence[str | None], seconds: float | None, ti
     return list(unique.values())
 
 
-def _prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:
+def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:
     """Flat out, and as long as asked: --seconds or --ticks, else the config's own length, else its timetable's."""
     if config.learn.slack:
         raise UserError("learn.slack: the learning of a benchmark is a stated budget; use learn.steps_per_tick")
@@ -82,11 +92,17 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
     yield Entry(entry.source, f"{entry.name}, frozen", frozen, control=True)
     if mapping.get("replay") is not None:
         yield _with(entry.source, f"{entry.name}, no replay", entry.config, mapping | {"replay": None})
-    if body.teacher and mapping.get("execution") == "stepping":
+    if body.teacher and mapping.get("brain_ticks_per_world_tick", 1) > 1:
+        once = mapping | {"brain_ticks_per_world_tick": 1}
+        yield _with(entry.source, f"{entry.name}, one brain tick a tick", entry.config, once)
+    elif body.teacher and mapping.get("execution") == "stepping":
         yield _with(entry.source, f"{entry.name}, sequential", entry.config, mapping | {"execution": "sequential"})
     if body.oracle is not None:
-        late = brain.latency
-        yield _with(entry.source, f"oracle, {late} late", entry.config, {"kind": "oracle", "delay": late})
+        yield _oracle(entry.source, entry.config, brain.latency)
+
+
+def _oracle(source: str, config: Config, delay: int) -> Entry:
+    return _with(source, f"oracle, {delay} late", config, {"kind": "oracle", "delay": delay})
 
 
 def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entry]:
@@ -95,6 +111,10 @@ def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entr
     if body.oracle is not None:
         yield _with(source, "repeat-last-label", config, {"kind": "repeat_last_label"})
         yield _with(source, "bias-only", config, {"kind": "bias_only"})
+        if config.world.options.get("teacher_every", 1) > 1:
+            given = {"hears": "teacher"}
+            yield _with(source, "repeat-last-label, of those given", config, {"kind": "repeat_last_label"} | given)
+            yield _with(source, "bias-only, of labels given", config, {"kind": "bias_only"} | given)
         if body.discrete:
             yield _with(source, "diagonal", config, {"kind": "alternate", "actions": [0, body.actions - 1]})
     for action in range(body.actions) if body.discrete else (0, 0.5, 1):
@@ -106,3 +126,23 @@ def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entr
 def _with(source: str, name: str, config: Config, mapping: dict[str, Any], best_of: str = "") -> Entry:
     config = config.model_copy(update={"brain": mapping, "brain_name": name})
     return Entry(source, name, config, control=True, best_of=best_of)
+
+
+def best_of_groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of every `best_of` the row that did best by accuracy, and the one that did best by score, if it is another one;
+    where nobody says what is right, by returns, else by reward."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["best_of"]:
+            groups.setdefault(row["best_of"], []).append(row)
+    best = []
+    for group, members in groups.items():
+        known = [figure for figure in MERITS if all(row.get(figure) for row in members)]
+        winners: dict[str, list[str]] = {}
+        for figure in [figure for figure in known if figure in ("accuracy", "score")] or known[:1]:
+            winner = max(members, key=lambda row: row[figure]["mean"])
+            winners.setdefault(winner["name"], []).append(MERITS[figure])
+        for row in members:
+            if row["name"] in winners:
+                best.append(row | {"name": f"{group} by {' and '.join(winners[row['name']])}: {row['name']}"})
+    return best

@@ -9,17 +9,16 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from agentsim.bench import runs
 from agentsim.bench.curves import mean_curves, plot
-from agentsim.bench.entries import Entry, entries
+from agentsim.bench.entries import Entry, best_of_groups, entries
 from agentsim.bench.intervals import as_interval, interval
-from agentsim.bench.report import progress, report, table
-from agentsim.bench.runs import Result, Run, all_results, read_result, write_result
-from agentsim.errors import UserError
+from agentsim.bench.report import report, table
+from agentsim.bench.runs import Result
 from agentsim.recording import new_run_directory
 from agentsim.terminal import as_number
 
 Results = dict[Entry, list[Result]]
-MERITS = {"accuracy": "accuracy", "score": "score", "last_20_returns": "returns", "reward_per_tick": "reward"}
 
 
 def measure(
@@ -40,36 +39,20 @@ def measure(
     rows = entries(sources, brains, seconds=seconds, ticks=ticks)
     if out is None:
         out = new_run_directory("bench-learning")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}; give a directory that can be written") from error
-    runs = [Run(entry, entry.config.run.seed + k) for k in range(seeds) for entry in rows]
-    kept = {run: found for run in runs if (found := read_result(run, out)) is not None}
-    missing = [run for run in runs if run not in kept]
-    typer.echo(f"{len(missing)} runs, {jobs} at a time; {len(kept)} already in {out}", err=True)
-    failed: list[dict[str, Any]] = []
-    interrupted = False
-    bar, task = progress("runs", len(missing))
-    try:
-        with bar:
-            for run, result in all_results(missing, jobs, modules):
-                if isinstance(result, str):
-                    failed.append({"config": run.entry.source, "row": run.entry.name, "seed": run.seed, "why": result})
-                else:
-                    kept[run] = result
-                    write_result(run, result, out)
-                bar.advance(task)
-    except KeyboardInterrupt:
-        interrupted = True
+    chosen = [runs.Run(entry, entry.config.run.seed + k) for k in range(seeds) for entry in rows]
+    swept = runs.sweep("runs", chosen, runs.run_once, runs.FIGURES, jobs=jobs, out=out, modules=modules)
     tables = []
     for source in sources:
         mine = [entry for entry in rows if entry.source == source]
-        results = {entry: [kept[run] for run in runs if run.entry is entry and run in kept] for entry in mine}
-        tables.append(summary(source, results))
-    picture = plot(tables, out / "learning.png")
+        tables.append(summary(source, runs.by_entry(swept, mine)))
     return report(
-        "learning", out=str(out), picture=picture, seeds=seeds, interrupted=interrupted, failed=failed, tables=tables
+        "learning",
+        out=str(out),
+        picture=plot(tables, out / "learning.png"),
+        seeds=seeds,
+        interrupted=swept.interrupted,
+        failed=swept.failed,
+        tables=tables,
     )
 
 
@@ -78,7 +61,7 @@ def summary(source: str, results: Results) -> dict[str, Any]:
     config = next(iter(results)).config
     threshold = _threshold(config.world.id)
     rows = [_row(entry, found, threshold) for entry, found in results.items() if found]
-    rows = [row for row in rows if not row["best_of"]] + _best(rows)
+    rows = [row for row in rows if not row["best_of"]] + best_of_groups(rows)
     rows.sort(key=lambda row: row["control"])
     return {
         "config": source,
@@ -129,26 +112,6 @@ def _reached(episodes: dict[str, Any], threshold: float) -> bool:
     return episodes["count"] >= 20 and episodes["last_20_mean"] >= threshold
 
 
-def _best(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of every `best_of` the row that did best by accuracy, and the one that did best by score, if it is another one;
-    where nobody says what is right, by returns, else by reward."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["best_of"]:
-            groups.setdefault(row["best_of"], []).append(row)
-    best = []
-    for group, members in groups.items():
-        known = [figure for figure in MERITS if all(row[figure] for row in members)]
-        winners: dict[str, list[str]] = {}
-        for figure in [figure for figure in known if figure in ("accuracy", "score")] or known[:1]:
-            winner = max(members, key=lambda row: row[figure]["mean"])
-            winners.setdefault(winner["name"], []).append(MERITS[figure])
-        for row in members:
-            if row["name"] in winners:
-                best.append(row | {"name": f"{group} by {' and '.join(winners[row['name']])}: {row['name']}"})
-    return best
-
-
 def _threshold(world: str) -> float | None:
     import gymnasium
 
@@ -166,8 +129,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         title = f"{found['config']}: {found['world']}, {found['ticks']:,} ticks, mean ± 95 %; controls below the brains"
         console.print(table(headings, lines, title))
         console.print()
-    for failure in result["failed"]:
-        typer.echo(f"failed: {failure['config']}, {failure['row']}, seed {failure['seed']}: {failure['why']}", err=True)
+    runs.show_failures(result["failed"])
     typer.echo(f"runs: {result['out']}   picture: {result['picture'] or '-'}", err=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich import console as rich_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -34,6 +35,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
     for row in rows:
         result.add_row(*(row[i] for i in shown))
     return result
+
+
+def print_table(
+    console: rich_console.Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str
+) -> None:
+    """A table that is rather wrapped by a narrow terminal than cut off, and an empty line."""
+    found = table(headings, rows)
+    unbounded = console.options.update(width=10_000)
+    console.width = max(console.width, console.measure(found, options=unbounded).maximum)
+    console.print(title, style="bold")
+    console.print(found)
+    console.print()
 
 
 def progress(what: str, total: int) -> tuple[Progress, Any]:

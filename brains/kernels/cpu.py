@@ -89,7 +89,7 @@ def align(operations, options, counters, rows):
     """The row of `rows` holding the activations that answer for now's label, or -1 while no wave has come through."""
     depth, slots = options[at.STAGES], options[at.RING]
     now = (counters[at.TICK] + slots - 1) % slots
-    if options[at.EXECUTION] == at.SEQUENTIAL or options[at.ALIGN] == at.SIDEWAYS:
+    if options[at.EXECUTION] == at.SEQUENTIAL or options[at.ALIGN] in (at.SIDEWAYS, at.NOW):
         return now
     if options[at.ALIGN] == at.INSTANT:  # the forward pass that act has made beside its own
         return slots + at.WAVE

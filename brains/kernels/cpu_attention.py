@@ -105,7 +105,7 @@ def fire_attention(op, block, x, row):
 
 
 @jit
-def back_attention(op, block, row, x, delta, dx, gradient, work, into_parameters):
+def back_attention(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """Back through the newest query, key and value; the older keys and values are constants."""
     units, length, width = op[at.UNITS], op[at.WINDOW], padded(op[at.UNITS])
     query_weight, key_weight, value_weight, output_weight = weights(op, block)
@@ -133,11 +133,12 @@ def back_attention(op, block, row, x, delta, dx, gradient, work, into_parameters
                 for o in range(start, start + each):
                     d_key[o] = d_score * query[o]
                     d_value[o] = share[w] * d_context[o]
-    for k in range(op[at.IN]):
-        dx[k] = delta[k] if op[at.RESIDUAL] else F(0.0)
-    add_transposed(query_weight, d_query, dx)
-    add_transposed(key_weight, d_key, dx)
-    add_transposed(value_weight, d_value, dx)
+    if into_x:
+        for k in range(op[at.IN]):
+            dx[k] = delta[k] if op[at.RESIDUAL] else F(0.0)
+        add_transposed(query_weight, d_query, dx)
+        add_transposed(key_weight, d_key, dx)
+        add_transposed(value_weight, d_value, dx)
     if into_parameters:
         query_gradient, key_gradient, value_gradient, output_gradient = weights(op, gradient)
         add_outer(query_gradient, x, d_query)

@@ -18,6 +18,7 @@ from brains.kernels.cpu_others import (
     fire_conv2d,
     fire_layer_norm,
     fire_swiglu,
+    spread_conv2d,
 )
 from brains.kernels.cpu_recurrent import back_lstm, back_rnn, fire_lstm, fire_rnn
 
@@ -99,6 +100,24 @@ def fire(op, block, source, target):
     finish(op, target)
 
 
+@general
+def transpose(op, block, row, t, delta, dx, gradient, work, total, size):
+    """total (in,) = W t and size = |W| 1 for the transposed Jacobian W of an operation that is not dense."""
+    if op[at.IN] == op[at.UNITS]:  # targets pass through
+        total[: t.size] = t
+        size[:] = F(1.0)
+    elif op[at.TYPE] == at.CONV2D:
+        spread_conv2d(op, block, t, total, size)
+    else:
+        for o in range(op[at.UNITS]):
+            delta[:] = F(0.0)
+            delta[o] = F(1.0)
+            back(op, block, row, delta, dx, gradient, work, True, False)
+            for k in range(op[at.IN]):
+                total[k] += dx[k] * t[o]
+                size[k] += abs(dx[k])
+
+
 @jit
 def carry(operations, before, now):
     """Let every operation start in `now` from the state it left in `before`."""
@@ -166,14 +185,14 @@ def back(op, block, row, delta, dx, gradient, work, into_x, into_parameters):
         if into_parameters:
             accumulate(op, gradient, x, delta)
     elif kind == at.CONV2D:
-        back_conv2d(op, block, row, x, delta, dx, gradient, work, into_parameters)
+        back_conv2d(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.RNN:
-        back_rnn(op, block, row, x, delta, dx, gradient, work, into_parameters)
+        back_rnn(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.LSTM:
-        back_lstm(op, block, row, x, delta, dx, gradient, work, into_parameters)
+        back_lstm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.ATTENTION:
-        back_attention(op, block, row, x, delta, dx, gradient, work, into_parameters)
+        back_attention(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.LAYER_NORM:
-        back_layer_norm(op, block, row, x, delta, dx, gradient, work, into_parameters)
+        back_layer_norm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.SWIGLU:
-        back_swiglu(op, block, row, x, delta, dx, gradient, work, into_parameters)
+        back_swiglu(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)

@@ -51,7 +51,7 @@ def fire_conv2d(op, block, x, row):
 
 
 @jit
-def back_conv2d(op, block, row, x, delta, dx, gradient, work, into_parameters):
+def back_conv2d(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """dx and, if wanted, what is added to the gradient."""
     rows, columns = extent(op)
     breadth, kernel, stride = op[at.BREADTH], op[at.KERNEL], op[at.STRIDE]
@@ -83,6 +83,26 @@ def back_conv2d(op, block, row, x, delta, dx, gradient, work, into_parameters):
 
 
 @jit
+def spread_conv2d(op, block, t, total, size):
+    """total (in,) = W t and size = |W| 1 for the transposed Jacobian W of a convolution."""
+    rows, columns = extent(op)
+    breadth, kernel, stride = op[at.BREADTH], op[at.KERNEL], op[at.STRIDE]
+    weight = matrix(block, op[at.WEIGHT], op[at.FILTERS], padded(op[at.CHANNELS] * kernel * kernel))
+    for f in range(op[at.FILTERS]):
+        tap = 0
+        for c in range(op[at.CHANNELS]):
+            for u in range(kernel):
+                for v in range(kernel):
+                    w = weight[f, tap]
+                    tap += 1
+                    for i in range(rows):
+                        start = (c * op[at.HEIGHT] + i * stride + u) * breadth + v
+                        for j in range(columns):
+                            total[start + j * stride] += w * t[(f * rows + i) * columns + j]
+                            size[start + j * stride] += abs(w)
+
+
+@jit
 def fire_layer_norm(op, block, x, row):
     """y = gain hat + bias."""
     y, hat = row[op[at.Y] : op[at.Y] + op[at.WIDTH]], row[op[at.CACHE] : op[at.CACHE] + op[at.WIDTH] + at.PAD]
@@ -95,7 +115,7 @@ def fire_layer_norm(op, block, x, row):
 
 
 @jit
-def back_layer_norm(op, block, row, x, delta, dx, gradient, work, into_parameters):
+def back_layer_norm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """dx and, if wanted, what is added to the gradient."""
     hat, gain = row[op[at.CACHE] : op[at.CACHE] + op[at.WIDTH] + at.PAD], block[op[at.WEIGHT] : op[at.BIAS]]
     for o in range(op[at.UNITS]):
@@ -142,7 +162,7 @@ def fire_swiglu(op, block, x, row):
 
 
 @jit
-def back_swiglu(op, block, row, x, delta, dx, gradient, work, into_parameters):
+def back_swiglu(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """dx and, if wanted, what is added to the gradient."""
     wide, start = padded(op[at.HIDDEN]), op[at.CACHE]
     gate_weight, up_weight, down_weight = swiglu_weights(op, block)
@@ -154,10 +174,11 @@ def back_swiglu(op, block, row, x, delta, dx, gradient, work, into_parameters):
         s = sigmoid(gate)
         d_up[o] = d * gate * s
         d_gate[o] = d * up * s * (F(1.0) + gate * (F(1.0) - s))
-    for k in range(op[at.IN]):
-        dx[k] = delta[k] if op[at.RESIDUAL] else F(0.0)
-    add_transposed(gate_weight, d_gate, dx)
-    add_transposed(up_weight, d_up, dx)
+    if into_x:
+        for k in range(op[at.IN]):
+            dx[k] = delta[k] if op[at.RESIDUAL] else F(0.0)
+        add_transposed(gate_weight, d_gate, dx)
+        add_transposed(up_weight, d_up, dx)
     if into_parameters:
         gate_gradient, up_gradient, down_gradient = swiglu_weights(op, gradient)
         add_outer(gate_gradient, x, d_gate)

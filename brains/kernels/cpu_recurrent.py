@@ -44,7 +44,7 @@ def fire_rnn(op, block, x, row):
 
 
 @jit
-def back_rnn(op, block, row, x, delta, dx, gradient, work, into_parameters):
+def back_rnn(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """Back through the inner sequence; the state carried in is a constant."""
     units, features = op[at.HIDDEN], op[at.FEATURES]
     weight, hidden_weight, bias = parts(op, block, 1)
@@ -57,7 +57,8 @@ def back_rnn(op, block, row, x, delta, dx, gradient, work, into_parameters):
         for o in range(units):
             h = row[op[at.Y] + start + o]
             dz[o] = (delta[start + o] + dh[o]) * (F(1.0) - h * h)
-        transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
+        if into_x:
+            transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
         transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
         if into_parameters:
             add_outer(d_weight, x[step * features :], dz)
@@ -100,7 +101,7 @@ def cell_before(op, row, step):
 
 
 @jit
-def back_lstm(op, block, row, x, delta, dx, gradient, work, into_parameters):
+def back_lstm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """Back through the inner sequence; the state carried in is a constant."""
     units, features = op[at.HIDDEN], op[at.FEATURES]
     weight, hidden_weight, _ = parts(op, block, 4)
@@ -120,7 +121,8 @@ def back_lstm(op, block, row, x, delta, dx, gradient, work, into_parameters):
             dz[width + o] = into_cell * before[o] * f * (F(1.0) - f)
             dz[2 * width + o] = into_cell * i * (F(1.0) - g * g)
             dz[3 * width + o] = d * t * out * (F(1.0) - out)
-        transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
+        if into_x:
+            transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
         transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
         if into_parameters:
             add_outer(d_weight, x[step * features :], dz)

@@ -12,7 +12,7 @@ import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import general, jit
-from brains.kernels.cpu_layers import accumulate, back, hat_of, output_of, weight_of
+from brains.kernels.cpu_layers import accumulate, back, hat_of, output_of, transpose, weight_of
 from brains.kernels.cpu_math import clip, derivative, normalize_gradient, padded, transposed
 from brains.kernels.cpu_updates import update_span, update_tween
 
@@ -283,17 +283,8 @@ def tween_goal(op, block, wave, t, delta, dx, gradient, work, goals):
             for o in range(op[at.UNITS]):
                 total[k] += weight[k, o] * t[o]
                 size[k] += abs(weight[k, o])
-    elif op[at.IN] == op[at.UNITS]:
-        total[: t.size] = t
-        size[:] = F(1.0)
     else:
-        for o in range(op[at.UNITS]):
-            delta[:] = F(0.0)
-            delta[o] = F(1.0)
-            back(op, block, wave, delta, dx, gradient, work, True, False)
-            for k in range(op[at.IN]):
-                total[k] += dx[k] * t[o]
-                size[k] += abs(dx[k])
+        transpose(op, block, wave, t, delta, dx, gradient, work, total, size)
     for k in range(op[at.IN]):
         goal = total[k] / size[k] if size[k] > F(0.01) else F(0.0)
         dx[k] = min(max(goal, low), high) if high > low else goal

@@ -229,7 +229,7 @@ class Lane:
         """The activations that answer for now's label; None while no wave has come through since the reset."""
         slots, tick, wave = self.options[at.RING], int(self.state[at.TICK]), self.wave(at.WAVE)
         now = self.waves[(tick - 1) % slots]
-        if self.options[at.EXECUTION] == at.SEQUENTIAL or self.options[at.ALIGN] == at.SIDEWAYS:
+        if self.options[at.EXECUTION] == at.SEQUENTIAL or self.options[at.ALIGN] in (at.SIDEWAYS, at.NOW):
             return now
         if self.options[at.ALIGN] == at.INSTANT:
             wave.world.copy_(now.world)

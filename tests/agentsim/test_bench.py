@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agentsim.bench import controls, curves, intervals, learning, runs, ticks, timing, worlds
-from agentsim.bench.entries import Entry, entries
+from agentsim.bench.entries import MERITS, Entry, best_of_groups, entries
 from agentsim.cli import app
 from agentsim.config import Config
 from agentsim.errors import UserError
@@ -246,7 +246,11 @@ def test_processes_change_nothing(short: Config) -> None:
     entry = Entry("short", "random", short.model_copy(update={"brain": {"kind": "random"}}))
     chosen = [runs.Run(entry, seed) for seed in range(3)]
     hashes = [
-        {run.seed: result["hash"] for run, result in runs.all_results(chosen, jobs, []) if isinstance(result, dict)}
+        {
+            run.seed: found["hash"]
+            for run, found in runs.all_results(chosen, runs.run_once, jobs, [])
+            if isinstance(found, dict)
+        }
         for jobs in (1, 2)
     ]
     assert hashes[0] == hashes[1] and len({*hashes[0].values()}) == 3
@@ -327,11 +331,11 @@ def test_the_best_constant_is_the_best_of_its_column() -> None:
     """By accuracy and by score it may be two of them; of returns only where every row has some, else by reward."""
 
     def row(name: str, **means: float) -> dict[str, Any]:
-        figures = {figure: {"mean": means[figure]} if figure in means else None for figure in learning.MERITS}
+        figures = {figure: {"mean": means[figure]} if figure in means else None for figure in MERITS}
         return {"name": name, "best_of": "best"} | figures
 
     def names(*rows: dict[str, Any]) -> list[str]:
-        return [found["name"] for found in learning._best(list(rows))]
+        return [found["name"] for found in best_of_groups(list(rows))]
 
     two = [row("a", accuracy=0.5, score=0.1, reward_per_tick=9), row("b", accuracy=0.4, score=0.2, reward_per_tick=0)]
     assert names(*two) == ["best by accuracy: a", "best by score: b"]

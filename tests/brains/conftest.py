@@ -28,9 +28,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def parts_of(network: Network, lane: int = 0, block: int = at.VALUE) -> list[np.ndarray]:
     """Copies of [W0 (inputs, units), b0 (units,), W1, ...] in one lane and block of a network, without padding."""
-    return [
-        network.parameter(i, name, lane, block).copy() for i, views in enumerate(network.views) for name in views
-    ]
+    return [network.parameter(i, name, lane, block).copy() for i, views in enumerate(network.views) for name in views]
 
 
 class TorchNet:

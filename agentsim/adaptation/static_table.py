@@ -1,0 +1,146 @@
+"""static16 as tables and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agentsim.adaptation.concept import SAMPLES
+from agentsim.adaptation.pages import Section, png
+from agentsim.bench.intervals import as_interval, interval
+
+Row = dict[str, Any]
+LEVELS = (50, 90)  # per cent
+SETS = ("train", "held_out")
+
+
+def row(words: dict[str, Any], result: dict[str, Any]) -> Row:
+    """A trial over its seeds: accuracies at the end, and what it took to reach the levels, at the first time of asking.
+
+    `to`: "train 50" -> {ticks, cpu_seconds, reached}; intervals over the seeds that reached it.
+    """
+    epochs, cpu = np.array(result["epochs"]), np.array(result["cpu_seconds"])
+    found: Row = {name: words[name] for name in ("layer", "depth", "mode")}
+    found |= {
+        "seeds": len(result["train"][-1]),
+        "ticks_a_sample": result["ticks"],
+        "to": {},
+        "epochs": result["epochs"],
+    }
+    for name in SETS:
+        accuracy = np.array(result[name])  # (points, seeds)
+        found[name] = interval(accuracy[-1])
+        found[f"{name}_curve"] = accuracy.mean(1).tolist()
+        for level in LEVELS:
+            reached = accuracy >= level / 100
+            first = [int(np.argmax(column)) for column in reached.T if column.any()]
+            found["to"][f"{name} {level}"] = {
+                "ticks": interval(epochs[first] * SAMPLES * result["ticks"]),
+                "cpu_seconds": interval(cpu[first]),
+                "reached": len(first),
+            }
+    found["cpu_seconds"] = float(cpu[-1])
+    return found
+
+
+def works(found: Row, bounds: dict[str, Any]) -> bool:
+    """Whether the lower end of the held-out interval is above the majority class."""
+    held_out = found["held_out"]
+    return bool(held_out["mean"] - (held_out["half_width"] or 0.0) > bounds["majority"]["mean"])
+
+
+def best(rows: Sequence[Row]) -> Row:
+    """The row that does best held out."""
+    return max(rows, key=lambda found: found["held_out"]["mean"])
+
+
+def sections(result: dict[str, Any]) -> list[Section]:
+    """The best modes with the controls, a layer x mode table for each depth, and where the modes stop working."""
+    rows, bounds, seeds = result["rows"], result["bounds"], result["seeds"]
+    if not rows:
+        return []
+    layers, depths, modes = (list(dict.fromkeys(found[name] for found in rows)) for name in ("layer", "depth", "mode"))
+    at = {(found["layer"], found["depth"], found["mode"]): found for found in rows}
+    nets = [(layer, depth) for depth in depths for layer in layers]
+    groups = {key: [found for found in rows if (found["layer"], found["depth"]) == key] for key in nets}
+    headings, lines = everything([best(group) for group in groups.values() if group])
+    for control in result["controls"]:
+        about = [control["name"], "", "", as_interval(control["train"], 100), as_interval(control["held_out"], 100)]
+        lines.append(about + [""] * (len(headings) - len(about)))
+    for name, what in (("majority", "majority class"), ("ceiling", "the concept itself, noise-free")):
+        lines.append([what, "", "", "", as_interval(bounds[name], 100), *[""] * (len(headings) - 5)])
+    title = f"static16: 500 noisy samples, {result['epochs']} epochs, {seeds} seeds, mean ± 95 %; "
+    found: list[Section] = [(title + "the mode that is best held out, of every layer type", headings, lines)]
+    for depth in depths:
+        lines = []
+        for mode in modes:
+            cells = [at.get((layer, depth, mode)) for layer in layers]
+            lines.append(
+                [mode, *("-" if cell is None else _cell(cell, groups[cell["layer"], depth]) for cell in cells)]
+            )
+        found.append(
+            (f"{depth} layers: held out (train), %; * the best mode of a layer type", ["mode", *layers], lines)
+        )
+    lines = [[mode, *(_depth(at, layer, depths, mode, bounds) for layer in layers)] for mode in modes]
+    title = "the depth at which a mode stops working: its held-out interval is no longer above the majority class"
+    return [*found, (title, ["mode", *layers], lines)]
+
+
+def _cell(found: Row, group: Sequence[Row]) -> str:
+    star = "*" if found is best(group) else ""
+    return f"{as_interval(found['held_out'], 100)} ({100 * found['train']['mean']:.0f}){star}"
+
+
+def _depth(at: dict[Any, Row], layer: str, depths: Sequence[int], mode: str, bounds: dict[str, Any]) -> str:
+    there = [depth for depth in depths if (layer, depth, mode) in at]
+    if not there:
+        return "-"
+    return next((f"{d}" for d in there if not works(at[layer, d, mode], bounds)), f"works at {max(there)}")
+
+
+def everything(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Headings, and a line for each row with all that is known of it."""
+    headings = ["layer", "layers", "mode", "train %", "held out %"]
+    headings += [f"ticks, CPU s to {level} % {name.replace('_', ' ')}" for name in SETS for level in LEVELS]
+    lines = []
+    for found in rows:
+        times = [_time(found["to"][f"{name} {level}"], found["seeds"]) for name in SETS for level in LEVELS]
+        about = [found["layer"], f"{found['depth']}", found["mode"]]
+        lines.append([*about, *(as_interval(found[name], 100) for name in SETS), *times])
+    return headings, lines
+
+
+def _time(found: dict[str, Any], seeds: int) -> str:
+    if not found["reached"]:
+        return "not reached"
+    some = "" if found["reached"] == seeds else f" ({found['reached']} of {seeds})"
+    return f"{found['ticks']['mean']:,.0f}, {found['cpu_seconds']['mean']:.2g}{some}"
+
+
+def picture(result: dict[str, Any]) -> bytes:
+    """A PNG: held-out accuracy of every mode over epochs, a panel a net; majority class and ceiling dashed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    rows = result["rows"]
+    layers, depths, modes = (list(dict.fromkeys(found[name] for found in rows)) for name in ("layer", "depth", "mode"))
+    shape = max(1, len(depths)), max(1, len(layers))
+    figure, axes = pyplot.subplots(*shape, figsize=(4 * shape[1] + 2, 3 * shape[0]), squeeze=False, sharey=True)
+    for found in rows:
+        axis, color = axes[depths.index(found["depth"]), layers.index(found["layer"])], modes.index(found["mode"])
+        style = "-" if color < 10 else "-."
+        axis.plot(found["epochs"], found["held_out_curve"], style, color=f"C{color % 10}", label=found["mode"])
+        axis.set_title(f"{found['layer']}, {found['depth']} layers", fontsize="medium")
+        axis.set_xlabel("epochs")
+        axis.set_ylabel("held-out accuracy")
+    for axis in axes.flat:
+        for bound in result["bounds"].values():
+            axis.axhline(bound["mean"], color="black", linestyle="--", linewidth=0.8)
+        axis.grid(alpha=0.3)
+    if rows:
+        axes[0, -1].legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return png(figure)
