@@ -254,7 +254,7 @@ def test_every_control_stands_beside_the_arena() -> None:
         *("random", "repeat-last-label", "bias-only", "diagonal", "online-backprop"),
         *(f"constant {action}" for action in range(4)),
         *(f"oracle, {delay} late" for delay in (0, 1, 2, 5)),
-        *("arena, frozen", "arena, no replay", "arena, sequential"),
+        *("arena, frozen", "arena, no replay", "arena, one brain tick a tick"),
     }
     configs = {entry.name: entry.config for entry in found.entries}
     assert {config.run.seconds for config in configs.values()} == {3.5}

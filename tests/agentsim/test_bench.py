@@ -176,14 +176,14 @@ def test_arena_stands_beside_every_control() -> None:
     assert {entry.name for entry in rows if entry.control} == {
         *("random", "repeat-last-label", "bias-only", "online-backprop", "diagonal"),
         *("constant 0", "constant 1", "constant 2", "constant 3"),
-        *("arena, frozen", "arena, no replay", "arena, sequential", "oracle, 2 late"),  # three layers
+        *("arena, frozen", "arena, no replay", "arena, one brain tick a tick", "oracle, 0 late"),  # three layers
         *("step-tween-chain, frozen", "step-tween-chain, sequential", "oracle, 5 late"),  # six
     }
     by_name = {entry.name: entry.config for entry in rows}
     assert by_name["arena, frozen"].learn.steps_per_tick == 0
     assert by_name["arena, no replay"].brain == by_name["arena"].brain | {"replay": None}
-    assert by_name["arena, sequential"].brain == by_name["arena"].brain | {"execution": "sequential"}
-    assert by_name["arena, sequential"].learn == by_name["arena"].learn
+    assert by_name["arena, one brain tick a tick"].brain == by_name["arena"].brain | {"brain_ticks_per_world_tick": 1}
+    assert by_name["arena, one brain tick a tick"].learn == by_name["arena"].learn
     assert by_name["diagonal"].brain == {"kind": "alternate", "actions": [0, 3]}
     assert {config.clock.pacing for config in by_name.values()} == {"none"}
     assert {config.run.seconds for config in by_name.values()} == {60.0}  # of the phases
