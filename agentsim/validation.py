@@ -95,7 +95,7 @@ def _message(details: Any, value: Any, key: str, fields: list[str]) -> str:
             message = f"unknown value {value!r:.40}, {suggest(value, choices, 'choices')}"
         case "union_tag_invalid":
             choices = re.findall(r"'([^']*)'", details["ctx"]["expected_tags"])
-            tag, name = str(details["ctx"]["tag"]), details["ctx"]["discriminator"].strip("'")
+            tag, name = str(details["ctx"]["tag"]), details["ctx"]["discriminator"].strip("'_()")
             message = f"{name}: unknown value {tag!r:.40}, {suggest(tag, choices, 'choices')}"
         case "model_type" | "dict_type" | "model_attributes_type":
             message = f"should be a mapping of keys, got {_short(value)}"
