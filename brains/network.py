@@ -48,7 +48,7 @@ class View(NamedTuple):
 class Network:
     """The arrays of one network of L layers in N lanes (see kernels/layout), freshly initialised.
 
-    Attributes: `table` (K, COLUMNS), one row an operation, int32 if they are a chain of dense ones, else int64;
+    Attributes: `table` (K, COLUMNS), one row an operation, int32 if none of them carries a state, else int64;
     `views`, for each operation its parameters by name; `places`, each layer's output; `parameters` (N, BLOCKS, P)
     float32; `activity` (N, ring + EXTRA_ROWS, S) float32; `state` (N, STATES) int64. Raises ValueError, starting with
     the key, where two layers do not fit.
@@ -81,8 +81,7 @@ class Network:
         self.table = np.stack(self._rows)
         self.table[-1, at.ACTIVATION] = at.ACTIVATIONS.index(readout)
         self._join()
-        chain = (self.table[:, at.TYPE] == at.DENSE).all() and not self.table[:, at.ADDS].any()
-        if chain:  # for which the kernels of `compile.general` are not needed
+        if not self.table[:, at.STATE_SIZE].any():  # the kernels of `compile.stateful` are not needed
             self.table = self.table.astype(np.int32)
         self.parameters = np.zeros((lanes, at.BLOCKS, self._parameters), np.float32)
         self.activity = np.zeros((lanes, ring + at.EXTRA_ROWS, max(self._row, self._work)), np.float32)

@@ -1,6 +1,6 @@
 """Compiles the kernels of one sort of brain.
 
-python -m brains.precompile taught|streaming|q_learning discrete|continuous chain|general
+python -m brains.precompile taught|streaming|q_learning discrete|continuous stateful|stateless
 
 Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
 """
@@ -24,7 +24,7 @@ def main(sort: str, actions: str, network: str) -> None:
             "execution": "sequential",
             "readout": "softmax" if discrete and not replays else "linear",
             "replay": {"capacity": 1} if replays else None,
-            "layers": [{"units": 2} if network == "chain" else {"type": "layer_norm"}, {}],
+            "layers": [{"type": "rnn", "units": 2} if network == "stateful" else {"units": 2}, {}],
         }
     )
     bounds = () if discrete else (1.0, 1.0)

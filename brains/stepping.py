@@ -100,7 +100,7 @@ class SteppingBrain:
             kind = (
                 "taught" if self.body.teacher else "streaming" if self.config.replay is None else "q_learning",
                 "discrete" if self.body.discrete else "continuous",
-                "chain" if self.network.table.dtype == np.int32 else "general",
+                "stateful" if self.network.state_total else "stateless",
             )
             compiled_elsewhere("-".join(kind), "brains.precompile", *kind)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from brains.kernels import layout as at
-from brains.kernels.compile import general, jit
+from brains.kernels.compile import jit, stateful
 from brains.kernels.cpu_attention import back_attention, fire_attention
 from brains.kernels.cpu_math import activate, affine, affine_pair, matrix, normalize, normalize_gradient, transposed
 from brains.kernels.cpu_others import (
@@ -69,53 +69,36 @@ def move(op, x, row):
         y[k] = factor * x[k] + (y[k] if op[at.ONTO] else F(0.0))
 
 
-@general
-def fire_special(op, block, x, row):
-    """Fire an operation that is not dense."""
+@stateful
+def fire_stateful(op, block, x, row):
+    """Fire an operation that carries a state."""
     kind = op[at.TYPE]
-    if kind == at.MOVE:
-        move(op, x, row)
-    elif kind == at.CONV2D:
-        fire_conv2d(op, block, x, row)
-    elif kind == at.RNN:
+    if kind == at.RNN:
         fire_rnn(op, block, x, row)
     elif kind == at.LSTM:
         fire_lstm(op, block, x, row)
     elif kind == at.ATTENTION:
         fire_attention(op, block, x, row)
-    elif kind == at.LAYER_NORM:
-        fire_layer_norm(op, block, x, row)
-    elif kind == at.SWIGLU:
-        fire_swiglu(op, block, x, row)
 
 
 @jit
 def fire(op, block, source, target):
     """Fire one operation: it reads its input in `target`, if that is of this tick, else in `source`."""
     x = target[op[at.X] :] if op[at.WITHIN] else source[op[at.X] :]
-    if op[at.TYPE] == at.DENSE:
+    kind = op[at.TYPE]
+    if kind == at.DENSE:
         affine(weight_of(op, block), bias_of(op, block), x, output_of(op, target))
+    elif kind == at.MOVE:
+        move(op, x, target)
+    elif kind == at.CONV2D:
+        fire_conv2d(op, block, x, target)
+    elif kind == at.LAYER_NORM:
+        fire_layer_norm(op, block, x, target)
+    elif kind == at.SWIGLU:
+        fire_swiglu(op, block, x, target)
     else:
-        fire_special(op, block, x, target)
+        fire_stateful(op, block, x, target)
     finish(op, target)
-
-
-@general
-def transpose(op, block, row, t, delta, dx, gradient, work, total, size):
-    """total (in,) = W t and size = |W| 1 for the transposed Jacobian W of an operation that is not dense."""
-    if op[at.IN] == op[at.UNITS]:  # targets pass through
-        total[: t.size] = t
-        size[:] = F(1.0)
-    elif op[at.TYPE] == at.CONV2D:
-        spread_conv2d(op, block, t, total, size)
-    else:
-        for o in range(op[at.UNITS]):
-            delta[:] = F(0.0)
-            delta[o] = F(1.0)
-            back(op, block, row, delta, dx, gradient, work, True, False)
-            for k in range(op[at.IN]):
-                total[k] += dx[k] * t[o]
-                size[k] += abs(dx[k])
 
 
 @jit
@@ -172,7 +155,19 @@ def accumulate(op, gradient, x, delta):
         bias[o] += delta[o]
 
 
-@general
+@stateful
+def back_stateful(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
+    """`back` for an operation that carries a state, which is a constant."""
+    kind = op[at.TYPE]
+    if kind == at.RNN:
+        back_rnn(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
+    elif kind == at.LSTM:
+        back_lstm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
+    elif kind == at.ATTENTION:
+        back_attention(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
+
+
+@jit
 def back(op, block, row, delta, dx, gradient, work, into_x, into_parameters):
     """The vector-Jacobian product of an operation at the activations in `row`; delta (width,) belongs to its output
     before the activation. Writes dx (in,) and adds to `gradient`, as wanted."""
@@ -186,13 +181,27 @@ def back(op, block, row, delta, dx, gradient, work, into_x, into_parameters):
             accumulate(op, gradient, x, delta)
     elif kind == at.CONV2D:
         back_conv2d(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
-    elif kind == at.RNN:
-        back_rnn(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
-    elif kind == at.LSTM:
-        back_lstm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
-    elif kind == at.ATTENTION:
-        back_attention(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.LAYER_NORM:
         back_layer_norm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
     elif kind == at.SWIGLU:
         back_swiglu(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
+    else:
+        back_stateful(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters)
+
+
+@jit
+def transpose(op, block, row, t, delta, dx, gradient, work, total, size):
+    """total (in,) = W t and size = |W| 1 for the transposed Jacobian W of an operation that is not dense."""
+    if op[at.IN] == op[at.UNITS]:  # targets pass through
+        total[: t.size] = t
+        size[:] = F(1.0)
+    elif op[at.TYPE] == at.CONV2D:
+        spread_conv2d(op, block, t, total, size)
+    else:
+        for o in range(op[at.UNITS]):
+            delta[:] = F(0.0)
+            delta[o] = F(1.0)
+            back(op, block, row, delta, dx, gradient, work, True, False)
+            for k in range(op[at.IN]):
+                total[k] += dx[k] * t[o]
+                size[k] += abs(dx[k])

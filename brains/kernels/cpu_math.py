@@ -205,7 +205,7 @@ def sigmoid(x):
 @jit
 def matrix(block, start, rows, width):
     """The (rows, width) view of a block of parameters that starts there."""
-    return block[start : start + rows * width].reshape((rows, width))
+    return block[start : start + rows * width].reshape((np.int64(rows), np.int64(width)))
 
 
 @jit

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from brains.kernels import layout as at
-from brains.kernels.compile import general, jit
+from brains.kernels.compile import jit
 from brains.kernels.cpu_layers import accumulate, back, hat_of, output_of, transpose, weight_of
 from brains.kernels.cpu_math import clip, derivative, normalize_gradient, padded, transposed
 from brains.kernels.cpu_updates import update_span, update_tween
@@ -77,7 +77,7 @@ def send(op, dx, error, scale, limit):
     clear_padding(op, error)
 
 
-@general
+@jit
 def move_back(op, wave, error):
     """The error of what a move has read, and of the gate it read it through."""
     factor = F(1.0) / F(op[at.DIVISOR])
@@ -291,7 +291,7 @@ def tween_goal(op, block, wave, t, delta, dx, gradient, work, goals):
     send(op, dx, goals, F(1.0) / F(op[at.READERS]), F(0.0))
 
 
-@general
+@jit
 def gate_goal(op, wave, goals):
     """T of the gate that a move has read through, by the same rule: its Jacobian is what was moved."""
     total, size = F(0.0), F(0.0)
