@@ -125,10 +125,15 @@ def add_sample(operations, options, numbers, own, rows, row, target):
         for o in range(last[at.UNITS]):
             goals[o] += output[o]
         tween(operations, numbers, value, wave, error, gradient, scratch)
-    elif row < slots and options[at.ALIGN] == at.SIDEWAYS and options[at.EXECUTION] == at.STEPPING:
-        sideways(operations, value, wave, error, rows[slots + at.SIDE], gradient, scratch)
+    elif row < slots and options[at.EXECUTION] == at.STEPPING:
+        copy = rows[slots + at.WAVE]  # the live row must stay as it is
+        copy[:] = wave
+        if options[at.ALIGN] == at.SIDEWAYS:
+            sideways(operations, value, copy, error, rows[slots + at.SIDE], gradient, scratch)
+        else:
+            backprop(operations, value, copy, error, gradient, scratch, True)
     else:
-        backprop(operations, value, wave, error, gradient, scratch)
+        backprop(operations, value, wave, error, gradient, scratch, False)
     return loss
 
 

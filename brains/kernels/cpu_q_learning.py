@@ -81,7 +81,7 @@ def add_transition(operations, options, own, slow, rows, settings, statistics, m
     errors = output_of(last, error)
     errors[:] = F(0.0)
     errors[chosen] = clip(off, F(1.0)) if is_finite(off) else off  # so that it is noticed
-    backprop(operations, own[at.VALUE], wave, error, own[at.GRADIENT], scratch)
+    backprop(operations, own[at.VALUE], wave, error, own[at.GRADIENT], scratch, False)
     return off * off
 
 

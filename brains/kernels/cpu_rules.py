@@ -12,7 +12,7 @@ import numpy as np
 
 from brains.kernels import layout as at
 from brains.kernels.compile import jit
-from brains.kernels.cpu_layers import accumulate, back, hat_of, output_of, transpose, weight_of
+from brains.kernels.cpu_layers import accumulate, back, fire, hat_of, output_of, transpose, weight_of
 from brains.kernels.cpu_math import clip, derivative, normalize_gradient, padded, transposed
 from brains.kernels.cpu_updates import update_span, update_tween
 
@@ -104,14 +104,28 @@ def rooms(op, scratch):
 
 
 @jit
-def backprop(operations, block, wave, error, gradient, scratch):
+def back_now(op, block, row, kept, delta, dx, gradient, work, into_x, into_parameters, stale):
+    """`back`; where `row` is `stale` (a live one, in which an operation has seen its input of the last tick and its
+    reader its output) at the input as it stands there now, with the output left as it is."""
+    if not stale or op[at.TYPE] == at.DENSE:
+        back(op, block, row, delta, dx, gradient, work, into_x, into_parameters)
+        return
+    y = output_of(op, row)
+    kept[:] = y
+    fire(op, block, row, row)
+    back(op, block, row, delta, dx, gradient, work, into_x, into_parameters)
+    y[:] = kept
+
+
+@jit
+def backprop(operations, block, wave, error, gradient, scratch, stale):
     """The gradient of the loss through the activations in `wave`, added to `gradient`; error[L] is given."""
     for i in range(operations.shape[0] - 1, -1, -1):
         op = operations[i]
         if op[at.TYPE] == at.MOVE:
             move_back(op, wave, error)
             continue
-        delta, _, dx, work = rooms(op, scratch)
+        delta, kept, dx, work = rooms(op, scratch)
         delta_of(op, at.BACKPROP, wave, error, delta)
         if op[at.TYPE] == at.DENSE and not op[at.ADDS]:
             if op[at.NORMALIZE]:
@@ -121,22 +135,22 @@ def backprop(operations, block, wave, error, gradient, scratch):
                 clear_padding(op, error)
             accumulate(op, gradient, wave[op[at.X] :], delta)
             continue
-        back(op, block, wave, delta, dx, gradient, work, op[at.X] > 0, True)
+        back_now(op, block, wave, kept, delta, dx, gradient, work, op[at.X] > 0, True, stale)
         if op[at.X] > 0:
             send(op, dx, error, F(1.0), F(0.0))
 
 
 @jit
 def sideways(operations, block, wave, error, side, gradient, scratch):
-    """Depth-parallel backprop: d_i(t) = act'(A[i+1](t)) W_{i+1} d_{i+1}(t-1), one backward layer a tick.
+    """Depth-parallel backprop: d_i(t) = act'(A[i+1](t)) W_{i+1} d_{i+1}(t-1), one backward operation a tick.
 
-    `side` carries d of the last tick, laid out like the outputs; error[L] is given.
+    `side` carries d of the last tick, laid out like the outputs; error[L] is given; `wave` is a copy of a live row.
     """
     for i in range(operations.shape[0] - 1, -1, -1):
         op = operations[i]
         if op[at.X] == 0:
             continue
-        delta, _, dx, work = rooms(op, scratch)
+        delta, kept, dx, work = rooms(op, scratch)
         if op[at.TYPE] == at.MOVE:
             e = error[op[at.Y] : op[at.Y] + op[at.UNITS]]
             delta[: e.size] = e
@@ -145,27 +159,17 @@ def sideways(operations, block, wave, error, side, gradient, scratch):
             e[:] = delta[: e.size]
             continue
         delta[:] = output_of(op, side)
-        if op[at.TYPE] == at.DENSE:
-            if op[at.NORMALIZE]:
-                normalize_gradient(delta, op[at.UNITS], hat_of(op, wave))
-            transposed(weight_of(op, block), delta, dx, F(1.0), F(0.0))
-        else:
-            back(op, block, wave, delta, dx, gradient, work, True, False)
+        back_now(op, block, wave, kept, delta, dx, gradient, work, True, False, True)
         send(op, dx, error, F(1.0), F(0.0))
     for i in range(operations.shape[0]):
         op = operations[i]
-        delta, _, dx, work = rooms(op, scratch)
+        delta, kept, dx, work = rooms(op, scratch)
         if op[at.TYPE] == at.MOVE:
             side[op[at.Y] : op[at.Y] + op[at.UNITS]] = error[op[at.Y] : op[at.Y] + op[at.UNITS]]
             continue
         delta_of(op, at.BACKPROP, wave, error, delta)
         output_of(op, side)[:] = delta
-        if op[at.TYPE] == at.DENSE:
-            if op[at.NORMALIZE]:
-                normalize_gradient(delta, op[at.UNITS], hat_of(op, wave))
-            accumulate(op, gradient, wave[op[at.X] :], delta)
-        else:
-            back(op, block, wave, delta, dx, gradient, work, False, True)
+        back_now(op, block, wave, kept, delta, dx, gradient, work, False, True, True)
 
 
 @jit

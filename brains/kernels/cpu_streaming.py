@@ -197,7 +197,7 @@ def trace_gradient(operations, options, counters, own, rows, decay):
         row = slots + at.WAVE
         gather(operations, rows, counters[at.TICK] - options[at.STAGES], slots, rows[row])
     own[at.GRADIENT] = F(0.0)
-    backprop(operations, own[at.VALUE], rows[row], error, own[at.GRADIENT], scratch)
+    backprop(operations, own[at.VALUE], rows[row], error, own[at.GRADIENT], scratch, False)
     trace, gradient = own[at.MOMENT1], own[at.GRADIENT]
     total = F(0.0)
     for k in range(trace.size):

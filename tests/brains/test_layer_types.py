@@ -183,11 +183,13 @@ def check_same(numba: TaughtBrain, torch: TaughtBrain, tolerance: float) -> None
     pairs = [(mine.state, theirs.state), (numba.replay, torch.replay)]
     blocks = (at.VALUE, at.GRADIENT) if rule == "backprop" else (at.VALUE, at.MOMENT1, at.GRADIENT)
     for op in mine.table:
-        stop = op[at.END] if rule == "backprop" else op[at.BIAS]
-        pairs += [(n.parameters[:, b, op[at.WEIGHT] : stop] for n in (mine, theirs)) for b in blocks]
-        pairs += [(n.parameters[:, at.VALUE, stop : op[at.END]] for n in (mine, theirs))]
-        for start, size in ((at.Y, at.UNITS), (at.BEFORE, at.STATE_SIZE), (at.AFTER, at.STATE_SIZE)):
-            pairs += [(n.activity[:, row, op[start] : op[start] + op[size]] for n in (mine, theirs))]
+        stop = op[at.END] if rule == "backprop" else op[at.BIAS]  # tween keeps no velocity of biases
+        spans = [(block, op[at.WEIGHT], stop) for block in blocks] + [(at.VALUE, stop, op[at.END])]
+        for block, start, end in spans:
+            pairs.append((mine.parameters[:, block, start:end], theirs.parameters[:, block, start:end]))
+        for column, size in ((at.Y, at.UNITS), (at.BEFORE, at.STATE_SIZE), (at.AFTER, at.STATE_SIZE)):
+            start, end = op[column], op[column] + op[size]
+            pairs.append((mine.activity[:, row, start:end], theirs.activity[:, row, start:end]))
     for actual, expected in pairs:
         assert (np.abs(actual - expected) <= tolerance * np.maximum(np.abs(expected), 1.0)).all()
 
