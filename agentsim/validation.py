@@ -97,6 +97,8 @@ def _message(details: Any, value: Any, key: str, fields: list[str]) -> str:
             choices = re.findall(r"'([^']*)'", details["ctx"]["expected_tags"])
             tag, name = str(details["ctx"]["tag"]), details["ctx"]["discriminator"].strip("'_()")
             message = f"{name}: unknown value {tag!r:.40}, {suggest(tag, choices, 'choices')}"
+        case "union_tag_not_found":
+            message = f"{details['ctx']['discriminator'].strip('_()')}: missing; add it"
         case "model_type" | "dict_type" | "model_attributes_type":
             message = f"should be a mapping of keys, got {_short(value)}"
         case "value_error":
