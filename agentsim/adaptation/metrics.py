@@ -44,6 +44,8 @@ def recovery(right: Right, before: Span, after: Span, size: int) -> int | None:
     """Ticks from a switch until a sliding window of `size` ticks is back at 90 % of the last one before the switch.
 
     The window lies wholly after the switch, so that `size` is the least. None if it never gets there in that phase.
+    By definition the level is that on another task, so that a brain that was bad before the switch, or a constant, can
+    "recover" at once: read it beside the accuracies.
     """
     level = accuracy(right, (max(before[0], before[1] - size), before[1]))
     counts = np.concatenate([[0], np.cumsum(right[slice(*after)])])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from agentsim.bench.runs import words_of
 from agentsim.errors import UserError
 from agentsim.files import write_whole
 from agentsim.output import finite
@@ -87,12 +88,14 @@ def png(figure: Any) -> bytes:
 def page(
     title: str, result: dict[str, Any], drawn: bytes, sections: Sequence[Section], details: Sequence[Section] = ()
 ) -> str:
-    """The HTML text: the command, picture and tables, `details` folded away, then versions and machine."""
+    """The HTML text: the command, what failed, picture and tables, `details` folded away, then versions and machine."""
     about = [[name, str(value)] for name, value in {**result["machine"], **result["versions"]}.items()]
+    failed = [[words_of(failure), failure["why"]] for failure in result["failed"]]
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>Made with: <code>{escape(result['command'])}</code></p>",
         "<p>Interrupted: these are the runs that were finished.</p>" if result["interrupted"] else "",
+        f"<h2>Failed, and not in the tables</h2>{_table(['run', 'why'], failed)}" if failed else "",
         f'<img alt="accuracy over time" src="data:image/png;base64,{base64.b64encode(drawn).decode()}">',
         *(f"<h2>{escape(heading)}</h2>{_table(headings, lines)}" for heading, headings, lines in sections),
         *(

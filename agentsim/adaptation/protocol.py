@@ -21,8 +21,8 @@ from agentsim.simulation import Simulation
 from brains.brain import NO_LABEL
 
 Result = dict[str, Any]
-FIGURES = ("protocol", "latency", "accuracy", "score", "phases", "windows", "updates", "samples", "hash")
-PROTOCOL = 1  # counts up when the figures of the same run change
+FIGURES = ("latency", "accuracy", "score", "phases", "windows", "updates", "samples", "hash")
+VERSION = "adapt 1"  # counts up when the figures of the same run change
 LAST_SECONDS = 15  # of a phase, which are compared with the ceiling
 
 
@@ -75,7 +75,6 @@ def run_once(config: Config) -> Result | None:
     right = notes.actions == oracle(notes.observations)
     totals = simulation.telemetry.overall()
     return {
-        "protocol": PROTOCOL,
         "ticks": ticks,
         "latency": simulation.brain.latency,
         "updates": totals.learning_steps,

@@ -4,8 +4,9 @@ No world: a brain is driven directly, a lane a seed, each with weights, data and
 brain's activity is reset; the sample is held for as many ticks as its answer needs (1; L if a stepping brain compares
 what comes out with what went in, align: pipeline), with the label on the last; then it learns. Accuracy is that of a
 frozen copy that makes ordinary forward passes, holding each sample for its settling ticks. Rates: 0.15 for the tween
-rules, 0.02 for backprop; a block is the data set. Where samples stand still, modes that differ only in when they learn
-come to the same: NormalBP, Step+BP and OnlineBP are one row three times, and so are the chains.
+rules, 0.02 for backprop; a block is the data set, gone through once, so that every mode has the same budget. Where
+samples stand still, modes that differ only in when they learn come to the same: NormalBP, Step+BP and OnlineBP are one
+row three times, and so are the chains; NormTween, with one pass through its block, is TweenChain.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Trial:
     depth: int
     mode: str
     config: TrialConfig
+    version: str = "static16 1"
 
     @property
     def words(self) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def modes(layer: str, samples: int = concept.SAMPLES) -> Iterator[tuple[str, dic
         mapping = load_brain(preset)
         mapping |= {"learning_rate": RATES[mapping["rule"]]}
         if isinstance(mapping["schedule"], dict) and "block" in mapping["schedule"]:
-            mapping |= {"schedule": mapping["schedule"] | {"block": samples}}
+            mapping |= {"schedule": mapping["schedule"] | {"block": samples, "epochs": 1}}
         yield name, mapping
         if layer == "dense" and name == "StepTweenChain":
             yield EXPLOSION, mapping | {"explosion_detection": True}
@@ -210,5 +212,4 @@ def show(result: dict[str, Any], console: Console) -> None:
         print_table(console, headings, lines, title)
     if not result["controls"]:
         typer.echo("no scikit-learn here: python -m pip install 'agentsim[static16]' adds its rows", err=True)
-    runs.show_failures(result["failed"])
     typer.echo(f"trials, static16.png, static16.html and static16.json: {result['out']}", err=True)

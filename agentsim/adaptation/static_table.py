@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,8 @@ SETS = ("train", "held_out")
 def row(words: dict[str, Any], result: dict[str, Any]) -> Row:
     """A trial over its seeds: accuracies at the end, and what it took to reach the levels, at the first time of asking.
 
-    `to`: "train 50" -> {ticks, cpu_seconds, reached}; intervals over the seeds that reached it.
+    `to`: "train 50" -> {ticks, cpu_seconds, reached}; intervals over the seeds that reached it. `by_seed`: accuracies
+    at the end.
     """
     epochs, cpu = np.array(result["epochs"]), np.array(result["cpu_seconds"])
     found: Row = {name: words[name] for name in ("layer", "depth", "mode")}
@@ -27,6 +29,7 @@ def row(words: dict[str, Any], result: dict[str, Any]) -> Row:
         "seeds": len(result["train"][-1]),
         "ticks_a_sample": result["ticks"],
         "to": {},
+        "by_seed": {name: result[name][-1] for name in SETS},
         "epochs": result["epochs"],
     }
     for name in SETS:
@@ -46,58 +49,86 @@ def row(words: dict[str, Any], result: dict[str, Any]) -> Row:
 
 
 def works(found: Row, bounds: dict[str, Any]) -> bool:
-    """Whether the lower end of the held-out interval is above the majority class."""
-    held_out = found["held_out"]
-    return bool(held_out["mean"] - (held_out["half_width"] or 0.0) > bounds["majority"]["mean"])
+    """Whether held-out accuracy less that of the majority class, seed by seed, has an interval that is above 0."""
+    pairs = zip(found["by_seed"]["held_out"], bounds["majority"]["by_seed"], strict=True)
+    above = interval(share - majority for share, majority in pairs)
+    return above is not None and bool(above["mean"] - (above["half_width"] or 0.0) > 0)
 
 
 def best(rows: Sequence[Row]) -> Row:
-    """The row that does best held out."""
-    return max(rows, key=lambda found: found["held_out"]["mean"])
+    """The best of the modes of a net: for every seed the mode that does best held out of the other seeds.
+
+    Accuracies are those that each seed has with the mode chosen without it; all else is that of the mode chosen most
+    often. A single seed chooses for itself.
+    """
+    held_out = np.array([found["by_seed"]["held_out"] for found in rows])  # (modes, seeds)
+    seeds = range(held_out.shape[1])
+    others = [[other for other in seeds if other != seed] or [seed] for seed in seeds]
+    chosen = [int(held_out[:, columns].mean(1).argmax()) for columns in others]
+    by_seed = {name: [rows[mode]["by_seed"][name][seed] for seed, mode in enumerate(chosen)] for name in SETS}
+    most = rows[Counter(chosen).most_common(1)[0][0]]
+    return most | {"by_seed": by_seed} | {name: interval(shares) for name, shares in by_seed.items()}
+
+
+def merged(rows: Sequence[Row]) -> list[Row]:
+    """The rows with modes in one, named "NormalBP = OnlineBP", that are equal to the digit on every net."""
+    figures: dict[str, Any] = {}
+    for found in rows:
+        net = (found["layer"], found["depth"])
+        figures.setdefault(found["mode"], []).append((net, found["by_seed"]))
+    equal: dict[str, list[str]] = {}
+    for mode, known in figures.items():
+        equal.setdefault(repr(known), []).append(mode)
+    names = {modes[0]: " = ".join(modes) for modes in equal.values()}
+    return [found | {"mode": names[found["mode"]]} for found in rows if found["mode"] in names]
 
 
 def sections(result: dict[str, Any]) -> list[Section]:
-    """The best modes with the controls, a layer x mode table for each depth, and where the modes stop working."""
-    rows, bounds, seeds = result["rows"], result["bounds"], result["seeds"]
+    """The best modes with the controls, a layer x mode table for each depth, and the depths at which the modes work."""
+    rows, bounds, seeds = merged(result["rows"]), result["bounds"], result["seeds"]
     if not rows:
         return []
     layers, depths, modes = (list(dict.fromkeys(found[name] for found in rows)) for name in ("layer", "depth", "mode"))
     at = {(found["layer"], found["depth"], found["mode"]): found for found in rows}
     nets = [(layer, depth) for depth in depths for layer in layers]
     groups = {key: [found for found in rows if (found["layer"], found["depth"]) == key] for key in nets}
-    headings, lines = everything([best(group) for group in groups.values() if group])
+    winners = {key: best(group) for key, group in groups.items() if group}
+    headings, lines = everything(list(winners.values()))
+    headings.append("works")
+    for line, winner in zip(lines, winners.values(), strict=True):
+        line.append("yes" if works(winner, bounds) else "no")
     for control in result["controls"]:
         about = [control["name"], "", "", as_interval(control["train"], 100), as_interval(control["held_out"], 100)]
         lines.append(about + [""] * (len(headings) - len(about)))
     for name, what in (("majority", "majority class"), ("ceiling", "the concept itself, noise-free")):
         lines.append([what, "", "", "", as_interval(bounds[name], 100), *[""] * (len(headings) - 5)])
     title = f"static16: 500 noisy samples, {result['epochs']} epochs, {seeds} seeds, mean ± 95 %; "
-    found: list[Section] = [(title + "the mode that is best held out, of every layer type", headings, lines)]
+    title += "the mode most often best held out; accuracy of each seed with the mode that is best of the other seeds"
+    found: list[Section] = [(title, headings, lines)]
     for depth in depths:
         lines = []
         for mode in modes:
             cells = [at.get((layer, depth, mode)) for layer in layers]
             lines.append(
-                [mode, *("-" if cell is None else _cell(cell, groups[cell["layer"], depth]) for cell in cells)]
+                [mode, *("-" if cell is None else _cell(cell, winners[cell["layer"], depth]) for cell in cells)]
             )
-        found.append(
-            (f"{depth} layers: held out (train), %; * the best mode of a layer type", ["mode", *layers], lines)
-        )
-    lines = [[mode, *(_depth(at, layer, depths, mode, bounds) for layer in layers)] for mode in modes]
-    title = "the depth at which a mode stops working: its held-out interval is no longer above the majority class"
+        title = f"{depth} layers: held out (train), %; * the mode of a layer type that is most often best"
+        found.append((title, ["mode", *layers], lines))
+    lines = [[mode, *(_depths(at, layer, depths, mode, bounds) for layer in layers)] for mode in modes]
+    title = "the depths at which a mode works: held-out accuracy less the majority class's has an interval above 0"
     return [*found, (title, ["mode", *layers], lines)]
 
 
-def _cell(found: Row, group: Sequence[Row]) -> str:
-    star = "*" if found is best(group) else ""
+def _cell(found: Row, winner: Row) -> str:
+    star = "*" if found["mode"] == winner["mode"] else ""
     return f"{as_interval(found['held_out'], 100)} ({100 * found['train']['mean']:.0f}){star}"
 
 
-def _depth(at: dict[Any, Row], layer: str, depths: Sequence[int], mode: str, bounds: dict[str, Any]) -> str:
+def _depths(at: dict[Any, Row], layer: str, depths: Sequence[int], mode: str, bounds: dict[str, Any]) -> str:
     there = [depth for depth in depths if (layer, depth, mode) in at]
     if not there:
         return "-"
-    return next((f"{d}" for d in there if not works(at[layer, d, mode], bounds)), f"works at {max(there)}")
+    return ", ".join(f"{depth}" for depth in there if works(at[layer, depth, mode], bounds)) or "none"
 
 
 def everything(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:

@@ -27,7 +27,7 @@ def measure(
     """
     out = out or new_run_directory("adapt")
     entries = list(dict.fromkeys(entry for each in tables for entry in each.entries))
-    chosen = [runs.Run(entry, entry.config.run.seed + k) for k in range(seeds) for entry in entries]
+    chosen = [runs.Run(entry, entry.config.run.seed + k, protocol.VERSION) for k in range(seeds) for entry in entries]
     swept = runs.sweep("runs", chosen, protocol.run_once, protocol.FIGURES, jobs=jobs, out=out, modules=modules)
     found = [table.summary(each.title, runs.by_entry(swept, each.entries), each.published) for each in tables]
     found = [each for each in found if each["rows"]]
@@ -80,5 +80,4 @@ def show(result: dict[str, Any], console: Console) -> None:
         print_table(console, *table.matrix(tables), "mean accuracy by net; * the best brain of a net")
     for found in tables:
         print_table(console, *_lines(found, len(tables), brief=True), _title(found, seeds))
-    runs.show_failures(result["failed"])
     typer.echo(f"runs, adapt.png, adapt.html and adapt.json: {result['out']}", err=True)

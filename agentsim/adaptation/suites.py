@@ -79,6 +79,11 @@ def asked(
         found = [each.model_copy(update={"phases": timetable}) for each in found]
     if not found[0].phases:
         raise UserError(f"{config}: it has no phases to adapt to; give --phases, such as chase:20,avoid:20,chase:20")
+    hz = found[0].clock.tick_hz
+    for phase in found[0].phases:
+        if phase.seconds * hz < 1 - 1e-9:
+            what = f"{phase.task} for {phase.seconds:g} s at {hz:g} ticks a second"
+            raise UserError(f"{config}: phases: {what} is less than one tick; give at least one")
     seconds = sum(phase.seconds for phase in found[0].phases)
     ready = [prepared(each, seconds, None) for each in found]
     return [Table(source or "arena", _measurable(with_controls(source or "arena", ready, DELAYS)))]

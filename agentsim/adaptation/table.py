@@ -12,6 +12,7 @@ from agentsim.bench.intervals import as_interval, interval
 Row = dict[str, Any]
 Line = list[str]
 OF_PHASES = ("accuracy", "score", "score_last_15s", "first_window", "lowest_window", "retention")
+LEAST_CEILING = 0.1  # below that, shares of it say nothing
 
 
 def summary(title: str, results: Mapping[Entry, Sequence[Result]], published: Mapping[str, str]) -> dict[str, Any]:
@@ -78,8 +79,10 @@ def _phase(phases: Sequence[dict[str, Any]], ceiling: float | None) -> dict[str,
     """One phase over the seeds."""
     first = phases[0]
     reached = interval(phase["recovery"] for phase in phases)
-    scores = [phase["score_last_15s"] for phase in phases]
-    of_ceiling = [score / ceiling for score in scores if score is not None] if ceiling else []
+    of_ceiling = []
+    if ceiling is not None and ceiling > LEAST_CEILING:
+        scores = [phase["score_last_15s"] for phase in phases]
+        of_ceiling = [score / ceiling for score in scores if score is not None]
     return {
         **{name: first[name] for name in ("task", "start", "ticks")},
         **{name: interval(phase[name] for phase in phases) for name in OF_PHASES},
@@ -130,6 +133,7 @@ def by_phase(found: dict[str, Any], *, brief: bool = False) -> tuple[Line, list[
             "samples/tick": _per_tick(row["samples_per_tick"]),
             "mean %": as_interval(row["accuracy"], 100),
             "published %": row["published"] or "",
+            "roll-backs": _rollbacks(row),
         }
         for k, phase in enumerate(row["phases"]):
             lines.append(
@@ -161,6 +165,11 @@ def _per_tick(found: dict[str, Any] | None) -> str:
     return f"{found['mean']:.3g}" if not found["half_width"] else as_interval(found, 1, 2)
 
 
+def _rollbacks(row: Row) -> str:
+    """Of all seeds; blank where nothing was rolled back."""
+    return f"{row['rollbacks']}" if row["rollbacks"] else ""
+
+
 def _a_minute(phase: dict[str, Any], hz: float) -> str:
     rates = {name: 60 * hz * count["mean"] / phase["ticks"] for name, count in phase["events"].items() if count}
     return ", ".join(f"{name} {rate:.1f}" for name, rate in rates.items())
@@ -169,7 +178,7 @@ def _a_minute(phase: dict[str, Any], hz: float) -> str:
 def by_row(found: dict[str, Any]) -> tuple[Line, list[Line]]:
     """Headings, and one line for each brain, its phases side by side."""
     headings = ["brain", "late, ticks", "mean accuracy, %", "published, %", "accuracy of the phases, %", "first 1 s, %"]
-    headings += ["lowest 1 s, %", "recovery, ticks", "other task, %", "updates/tick", "CPU us/tick"]
+    headings += ["lowest 1 s, %", "recovery, ticks", "other task, %", "updates/tick", "roll-backs", "CPU us/tick"]
     lines = []
     for row in found["rows"]:
         switched = [phase for phase in row["phases"] if phase["after_switch"]]
@@ -185,6 +194,7 @@ def by_row(found: dict[str, Any]) -> tuple[Line, list[Line]]:
                 " / ".join(as_recovery(phase, row["seeds"]) for phase in switched),
                 _means(row["phases"], "retention"),
                 _per_tick(row["updates_per_tick"]),
+                _rollbacks(row),
                 as_interval(row["cpu_us_per_tick"], 1, 0),
             ]
         )

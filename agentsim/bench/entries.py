@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.building import build_brain, timetable
+from agentsim.building import build_brain, resolved_brain, timetable
 from agentsim.config import Config, load_brain, load_config, ticks_asked
 from agentsim.environment import Environment
 from agentsim.errors import UserError
@@ -67,8 +67,17 @@ def with_controls(source: str, asked: Sequence[Config], delays: Sequence[int] = 
         environment.close()
     unique: dict[str, Entry] = {}
     for entry in found:
-        unique.setdefault(entry.name, entry)
+        if not _same(unique.setdefault(entry.name, entry).config, entry.config):
+            raise UserError(
+                f"{source}: {entry.name!r} is the name of two different brains, or of a brain and a control; "
+                f"rename the brain's file {entry.name}.yaml"
+            )
     return list(unique.values())
+
+
+def _same(one: Config, other: Config) -> bool:
+    """Whether two rows of one name are the same brain."""
+    return one.learn == other.learn and resolved_brain(one.brain) == resolved_brain(other.brain)
 
 
 def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:
@@ -84,8 +93,14 @@ def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config
 
 
 def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
-    brain = build_brain(entry.config.brain, body, np.random.SeedSequence(0))
     mapping = entry.config.brain
+    try:
+        brain = build_brain(mapping, body, np.random.SeedSequence(0))
+    except UserError:
+        raise
+    except Exception as error:
+        what = f"{entry.config.world.id} with {entry.name}"
+        raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
     if mapping["kind"] in TRIVIAL:
         return
     frozen = entry.config.model_copy(update={"learn": entry.config.learn.model_copy(update={"steps_per_tick": 0})})

@@ -129,7 +129,6 @@ def show(result: dict[str, Any], console: Console) -> None:
         title = f"{found['config']}: {found['world']}, {found['ticks']:,} ticks, mean ± 95 %; controls below the brains"
         console.print(table(headings, lines, title))
         console.print()
-    runs.show_failures(result["failed"])
     typer.echo(f"runs: {result['out']}   picture: {result['picture'] or '-'}", err=True)
 
 

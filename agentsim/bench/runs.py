@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -25,7 +27,9 @@ from agentsim.building import timetable
 from agentsim.config import Config
 from agentsim.errors import UserError
 from agentsim.figures import probe_simulation
+from agentsim.files import write_whole
 from agentsim.machine import limit_threads
+from agentsim.process import end_on_signals
 from agentsim.registry import import_module
 from agentsim.simulation import Simulation
 
@@ -40,11 +44,18 @@ class Job(Protocol):
         """What the result is a function of."""
 
     @property
+    def version(self) -> str:
+        """The kind of job, with a number that counts up when the figures of the same config change."""
+
+    @property
     def words(self) -> dict[str, Any]:
         """What a person calls it."""
 
 
 J = TypeVar("J", bound=Job)
+
+VERSION = "learning 1"
+POOLS = 4  # that a sweep starts at most: another one where a process was killed
 
 FIGURES = (
     "world",
@@ -67,6 +78,7 @@ class Run:
 
     entry: Entry
     seed: int
+    version: str = VERSION
 
     @property
     def config(self) -> Config:
@@ -138,7 +150,7 @@ def sweep(
     out: Path,
     modules: Sequence[str] = (),
 ) -> Sweep[J]:
-    """Do the jobs that are missing in `out`, `jobs` at a time; Ctrl-C ends it early. Raises UserError.
+    """Do the jobs that are missing in `out`, `jobs` at a time; Ctrl-C or SIGTERM ends it early. Raises UserError.
 
     `work(job.config)` makes a result with at least these `figures`, or None where it was interrupted.
     """
@@ -153,7 +165,7 @@ def sweep(
     interrupted = False
     bar, task = progress(what, len(missing))
     try:
-        with bar:
+        with end_on_signals(_interrupt), bar:
             for job, result in all_results(missing, work, jobs, modules):
                 if isinstance(result, str):
                     failed.append({**job.words, "why": result})
@@ -163,6 +175,7 @@ def sweep(
                 bar.advance(task)
     except KeyboardInterrupt:
         interrupted = True
+    _show_failures(failed)
     return Sweep({job: kept[job] for job in chosen if job in kept}, failed, interrupted)
 
 
@@ -171,11 +184,19 @@ def by_entry(swept: Sweep[Run], entries: Sequence[Entry]) -> dict[Entry, list[Re
     return {entry: [result for run, result in swept.kept.items() if run.entry is entry] for entry in entries}
 
 
-def show_failures(failed: Sequence[dict[str, Any]]) -> None:
+def _interrupt(_number: int) -> None:
+    raise KeyboardInterrupt
+
+
+def _show_failures(failed: Sequence[dict[str, Any]]) -> None:
     """A line on stderr for each."""
     for failure in failed:
-        words = ", ".join(f"{name} {value}" for name, value in failure.items() if name != "why")
-        typer.echo(f"failed: {words}: {failure['why']}", err=True)
+        typer.echo(f"failed: {words_of(failure)}: {failure['why']}", err=True)
+
+
+def words_of(failure: dict[str, Any]) -> str:
+    """Which job failed."""
+    return ", ".join(f"{name} {value}" for name, value in failure.items() if name != "why")
 
 
 def all_results(
@@ -184,20 +205,49 @@ def all_results(
     """Each job with its result, or with what went wrong, as they finish. Ctrl-C ends it with KeyboardInterrupt.
 
     With `jobs` 1 everything happens in this process; otherwise in so many others, one compute thread each, where
-    `modules` are imported first.
+    `modules` are imported first. Where one of those is killed, its pool is lost: what is left goes to another one, last
+    job first, so that one that always kills its process does not take the others with it.
     """
     if jobs == 1:
         for job in chosen:
             yield job, _result(partial(work, job.config))
         return
     limit_threads()  # heard by the processes that are started now
+    left = list(chosen)
+    for _ in range(POOLS):
+        done = set()
+        for job, result in _results_of_a_pool(left, work, jobs, modules):
+            done.add(job)
+            yield job, result
+        left = [job for job in reversed(left) if job not in done]
+        if not left:
+            return
+    for job in left:
+        yield job, f"the process it ran in was killed, or another one beside it, {POOLS} times; give fewer --jobs"
+
+
+def _results_of_a_pool(
+    chosen: Sequence[J], work: Callable[[Any], Result | None], jobs: int, modules: Sequence[str]
+) -> Iterator[tuple[J, Result | str]]:
+    """Each job with its result or with what went wrong, without those that were lost with a killed process."""
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _prepare, (list(modules),))
+    futures: dict[Future[Result | None], J] = {}
     try:
-        futures: dict[Future[Result | None], J] = {pool.submit(work, job.config): job for job in chosen}
+        with contextlib.suppress(BrokenProcessPool):
+            for job in chosen:
+                futures[pool.submit(work, job.config)] = job
         for future in as_completed(futures):
-            yield futures[future], _result(future.result)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            if not isinstance(future.exception(), BrokenProcessPool):
+                yield futures[future], _result(future.result)
+        pool.shutdown()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        while children := active_children():  # one job more than there are processes has been handed out
+            for pid in [child.pid for child in children if child.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
+            time.sleep(0.05)
+        raise
 
 
 def _result(get: Callable[[], Result | None]) -> Result | str:
@@ -218,8 +268,17 @@ def _prepare(modules: list[str]) -> None:
 
 
 def digest(job: Job) -> str:
-    """A digest of the whole config."""
-    return hashlib.blake2b(job.config.model_dump_json().encode(), digest_size=8).hexdigest()
+    """A digest of the version and the whole config."""
+    return _blake(job.version + job.config.model_dump_json())
+
+
+def _checksum(job: Job, result: Any) -> str:
+    """A digest of a job's result, the same before and after it was kept."""
+    return _blake(digest(job) + json.dumps(result))
+
+
+def _blake(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def path_of(job: Job, directory: Path) -> Path:
@@ -229,10 +288,10 @@ def path_of(job: Job, directory: Path) -> Path:
 
 
 def read_result(job: Job, directory: Path, figures: Collection[str]) -> Result | None:
-    """The result of a job that is already there. None if there is none, or none that is whole."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    """The result of a job that is already there. None if there is none, or none that is whole and as it was kept."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         kept = json.loads(path_of(job, directory).read_text(encoding="utf-8"))
-        if kept["digest"] == digest(job) and kept["result"].keys() >= {*figures}:
+        if kept["checksum"] == _checksum(job, kept["result"]) and kept["result"].keys() >= {*figures}:
             return dict(kept["result"])
     return None
 
@@ -240,10 +299,9 @@ def read_result(job: Job, directory: Path, figures: Collection[str]) -> Result |
 def write_result(job: Job, result: Result, directory: Path) -> None:
     """Keep a result; a reader sees all of it or nothing. Raises UserError."""
     path = path_of(job, directory)
-    data = {"digest": digest(job), "config": job.config.model_dump(mode="json"), "result": result}
+    config = job.config.model_dump(mode="json")
+    data = {"version": job.version, "config": config, "checksum": _checksum(job, result), "result": result}
     try:
-        beside = path.with_suffix(".tmp")
-        beside.write_text(json.dumps(data), encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, json.dumps(data).encode())
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}; give another --out") from error

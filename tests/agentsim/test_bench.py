@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +204,33 @@ def test_a_row_is_not_there_twice() -> None:
     assert [entry.name for entry in entries(["cartpole"], ["random"])] == ["random", "constant 0", "constant 1"]
 
 
+def test_one_name_is_one_brain(tmp_path: Path) -> None:
+    """Two files of one name, or one named like a control, are refused; not the control itself, nor one file twice."""
+
+    def brain(path: str, rate: float) -> str:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(f"kind: stepping\nlayers: [{{type: dense}}]\nlearning_rate: {rate}\n")
+        return str(tmp_path / path)
+
+    mine, yours, bias = brain("a/mine.yaml", 0.1), brain("b/mine.yaml", 0.2), brain("a/bias-only.yaml", 0.1)
+    for names in ([mine, yours], [bias]):
+        with pytest.raises(UserError, match=f"rename the brain's file {Path(names[0]).name}"):
+            entries(["arena"], names)
+    assert [entry.name for entry in entries(["arena"], [mine, mine, "online-backprop"])][:2] == [
+        "mine",
+        "online-backprop",
+    ]
+
+
+def test_a_brain_that_cannot_be_built_is_the_users_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*_: Any) -> None:
+        raise MemoryError("no room for 10 TiB")
+
+    monkeypatch.setattr("agentsim.bench.entries.build_brain", build)
+    with pytest.raises(UserError, match="with arena cannot be built: MemoryError: no room for 10 TiB"):
+        entries(["arena"], ["arena"])
+
+
 # --- runs --------------------------------------------------------------------------------------------------------
 
 
@@ -362,6 +392,57 @@ def test_a_result_without_a_figure_is_made_again(faked: list[tuple[str, int]], t
     assert len(faked) == 1
 
 
+def test_a_kept_result_that_was_changed_is_made_again(faked: list[tuple[str, int]], tmp_path: Path) -> None:
+    """A changed number, another run's result, no object at all: as if there were none."""
+    first = sweep(tmp_path, seeds=2)
+    path, other = sorted(tmp_path.glob("random*.json")) or sorted(tmp_path.glob("*random*.json"))
+    whole, data = path.read_text(), json.loads(path.read_text())
+    data["result"]["reward"] += 1
+    for text in (json.dumps(data), other.read_text(), json.dumps({**data, "result": []}), "[]", 10_000 * "["):
+        faked.clear()
+        path.write_text(text)
+        assert sweep(tmp_path, seeds=2)["tables"] == first["tables"] and len(faked) == 1
+        assert path.read_text() == whole
+
+
+def test_a_result_of_another_version_is_not_taken(make_config: Callable[..., Config], tmp_path: Path) -> None:
+    entry = Entry("here", "mine", make_config())
+    old, new = runs.Run(entry, 0, "learning 1"), runs.Run(entry, 0, "learning 2")
+    runs.write_result(old, {"a": (1, 0.1)}, tmp_path)
+    assert runs.read_result(old, tmp_path, ["a"]) == {"a": [1, 0.1]}
+    runs.path_of(old, tmp_path).rename(runs.path_of(new, tmp_path))
+    assert runs.read_result(new, tmp_path, ["a"]) is None
+
+
+def test_a_killed_process_does_not_lose_the_others(make_config: Callable[..., Config], monkeypatch: Any) -> None:
+    """The second of four jobs always takes its pool with it: the others are done, each once."""
+    done: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *_: Any) -> None:
+            super().__init__(1)
+            self.broken = False
+
+        def submit(self, work: Any, config: Any) -> Any:  # type: ignore[override]
+            self.broken = self.broken or config.run.seed == 1
+            if not self.broken:
+                return super().submit(work, config)
+            future: Future[Any] = Future()
+            future.set_exception(BrokenProcessPool("killed"))
+            return future
+
+    def work(config: Config) -> dict[str, Any]:
+        done.append(config.run.seed)
+        return {}
+
+    monkeypatch.setattr(runs, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(runs, "limit_threads", lambda: None)
+    entry = Entry("here", "mine", make_config())
+    found = {run.seed: result for run, result in runs.all_results([runs.Run(entry, k) for k in range(4)], work, 2, [])}
+    assert sorted(done) == [0, 2, 3] and {seed for seed, result in found.items() if result == {}} == {*done}
+    assert "was killed" in str(found[1])
+
+
 def test_a_sweep_goes_on_where_it_was_cut_off(faked: list[tuple[str, int]], tmp_path: Path) -> None:
     """What is there is not run again: nothing, then a deleted and a damaged file, then a new seed's rows."""
     first = sweep(tmp_path)
@@ -449,8 +530,10 @@ def test_bad_input_is_refused(words: list[str], message: str) -> None:
     assert result.exit_code == 2 and message in result.stderr and result.stdout == ""
 
 
-def test_ctrl_c_shows_the_table(tmp_path: Path) -> None:
-    """As in a terminal: SIGINT to the whole group of processes, once a run is finished; exit status 130."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_shows_the_table(sent: signal.Signals, tmp_path: Path) -> None:
+    """As in a terminal: SIGINT to the whole group of processes, once a run is finished; exit status 130. The same with
+    SIGTERM to the first process alone; nobody is left who could write."""
     command = "learning cartpole --brain random --ticks 40000 --seeds 40 --jobs 2 --json --out kept"
     process = subprocess.Popen(
         [sys.executable, "-m", "agentsim", "bench", *command.split()],
@@ -463,15 +546,9 @@ def test_ctrl_c_shows_the_table(tmp_path: Path) -> None:
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("kept/*.json")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    signal_group(process)
+    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     found = json.loads(stdout)
     assert found["interrupted"] and found["failed"] == [] and found["tables"][0]["rows"]
     assert "Traceback" not in stderr
-
-
-def signal_group(process: subprocess.Popen[str]) -> None:
-    import os
-
-    os.killpg(process.pid, signal.SIGINT)

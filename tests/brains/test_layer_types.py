@@ -323,3 +323,14 @@ def test_a_skip_connection_answers_one_tick_late() -> None:
         found = outputs(brain, observations)
         changed = [tick for tick in range(12, 24) if np.abs(found[tick] - found[11]).max() > 1e-6]
         assert changed[0] == 12 + late
+
+
+@pytest.mark.parametrize("net", ["dense", "conv2d", "layer_norm", "swiglu"])
+def test_thinking_as_often_as_there_are_layers_is_not_stepping(net: str) -> None:
+    """L brain ticks a world tick on fresh input each: the ordinary forward pass, where nothing is carried."""
+    stepping, sequential = (
+        brain_of(net, brain_ticks_per_world_tick=len(NETS[net])),
+        brain_of(net, execution="sequential"),
+    )
+    observations = list(inputs(20))
+    np.testing.assert_array_equal(outputs(stepping, observations), outputs(sequential, observations))
