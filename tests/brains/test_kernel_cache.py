@@ -105,6 +105,7 @@ print(hashlib.blake2b(brain.state_dict()["parameters"].tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow  # compiles every kernel once more
 def test_the_process_that_compiles_computes_the_same_bits_as_the_next(tmp_path: Path) -> None:
     """Fails where a process runs what it has compiled itself: shared functions are then linked in another copy."""
     script = tmp_path / "lives.py"
