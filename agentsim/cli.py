@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 import agentsim
 from agentsim.bench.cli import app as bench
 from agentsim.errors import UserError
+from agentsim.options import AsJson, Brains, Import, Jobs, KeptIn
 from agentsim.output import Console, discard, print_json
 
 logger = logging.getLogger("agentsim")
@@ -65,35 +66,16 @@ class LogLevel(enum.StrEnum):
     error = "error"
 
 
-def _import(modules: list[str] | None) -> list[str] | None:
-    if modules:
-        from agentsim.registry import import_module
-
-        for module in modules:
-            import_module(module)
-    return modules
-
-
 def _positive(value: float | None) -> float | None:
     if value is not None and not 0 < value <= 2**53:
         raise typer.BadParameter("give a number above 0 and at most 2**53")
     return value
 
 
-Import = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--import",
-        metavar="MODULE",
-        callback=_import,
-        help="First import a module that registers brains or worlds. Repeatable.",
-    ),
-]
 Headless = Annotated[bool, typer.Option("--headless", help="No window and no live view.")]
 Speed = Annotated[
     float | None, typer.Option(metavar="X", callback=_positive, help="Run at X times the pace of the config.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 
 app = typer.Typer(
     cls=_Commands,
@@ -271,9 +253,7 @@ def adapt(
         str | None, typer.Argument(metavar="WORLD", help="A config's name, a YAML file, or a world's id.")
     ] = None,
     suite: Annotated[Suite | None, typer.Option(help="The published tests in place of a world of your own.")] = None,
-    brain: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A brain to run instead of the config's own. Repeatable.")
-    ] = None,
+    brain: Brains = None,
     phases: Annotated[
         str | None, typer.Option(metavar="TASK:SECONDS,...", help="The timetable; by default the config's.")
     ] = None,
@@ -287,13 +267,8 @@ def adapt(
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of static16: rounds through its samples; by default 40.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Runs at a time, in as many processes; by default the cores.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep each run here, and skip the ones that are there; else under runs/."),
-    ] = None,
+    jobs: Jobs = None,
+    out: KeptIn = None,
     modules: Import = None,
     as_json: AsJson = False,
 ) -> None:

@@ -173,13 +173,18 @@ class Network:
 
     # --- what is in it -------------------------------------------------------------------------------------------
 
-    def initialize(self, generator: np.random.Generator) -> None:
+    def initialize(self, seed: np.random.SeedSequence) -> None:
         """Draw every lane's weights, and take them as the first good snapshot."""
+        generator = np.random.default_rng(seed)
         for lane in range(self.lanes):
             for views in self.views:
                 for view in views.values():
                     view.of(self.parameters[lane, at.VALUE])[:] = view.draw(generator)
         self.parameters[:, at.FIRST_GOOD] = self.parameters[:, at.VALUE]
+
+    def begin_stream(self, seed: np.random.SeedSequence) -> None:
+        """Give every lane a random stream of its own."""
+        self.state[:, at.STREAM] = seed.generate_state(self.lanes, np.uint64).view(np.int64)
 
     def parameter(self, i: int, name: str, lane: int = 0, block: int = at.VALUE) -> Float:
         """A writable view of a parameter of operation i, or of what another block holds in its place."""

@@ -7,7 +7,6 @@ newest weights choose the next action, the slow copy says its value (double Q-le
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -20,7 +19,7 @@ from brains.kernels import QLearningKernel, bind_q_learning
 from brains.kernels import layout as at
 from brains.settings import SteppingConfig
 from brains.stepping import SteppingBrain, check_fit, network_of
-from brains.streaming import FrozenPolicy, settings_of
+from brains.streaming import FrozenPolicy, live_a_tick, settings_of
 
 
 class QLearningBrain(SteppingBrain):
@@ -35,8 +34,8 @@ class QLearningBrain(SteppingBrain):
             raise ValueError(
                 "replay: transitions are remembered without the states of recurrent or attention layers: remove it"
             )
-        network.initialize(np.random.default_rng(weights))
-        network.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
+        network.initialize(weights)
+        network.begin_stream(stream)
         self.memory = np.zeros((body.lanes, 2 * body.observation_size + 3), np.float32)
         self.replay_shape = (config.replay.capacity, self.memory.shape[1])
         super().__init__(config, body, network)
@@ -48,28 +47,12 @@ class QLearningBrain(SteppingBrain):
     def q_kernel(self) -> QLearningKernel:
         """The backend, bound to this brain's arrays."""
         self.compile()
-        network = self.network
-        return bind_q_learning(
-            self.backend,
-            network.table,
-            self.options,
-            self.numbers,
-            network.state,
-            network.parameters,
-            network.activity,
-            self.replay,
-            self.slow,
-            self.settings,
-            self.statistics,
-        )
+        return bind_q_learning(self.backend, *self.kernel_arrays, self.slow, self.settings, self.statistics)
 
     def warm_up(self) -> None:
         """Compile the kernels by living a tick in a copy."""
         super().warm_up()
-        twin = QLearningBrain(self.config, self.body, np.random.SeedSequence(0))
-        lanes, observation = self.body.lanes, np.zeros((self.body.lanes, self.body.observation_size), np.float32)
-        no, nothing = np.zeros(lanes, bool), np.zeros(lanes, np.float32)
-        twin.learn(Experience(observation, twin.act(observation), nothing, observation, no, no))
+        live_a_tick(QLearningBrain(self.config, self.body, np.random.SeedSequence(0)))
 
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick: (N, obs) -> (N,) int64, the action of the largest value or, now and then, any."""
@@ -84,17 +67,11 @@ class QLearningBrain(SteppingBrain):
         memory[:, size + 1] = experience.reward
         memory[:, size + 2] = ~experience.terminated
         memory[:, size + 3 :] = experience.next_observation
-        return self.step(experience.terminated | experience.truncated, fresh=True)
+        return self.learned(*self.q_kernel.learn(memory, experience.terminated | experience.truncated, True))
 
     def rehearse(self) -> Learning:
         """One more learning step from replay."""
-        return self.step(np.zeros(self.body.lanes, bool), fresh=False)
-
-    def step(self, done: NDArray[np.bool_], fresh: bool) -> Learning:
-        """One step of the kernel; a loss that was not finite has been rolled back, and is left out."""
-        loss, updates, rollbacks = self.q_kernel.learn(self.memory, done, fresh)
-        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
-        return Learning(loss if math.isfinite(loss) else 0.0, updates, rollbacks)
+        return self.learned(*self.q_kernel.learn(self.memory, np.zeros(self.body.lanes, bool), False))
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -80,17 +80,14 @@ class SteppingBrain:
     def kernel(self) -> Kernel:
         """The backend, bound to this brain's arrays."""
         self.compile()
+        return bind(self.backend, *self.kernel_arrays)
+
+    @property
+    def kernel_arrays(self) -> tuple[NDArray[Any], ...]:
+        """What kernels take first: operations, options, numbers, state, parameters, activity, replay."""
         network = self.network
-        return bind(
-            self.backend,
-            network.table,
-            self.options,
-            self.numbers,
-            network.state,
-            network.parameters,
-            network.activity,
-            self.replay,
-        )
+        shared = (network.table, self.options, self.numbers, network.state, network.parameters, network.activity)
+        return (*shared, self.replay)
 
     def compile(self) -> None:
         """See that the kernels for this sort of brain are in the cache."""
@@ -126,6 +123,12 @@ class SteppingBrain:
     def rehearse(self) -> Learning:
         """No further learning step."""
         return Learning()
+
+    def learned(self, loss: float, updates: int, rollbacks: int) -> Learning:
+        """What a step of the kernel came to, with the roll-backs since the last one; a loss that was not finite has
+        been rolled back, and is left out."""
+        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
+        return Learning(loss if math.isfinite(loss) else 0.0, updates, rollbacks)
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""
@@ -165,8 +168,8 @@ class TaughtBrain(SteppingBrain):
         weights, stream = seed.spawn(2)
         ring = max(2, len(config.layers))
         network = network_of(config, body, config.layers, body.actions, config.readout, ring)
-        network.initialize(np.random.default_rng(weights))
-        network.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
+        network.initialize(weights)
+        network.begin_stream(stream)
         target_size = 1 if body.discrete else body.actions
         self.target = np.zeros((body.lanes, target_size), np.float32)
         if isinstance(config.schedule, Block):
@@ -194,19 +197,13 @@ class TaughtBrain(SteppingBrain):
             self.target[:, 0] = np.where(label == NO_LABEL, np.nan, label)
         else:
             self.target[:] = label
-        return self.step(fresh=True)
+        return self.learned(*self.kernel.learn(self.target, True))
 
     def rehearse(self) -> Learning:
         """One more learning step, on replayed experiences alone."""
         if self.config.replay is None:
             return Learning()
-        return self.step(fresh=False)
-
-    def step(self, fresh: bool) -> Learning:
-        """One step of the kernel; a loss that was not finite has been rolled back, and is left out."""
-        loss, updates, rollbacks = self.kernel.learn(self.target, fresh)
-        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
-        return Learning(loss if math.isfinite(loss) else 0.0, updates, rollbacks)
+        return self.learned(*self.kernel.learn(self.target, False))
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -40,9 +40,9 @@ class StreamingBrain(SteppingBrain):
         actor = network_of(config, body, config.layers, outputs, readout, ring)
         critic_layers = [*config.layers[:-1], Dense(init=getattr(config.layers[-1], "init", "he"))]
         self.critic = network_of(config, body, critic_layers, 1, "linear", ring)
-        actor.initialize(np.random.default_rng(actor_seed))
-        self.critic.initialize(np.random.default_rng(critic_seed))
-        actor.state[:, at.STREAM] = stream.generate_state(body.lanes, np.uint64).view(np.int64)
+        actor.initialize(actor_seed)
+        self.critic.initialize(critic_seed)
+        actor.begin_stream(stream)
         super().__init__(config, body, actor)
         self.settings = settings_of(config.reward)
         self.statistics = np.zeros((body.lanes, at.STATISTICS + 2 * body.observation_size), np.float64)
@@ -71,15 +71,12 @@ class StreamingBrain(SteppingBrain):
     def warm_up(self) -> None:
         """Compile the kernels by living a tick in a copy."""
         super().warm_up()
-        twin = StreamingBrain(self.config, self.body, np.random.SeedSequence(0))
-        lanes, observation = self.body.lanes, np.zeros((self.body.lanes, self.body.observation_size), np.float32)
-        no, nothing = np.zeros(lanes, bool), np.zeros(lanes, np.float32)
-        twin.learn(Experience(observation, twin.act(observation), nothing, observation, no, no))
+        live_a_tick(StreamingBrain(self.config, self.body, np.random.SeedSequence(0)))
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
         """Forget the activity of the masked lanes (N,)."""
         super().reset(lanes)
-        self.critic.activity[lanes] = 0.0
+        self.critic.reset(lanes)
 
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick, drawing from the policy: (N, obs) -> (N,) int64, or (N, actions) float32 clipped to the bounds."""
@@ -90,11 +87,8 @@ class StreamingBrain(SteppingBrain):
 
     def learn(self, experience: Experience) -> Learning:
         """One step of stream AC(lambda) for every lane."""
-        loss, updates, rollbacks = self.streaming_kernel.learn(
-            experience.reward, experience.next_observation, experience.terminated, experience.truncated
-        )
-        rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
-        return Learning(loss, updates, rollbacks)
+        transition = experience.reward, experience.next_observation, experience.terminated, experience.truncated
+        return self.learned(*self.streaming_kernel.learn(*transition))
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""
@@ -126,6 +120,13 @@ class FrozenPolicy(FrozenBrain):
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick: the policy's likeliest action."""
         return super().act(((observation - self.mean) / self.deviation).astype(np.float32))
+
+
+def live_a_tick(brain: SteppingBrain) -> None:
+    """Act on nothing and learn from it."""
+    lanes, observation = brain.body.lanes, np.zeros((brain.body.lanes, brain.body.observation_size), np.float32)
+    no, nothing = np.zeros(lanes, bool), np.zeros(lanes, np.float32)
+    brain.learn(Experience(observation, brain.act(observation), nothing, observation, no, no))
 
 
 def settings_of(reward: Reward) -> NDArray[np.float64]:

@@ -14,15 +14,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from worlds.drawing import Painter, Window
+from worlds.drawing import Drawn, Painter, Window
 from worlds.kernels import CATCHES, OBSERVATION, REWARD, TASK, TEACHER_ACTION, TOUCHES
-from worlds.lanes import TASKS, Lanes, observation_space, oracle
+from worlds.lanes import TASKS, Lanes, check_entries, observation_space, oracle
 
 Observation = NDArray[np.float32]
 Info = dict[str, Any]
 
 
-class ChaseAvoid(gymnasium.Env[Observation, np.int64]):
+class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
     """Chase a wandering target or avoid a hunter on the torus [0, 1) x [0, 1).
 
     ## Tasks
@@ -170,23 +170,9 @@ class ChaseAvoid(gymnasium.Env[Observation, np.int64]):
         if self._painter:
             self._painter.clear()
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """(render_size, render_size, 3) uint8 in mode "rgb_array"; None in mode "human", which draws by itself."""
-        if self._painter is None:
-            gymnasium.logger.warn('render() needs a mode: gymnasium.make(..., render_mode="rgb_array")')
-            return None
-        if self._window:
-            return None
-        return self._painter.frame(self.lanes.state[0])
-
-    def _show(self) -> None:
-        if self._window and self._painter:
-            self._window.show(self._painter.frame(self.lanes.state[0]))
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._window:
-            self._window.close()
+    @property
+    def _present(self) -> NDArray[np.float64]:
+        return self.lanes.state[0]
 
 
 class ChaseAvoidVector(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
@@ -290,11 +276,9 @@ class ChaseAvoidVector(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Inverse of get_state. Raises ValueError, naming the entry, where one does not fit."""
-        steps = state.get("steps")
-        if not isinstance(steps, np.ndarray) or steps.shape != self._steps.shape or steps.dtype != self._steps.dtype:
-            raise ValueError(f"world state: 'steps' should be an array {self._steps.shape} of int64")
+        check_entries(state, {"steps": self._steps})
         self._generators = self.lanes.set_state(state)
-        self._steps[:] = steps
+        self._steps[:] = state["steps"]
 
     oracle = staticmethod(oracle)
 

@@ -12,9 +12,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from worlds import kernels_evade as kernels
-from worlds.drawing import EvadePainter, Window
+from worlds.drawing import Drawn, EvadePainter, Window
 from worlds.kernels_evade import CATCHES, ESCAPES, OBSERVATION, REWARD, TEACHER_ACTION
-from worlds.lanes import observation_space, oracle, pack, unpack
+from worlds.lanes import check_entries, observation_space, oracle, pack, unpack
 
 Observation = NDArray[np.float32]
 Actions = NDArray[np.int64]
@@ -23,7 +23,7 @@ Info = dict[str, Any]
 MOST_CHASERS = 3  # as many discs of radius 0.3 leave 15 % of the torus: there is always a place to reappear
 
 
-class ChaseEvade(gymnasium.Env[Observation, Actions]):
+class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
     """Several agents on the torus [0, 1) x [0, 1): chasers catch evaders, evaders flee from chasers.
 
     The row of an agent, in every array, is its place in `agents`: the chasers, then the evaders. One alone is called
@@ -196,10 +196,7 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Inverse of get_state. Raises ValueError, naming the entry, where one does not fit."""
-        for name, like in self.get_state().items():
-            value = state.get(name)
-            if not isinstance(value, np.ndarray) or value.shape != like.shape or value.dtype != like.dtype:
-                raise ValueError(f"world state: {name!r} should be an array {like.shape} of {like.dtype}")
+        check_entries(state, self.get_state())
         if not ((state["places"] >= 0) & (state["places"] <= 1)).all() or min(state["tick"], *state["ages"]) < 0:
             raise ValueError("world state: 'places', 'ages' or 'tick' is damaged")
         self._ages[:] = state["ages"]
@@ -208,21 +205,9 @@ class ChaseEvade(gymnasium.Env[Observation, Actions]):
         if self._painter:
             self._painter.clear()
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """(render_size, render_size, 3) uint8 in mode "rgb_array"; None in mode "human", which draws by itself."""
-        if self._painter is None:
-            gymnasium.logger.warn('render() needs a mode: gymnasium.make(..., render_mode="rgb_array")')
-            return None
-        return None if self._window else self._painter.frame(self.places)
-
-    def _show(self) -> None:
-        if self._window and self._painter:
-            self._window.show(self._painter.frame(self.places))
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._window:
-            self._window.close()
+    @property
+    def _present(self) -> NDArray[np.float64]:
+        return self.places
 
 
 class ChaseEvadeVector(SyncVectorEnv):

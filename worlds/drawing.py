@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
@@ -132,6 +133,34 @@ def draw_agent(canvas: Canvas, x: float, y: float, direction: tuple[float, float
     canvas.glow(x, y, 0.06, colour, 0.3)
     canvas.segment(x, y, 0, 0, 0.021, colour)
     canvas.segment(x + 0.007 * across, y + 0.007 * up, 0.012 * across, 0.012 * up, 0.0055, FACE)
+
+
+class Drawn:
+    """What a world does with its `_painter` and, in mode "human", its `_window`; both are None without a mode."""
+
+    _painter: Any = None
+    _window: Window | None = None
+
+    @property
+    def _present(self) -> NDArray[np.float64]:
+        """What the painter makes a frame of."""
+        raise NotImplementedError
+
+    def render(self) -> Image | None:
+        """(render_size, render_size, 3) uint8 in mode "rgb_array"; None in mode "human", which draws by itself."""
+        if self._painter is None:
+            gymnasium.logger.warn('render() needs a mode: gymnasium.make(..., render_mode="rgb_array")')
+            return None
+        return None if self._window else self._painter.frame(self._present)
+
+    def _show(self) -> None:
+        if self._window and self._painter:
+            self._window.show(self._painter.frame(self._present))
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window:
+            self._window.close()
 
 
 class Painter:

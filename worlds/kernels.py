@@ -182,6 +182,18 @@ def _tick_classic(state: State, stream: Stream, lane: int, action: int, row: Out
 
 
 @_compiled
+def right_action(row: NDArray[np.float32]) -> float:
+    """The oracle's action for an observation: along the larger relative axis, toward in task 0, away in task 1.
+
+    From the observation's own float32, so that it alone tells the right action.
+    """
+    toward = row[7] == CHASE
+    if abs(row[4]) >= abs(row[5]):
+        return 3.0 if (row[4] > 0.0) == toward else 2.0
+    return 0.0 if (row[5] > 0.0) == toward else 1.0
+
+
+@_compiled
 def _sense(state: State, lane: int, row: Out) -> None:
     """Fill the observation and the teacher's action, -1 where the teacher is silent, of the lane's row of `out`."""
     x, y, distance = _relative(state, lane)
@@ -197,10 +209,8 @@ def _sense(state: State, lane: int, row: Out) -> None:
     every = state[lane, TEACHER]
     if every == 0.0 or state[lane, TICK] % every != 0.0:
         row[TEACHER_ACTION] = -1.0
-    elif abs(row[4]) >= abs(row[5]):  # the observation's own float32, so that it alone tells the right action
-        row[TEACHER_ACTION] = 3.0 if (row[4] > 0.0) == (row[7] == CHASE) else 2.0
     else:
-        row[TEACHER_ACTION] = 0.0 if (row[5] > 0.0) == (row[7] == CHASE) else 1.0
+        row[TEACHER_ACTION] = right_action(row)
 
 
 @_compiled

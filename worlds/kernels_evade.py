@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from worlds.kernels import AGENT_STEP, FARTHEST, REAPPEAR, TOUCH, _shortest, _uniform, _wrap
+from worlds.kernels import AGENT_STEP, FARTHEST, REAPPEAR, TOUCH, _shortest, _uniform, _wrap, right_action
 
 Places = NDArray[np.float64]
 Ages = NDArray[np.int64]
@@ -106,13 +106,7 @@ def sense(places: Places, chasers: int, speaks: bool, out: Out) -> None:
             row[k], row[2 + k] = 2.0 * places[agent, k] - 1.0, 2.0 * places[other, k] - 1.0
         row[4], row[5], row[6] = 2.0 * x, 2.0 * y, distance / FARTHEST
         row[7] = 0.0 if agent < chasers else 1.0
-        toward = agent < chasers
-        if not speaks:
-            row[TEACHER_ACTION] = -1.0
-        elif abs(row[4]) >= abs(row[5]):  # the observation's own float32, so that it alone tells the right action
-            row[TEACHER_ACTION] = 3.0 if (row[4] > 0.0) == toward else 2.0
-        else:
-            row[TEACHER_ACTION] = 0.0 if (row[5] > 0.0) == toward else 1.0
+        row[TEACHER_ACTION] = right_action(row) if speaks else -1.0
 
 
 @_compiled

@@ -121,14 +121,7 @@ class Lanes:
     def set_state(self, state: dict[str, NDArray[Any]]) -> list[np.random.Generator]:
         """Inverse of get_state, returning the lanes' generators. Raises ValueError where an entry does not fit."""
         count = len(self.state)
-        for name, like in (
-            ("state", self.state),
-            ("stream", self.stream),
-            ("generator", np.zeros((count, 6), np.uint64)),
-        ):
-            value = state.get(name)
-            if not isinstance(value, np.ndarray) or value.shape != like.shape or value.dtype != like.dtype:
-                raise ValueError(f"world state: {name!r} should be an array {like.shape} of {like.dtype}")
+        check_entries(state, {"state": self.state, "stream": self.stream, "generator": np.zeros((count, 6), np.uint64)})
         values = state["state"]
         if not (
             np.isfinite(values).all()
@@ -139,6 +132,14 @@ class Lanes:
             raise ValueError("world state: 'state' is damaged, or of another world")
         self.state[:], self.stream[:] = values, state["stream"]
         return [unpack(words) for words in state["generator"]]
+
+
+def check_entries(state: dict[str, NDArray[Any]], alike: dict[str, NDArray[Any]]) -> None:
+    """Raise ValueError, naming the entry, where one is not an array of the shape and dtype of its like."""
+    for name, like in alike.items():
+        value = state.get(name)
+        if not isinstance(value, np.ndarray) or value.shape != like.shape or value.dtype != like.dtype:
+            raise ValueError(f"world state: {name!r} should be an array {like.shape} of {like.dtype}")
 
 
 def pack(generator: np.random.Generator) -> NDArray[np.uint64]:

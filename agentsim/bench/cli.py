@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from agentsim.machine import usable_cores
+from agentsim.options import AsJson, Brains, Import, Jobs, KeptIn
 from agentsim.output import print_json
 
 
@@ -28,7 +28,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks of each row; the figure is their median.")]
 
 
@@ -104,9 +103,7 @@ def learning(
     configs: Annotated[
         list[str], typer.Argument(metavar="CONFIG...", help="Names that `agentsim list` shows, or YAML files.")
     ],
-    brain: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A brain to run instead of the config's own. Repeatable.")
-    ] = None,
+    brain: Brains = None,
     seeds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Runs of each row, with the seeds from the config's run.seed on.")
     ] = 10,
@@ -114,17 +111,9 @@ def learning(
         float | None, typer.Option(metavar="S", min=0, help="Simulated seconds of each run; by default the config's.")
     ] = None,
     ticks: Annotated[int | None, typer.Option(metavar="N", min=1, help="The same in ticks.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Runs at a time, in as many processes; by default the cores.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep each run here, and skip the ones that are there; else under runs/."),
-    ] = None,
-    modules: Annotated[
-        list[str] | None,
-        typer.Option("--import", metavar="MODULE", help="First import a module that registers brains or worlds."),
-    ] = None,
+    jobs: Jobs = None,
+    out: KeptIn = None,
+    modules: Import = None,
     as_json: AsJson = False,
 ) -> None:
     """How well brains learn, over several seeds, beside the controls; mean and 95 % interval, and a picture.
@@ -141,12 +130,9 @@ def learning(
     """
     from agentsim.bench import learning as benchmark
     from agentsim.errors import UserError
-    from agentsim.registry import import_module
 
     if seconds is not None and ticks is not None:
         raise UserError("--seconds and --ticks contradict each other; give one of them")
-    for module in modules or ():
-        import_module(module)
     found = benchmark.measure(
         configs,
         brain or (),

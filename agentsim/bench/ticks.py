@@ -109,9 +109,7 @@ def ticking(case: Case, learning: bool) -> Job:
     if "loop" in case.backend:
         from brains.kernels.cpu_fused import live
 
-        network = brain.network
-        arrays = (network.table, brain.options, brain.numbers, network.state, network.parameters, network.activity)
-        return lambda count: live(*arrays, brain.replay, observations, targets, action, steps, count)
+        return lambda count: live(*brain.kernel_arrays, observations, targets, action, steps, count)
     act, learn, pairs = brain.kernel.act, brain.kernel.learn, list(zip(observations, targets, strict=True))
 
     def tick(count: int) -> None:

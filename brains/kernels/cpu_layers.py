@@ -10,7 +10,16 @@ import numpy as np
 from brains.kernels import layout as at
 from brains.kernels.compile import jit, stateful
 from brains.kernels.cpu_attention import back_attention, fire_attention
-from brains.kernels.cpu_math import activate, affine, affine_pair, matrix, normalize, normalize_gradient, transposed
+from brains.kernels.cpu_math import (
+    activate,
+    add_outer,
+    affine,
+    affine_pair,
+    matrix,
+    normalize,
+    normalize_gradient,
+    transposed,
+)
 from brains.kernels.cpu_others import (
     back_conv2d,
     back_layer_norm,
@@ -146,11 +155,8 @@ def forward_pair(operations, block, source, target, fresh, age):
 @jit
 def accumulate(op, gradient, x, delta):
     """gradient += (x outer delta, delta) for a dense operation's (weight, bias)."""
-    weight, bias = weight_of(op, gradient), bias_of(op, gradient)
-    for k in range(weight.shape[0]):
-        xk = x[k]
-        for o in range(delta.size):
-            weight[k, o] += xk * delta[o]
+    add_outer(weight_of(op, gradient), x, delta)
+    bias = bias_of(op, gradient)
     for o in range(delta.size):
         bias[o] += delta[o]
 

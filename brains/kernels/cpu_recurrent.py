@@ -29,14 +29,36 @@ def previous(op, row, step):
 
 
 @jit
+def product(op, block, x, row, step, gates, z):
+    """z = x_s Wx + h_(s-1) Wh + b of a step."""
+    weight, hidden_weight, bias = parts(op, block, gates)
+    affine(weight, bias, x[step * op[at.FEATURES] :], z)
+    add_product(hidden_weight, previous(op, row, step), z)
+
+
+@jit
+def product_back(op, block, row, x, step, gates, dz, dh, dx, gradient, into_x, into_parameters):
+    """From dz of a step to dh of the one before, to its dx and to what is added to the gradient, as wanted."""
+    weight, hidden_weight, _ = parts(op, block, gates)
+    start = step * op[at.FEATURES]
+    if into_x:
+        transposed(weight, dz, dx[start:], F(1.0), F(0.0))
+    transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
+    if into_parameters:
+        d_weight, d_hidden_weight, d_bias = parts(op, gradient, gates)
+        add_outer(d_weight, x[start:], dz)
+        add_outer(d_hidden_weight, previous(op, row, step), dz)
+        for k in range(dz.size):
+            d_bias[k] += dz[k]
+
+
+@jit
 def fire_rnn(op, block, x, row):
     """h_s = tanh(x_s Wx + h_(s-1) Wh + b)."""
-    units, features = op[at.HIDDEN], op[at.FEATURES]
-    weight, hidden_weight, bias = parts(op, block, 1)
-    z = row[op[at.CACHE] : op[at.CACHE] + bias.size]
+    units = op[at.HIDDEN]
+    z = row[op[at.CACHE] : op[at.CACHE] + padded(units)]
     for step in range(op[at.STEPS]):
-        affine(weight, bias, x[step * features :], z)
-        add_product(hidden_weight, previous(op, row, step), z)
+        product(op, block, x, row, step, 1, z)
         h = row[op[at.Y] + step * units : op[at.Y] + (step + 1) * units]
         for o in range(units):
             h[o] = tanh(z[o])
@@ -46,38 +68,25 @@ def fire_rnn(op, block, x, row):
 @jit
 def back_rnn(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """Back through the inner sequence; the state carried in is a constant."""
-    units, features = op[at.HIDDEN], op[at.FEATURES]
-    weight, hidden_weight, bias = parts(op, block, 1)
-    d_weight, d_hidden_weight, d_bias = parts(op, gradient, 1)
-    dz, dh = work[: bias.size], work[bias.size : 2 * bias.size]
-    dz[:] = F(0.0)
-    dh[:] = F(0.0)
+    units, width = op[at.HIDDEN], padded(op[at.HIDDEN])
+    dz, dh = work[:width], work[width : 2 * width]
+    work[: 2 * width] = F(0.0)
     for step in range(op[at.STEPS] - 1, -1, -1):
         start = step * units
         for o in range(units):
             h = row[op[at.Y] + start + o]
             dz[o] = (delta[start + o] + dh[o]) * (F(1.0) - h * h)
-        if into_x:
-            transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
-        transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
-        if into_parameters:
-            add_outer(d_weight, x[step * features :], dz)
-            add_outer(d_hidden_weight, previous(op, row, step), dz)
-            for o in range(units):
-                d_bias[o] += dz[o]
+        product_back(op, block, row, x, step, 1, dz, dh, dx, gradient, into_x, into_parameters)
 
 
 @jit
 def fire_lstm(op, block, x, row):
     """Gates i, f, g, o of every step, and its cell, stay in the cache."""
-    units, features = op[at.HIDDEN], op[at.FEATURES]
-    weight, hidden_weight, bias = parts(op, block, 4)
-    width = padded(units)
+    units, width = op[at.HIDDEN], padded(op[at.HIDDEN])
     for step in range(op[at.STEPS]):
         cache = row[op[at.CACHE] + 5 * step * width : op[at.CACHE] + 5 * (step + 1) * width]
         z, cell = cache[: 4 * width], cache[4 * width :]
-        affine(weight, bias, x[step * features :], z)
-        add_product(hidden_weight, previous(op, row, step), z)
+        product(op, block, x, row, step, 4, z)
         for k in range(2 * width):
             z[k] = sigmoid(z[k])
         for k in range(2 * width, 3 * width):
@@ -103,10 +112,7 @@ def cell_before(op, row, step):
 @jit
 def back_lstm(op, block, row, x, delta, dx, gradient, work, into_x, into_parameters):
     """Back through the inner sequence; the state carried in is a constant."""
-    units, features = op[at.HIDDEN], op[at.FEATURES]
-    weight, hidden_weight, _ = parts(op, block, 4)
-    d_weight, d_hidden_weight, d_bias = parts(op, gradient, 4)
-    width = padded(units)
+    units, width = op[at.HIDDEN], padded(op[at.HIDDEN])
     dz, dh, dc = work[: 4 * width], work[4 * width : 5 * width], work[5 * width : 6 * width]
     work[: 6 * width] = F(0.0)
     for step in range(op[at.STEPS] - 1, -1, -1):
@@ -121,11 +127,4 @@ def back_lstm(op, block, row, x, delta, dx, gradient, work, into_x, into_paramet
             dz[width + o] = into_cell * before[o] * f * (F(1.0) - f)
             dz[2 * width + o] = into_cell * i * (F(1.0) - g * g)
             dz[3 * width + o] = d * t * out * (F(1.0) - out)
-        if into_x:
-            transposed(weight, dz, dx[step * features :], F(1.0), F(0.0))
-        transposed(hidden_weight, dz, dh, F(1.0), F(0.0))
-        if into_parameters:
-            add_outer(d_weight, x[step * features :], dz)
-            add_outer(d_hidden_weight, previous(op, row, step), dz)
-            for k in range(4 * width):
-                d_bias[k] += dz[k]
+        product_back(op, block, row, x, step, 4, dz, dh, dx, gradient, into_x, into_parameters)

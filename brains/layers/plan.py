@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from brains.kernels.layout import PAD
+
 Activation = Literal["linear", "tanh", "sigmoid", "leaky_relu", "scaled_relu", "softplus"]
 Initialization = Literal["he", "xavier"]
 Shape = tuple[int, ...]  # (units,) or (channels, height, width)
@@ -70,6 +72,6 @@ def constant(value: float) -> Draw:
     return lambda _: value
 
 
-def padded(size: int, pad: int = 16) -> int:
-    """The next multiple of `pad`, which is `kernels.layout.PAD`."""
-    return -(-size // pad) * pad
+def padded(size: int) -> int:
+    """The next multiple of `kernels.layout.PAD`."""
+    return -(-size // PAD) * PAD

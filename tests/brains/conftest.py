@@ -157,3 +157,21 @@ def teach() -> Callable[..., Learning]:
 @pytest.fixture(scope="session")
 def parts() -> Callable[..., list[np.ndarray]]:
     return parts_of
+
+
+@pytest.fixture(scope="session")
+def in_step() -> Callable[..., Learning]:
+    """One step of a brain in both backends: what the first said of it. They must say the same and agree to 1e-5,
+    absolute or relative, in what `arrays` yields of a brain; then the second takes the first one's state."""
+
+    def step(numba: Any, reference: Any, do: Callable[[Any], Learning], arrays: Callable[[Any], Any]) -> Learning:
+        mine, theirs = do(numba), do(reference)
+        assert (mine.updates, mine.rollbacks) == (theirs.updates, theirs.rollbacks)
+        np.testing.assert_allclose(mine.loss, theirs.loss, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(numba.network.state, reference.network.state)
+        for actual, expected in zip(arrays(numba), arrays(reference), strict=True):
+            assert (np.abs(actual - expected) <= 1e-5 * np.maximum(np.abs(expected), 1.0)).all()
+        reference.load_state_dict(numba.state_dict())
+        return mine
+
+    return step

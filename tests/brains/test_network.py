@@ -68,7 +68,7 @@ def test_sparse_rounds_its_zeros_up() -> None:
 def test_lanes_and_seeds_draw_their_own_weights_and_biases_start_at_zero() -> None:
     def network(seed: int) -> Network:
         made = Network([Dense(units=7), Dense()], 5, 3, "softmax", 2, lanes=2)
-        made.initialize(np.random.default_rng(seed))
+        made.initialize(np.random.SeedSequence(seed))
         return made
 
     one, again, other = network(0), network(0), network(1)

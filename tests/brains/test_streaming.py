@@ -234,7 +234,9 @@ def arrays_to_compare(brain: Any) -> Iterator[np.ndarray]:
 @pytest.mark.parametrize("lanes", [1, 3])
 @pytest.mark.parametrize("execution", [SEQUENTIAL, STEPPING])
 @pytest.mark.parametrize("body", BODIES)
-def test_numba_is_the_reference(body: str, execution: dict[str, str], lanes: int, make_brain: Any) -> None:
+def test_numba_is_the_reference(
+    body: str, execution: dict[str, str], lanes: int, make_brain: Any, in_step: Any
+) -> None:
     """200 random ticks, re-synchronised at each: 1e-5, the same integers; unwritten working rows are NaN."""
     numba, reference = (
         make(make_brain, body, lanes=lanes, backend=name, snapshot_every=17, **execution) for name in ("numba", "torch")
@@ -243,13 +245,7 @@ def test_numba_is_the_reference(body: str, execution: dict[str, str], lanes: int
         for network in (numba.network, numba.critic):
             for row in (at.WAVE, at.ERROR, at.SCRATCH):
                 network.activity[:, network.ring + row] = np.nan
-        mine, theirs = live(numba, moment), live(reference, moment)
-        assert (mine.updates, mine.rollbacks) == (theirs.updates, theirs.rollbacks)
-        np.testing.assert_allclose(mine.loss, theirs.loss, rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(numba.network.state, reference.network.state)
-        for actual, expected in zip(arrays_to_compare(numba), arrays_to_compare(reference), strict=True):
-            assert (np.abs(actual - expected) <= 1e-5 * np.maximum(np.abs(expected), 1.0)).all()
-        reference.load_state_dict(numba.state_dict())
+        in_step(numba, reference, lambda brain: live(brain, moment), arrays_to_compare)  # noqa: B023
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,39 @@
+"""Options that several commands have, as typer annotations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _import(modules: list[str] | None) -> list[str] | None:
+    if modules:
+        from agentsim.registry import import_module
+
+        for module in modules:
+            import_module(module)
+    return modules
+
+
+Import = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        callback=_import,
+        help="First import a module that registers brains or worlds. Repeatable.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+Brains = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="A brain to run instead of the config's own. Repeatable.")
+]
+Jobs = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Runs at a time, in as many processes; by default the cores.")
+]
+KeptIn = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Keep each run here, and skip the ones that are there; else under runs/."),
+]
