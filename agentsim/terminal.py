@@ -83,7 +83,7 @@ def run(simulation: Simulation, console: Console) -> None:
         simulation.run()
         console.print(picture(simulation, console))
         return
-    console.print("compiling (up to a minute, the first time on this machine) ...", end="\r")
+    console.print("compiling (a minute or so, the first time on this machine) ...", end="\r")
     simulation.warm_up()
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         simulation.run(on_tick=Painter(lambda simulation: live.update(picture(simulation, console), refresh=True)))
