@@ -73,7 +73,8 @@ def _problem(details: Any, model: type[BaseModel], value: Any, prefix: Location)
             value = value[part]
             if not isinstance(part, int):
                 annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
-                models = [m for annotation in annotations for m in _models_in(annotation)]
+                if annotations:  # else a name of someone's choice, with the model of all such names behind it
+                    models = [m for annotation in annotations for m in _models_in(annotation)]
         elif details["type"] == "missing" and part == details["loc"][-1]:
             at.append(part)
         else:

@@ -92,6 +92,8 @@ def test_mistakes_are_named_with_file_line_and_key() -> None:
     assert wrong(DUEL + "brain: linear\n") == ["duel.yaml:2: brains: one brain or several: give either brain or brains"]
     (line,) = wrong(DUEL.replace("rate: 0.3", "rat: 0.3"))
     assert line == "duel.yaml:3: brains.chaser.brain.rat: unknown key, did you mean rate?"
+    (line,) = wrong(DUEL.replace("every: 2", "evry: 2"))
+    assert line == "duel.yaml:6: brains.evader.evry: unknown key, did you mean every?"
     (line,) = wrong(DUEL.replace("every: 2", "every: 0"))
     assert line.startswith("duel.yaml:6: brains.evader.every: should be greater than 0")
     (line,) = wrong(DUEL.replace("brain: linear", "brain: linnear"))
