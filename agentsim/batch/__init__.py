@@ -1,0 +1,1 @@
+"""Offline modes: the same brains and rules on data that stands still, without a clock."""

@@ -1,0 +1,105 @@
+"""How good a V is: margins V(n) - V(T(n)) over sets of numbers. A violation is a margin that is not above 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, to_limbs
+from agentsim.batch.collatz.draws import EVALUATION_BITS, evaluation_set, expansion_weights, random_odd
+from agentsim.batch.collatz.orbits import TEST_SEEDS, orbit
+from agentsim.batch.collatz.samples import Pairs, Values, View
+
+FRESH_SEED, FRESH = 20_261_122, 500_000
+ALL_ODD = 4_000_000
+CHUNK = 50_000  # numbers whose windows are held at a time
+
+Potential = Callable[[View], Values]
+
+
+def margins(potential: Potential, pairs: Pairs, lookahead: int) -> Values:
+    """(N,): V(n) - V(T(n)), of n above 1. Where that is not a number, as between two infinities, -inf: a violation."""
+    with np.errstate(invalid="ignore"):
+        found = potential(pairs.here(lookahead)) - potential(pairs.there(lookahead))
+    return np.where(np.isnan(found), -np.inf, found)
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The 50,000 published numbers with their weights, and the steps of the five orbits, one after the other."""
+
+    numbers: Pairs
+    weights: NDArray[np.float64]
+    steps: Pairs
+    orbit: NDArray[np.int64]  # (429,): the seed whose orbit a step belongs to
+
+    __test__ = False  # pytest: not a test
+
+
+@cache
+def test_set(lookahead: int) -> TestSet:
+    """The test set, seen with at most this lookahead."""
+    numbers = to_limbs(evaluation_set())
+    orbits = {seed: orbit(seed) for seed in TEST_SEEDS}
+    return TestSet(
+        Pairs.of(numbers, lookahead),
+        expansion_weights(numbers),
+        Pairs.of(to_limbs([n for states in orbits.values() for n in states]), lookahead),
+        np.repeat(list(orbits), [len(states) for states in orbits.values()]),
+    )
+
+
+def examine(potential: Potential, lookahead: int, test: TestSet) -> dict[str, Any]:
+    """The figures of a V on the test set. Shares are of 1; `weighted` counts a number w_expansion times.
+
+    {orbits: {seed: {violations, at: [position, ...], worst}}, violations, worst_on_orbits, failures, passed, weighted,
+    growth, growth_weighted, worst, margins: (50,000,) float64}.
+    """
+    orbits = {}
+    on_orbits = margins(potential, test.steps, lookahead)
+    for seed in TEST_SEEDS:
+        of_orbit = on_orbits[test.orbit == seed]
+        at = np.flatnonzero(~(of_orbit > 0)).tolist()
+        orbits[seed] = {"violations": len(at), "at": at, "worst": float(of_orbit.min())}
+    found = margins(potential, test.numbers, lookahead)
+    passed, grows = found > 0, test.numbers.grows
+    return {
+        "orbits": orbits,
+        "violations": sum(orbit["violations"] for orbit in orbits.values()),
+        "worst_on_orbits": float(on_orbits.min()),
+        "failures": int((~passed).sum()),
+        "passed": float(passed.mean()),
+        "weighted": float(np.average(passed, weights=test.weights)),
+        "growth": float(passed[grows].mean()),
+        "growth_weighted": float(np.average(passed[grows], weights=test.weights[grows])),
+        "worst": float(found.min()),
+        "margins": found,
+    }
+
+
+def fresh_numbers(count: int = FRESH, seed: int = FRESH_SEED) -> Limbs:
+    """Random numbers by the law of the evaluation set, (count, LIMBS); no training draws from this generator."""
+    return random_odd(np.random.default_rng([seed, 0]), count, EVALUATION_BITS)
+
+
+def all_odd(below: int = ALL_ODD) -> Limbs:
+    """3, 5, 7, ... below this, (N, LIMBS)."""
+    numbers = np.zeros((len(range(3, below, 2)), LIMBS), np.uint64)
+    numbers[:, 0] = np.arange(3, below, 2, dtype=np.uint64)
+    return numbers
+
+
+def in_chunks(numbers: Limbs, lookahead: int) -> Iterator[Pairs]:
+    """The pairs of many numbers, CHUNK at a time."""
+    for start in range(0, len(numbers), CHUNK):
+        yield Pairs.of(numbers[start : start + CHUNK], lookahead)
+
+
+def violations(potential: Potential, lookahead: int, numbers: Limbs) -> int:
+    """How many of many numbers are violations."""
+    return sum(int((~(margins(potential, part, lookahead) > 0)).sum()) for part in in_chunks(numbers, lookahead))
