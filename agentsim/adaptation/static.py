@@ -26,7 +26,7 @@ from rich.console import Console
 
 from agentsim.adaptation import concept, static_table
 from agentsim.adaptation.nets import LAYER_TYPES, net
-from agentsim.adaptation.pages import page, write
+from agentsim.bench.pages import page, write
 from agentsim.adaptation.suites import PRESETS
 from agentsim.bench import runs
 from agentsim.bench.report import print_table, report

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agentsim.adaptation.concept import SAMPLES
-from agentsim.adaptation.pages import Section, png
+from agentsim.bench.pages import Section, png
 from agentsim.bench.intervals import as_interval, interval
 
 Row = dict[str, Any]

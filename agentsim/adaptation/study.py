@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from agentsim.adaptation import protocol, table
-from agentsim.adaptation.pages import page, picture, write
+from agentsim.adaptation.picture import picture
+from agentsim.bench.pages import page, write
 from agentsim.adaptation.suites import Table
 from agentsim.bench import runs
 from agentsim.bench.report import print_table, report

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -149,10 +150,12 @@ def sweep(
     jobs: int,
     out: Path,
     modules: Sequence[str] = (),
+    part_done: Callable[[J], float] = lambda job: 0.0,
 ) -> Sweep[J]:
     """Do the jobs that are missing in `out`, `jobs` at a time; Ctrl-C or SIGTERM ends it early. Raises UserError.
 
-    `work(job.config)` makes a result with at least these `figures`, or None where it was interrupted.
+    `work(job.config)` makes a result with at least these `figures`, or None where it was interrupted. `part_done` says
+    which share of a job that is not finished is done, for the progress bar.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -165,14 +168,19 @@ def sweep(
     interrupted = False
     bar, task = progress(what, len(missing))
     try:
-        with end_on_signals(_interrupt), bar:
+        left = list(missing)
+
+        def show() -> None:
+            bar.update(task, completed=len(missing) - len(left) + sum(map(part_done, tuple(left))))
+
+        with end_on_signals(_interrupt), bar, _often(show):
             for job, result in all_results(missing, work, jobs, modules):
                 if isinstance(result, str):
                     failed.append({**job.words, "why": result})
                 else:
                     kept[job] = result
                     write_result(job, result, out)
-                bar.advance(task)
+                left.remove(job)
     except KeyboardInterrupt:
         interrupted = True
     _show_failures(failed)
@@ -182,6 +190,25 @@ def sweep(
 def by_entry(swept: Sweep[Run], entries: Sequence[Entry]) -> dict[Entry, list[Result]]:
     """The results of each entry, over the seeds that there are."""
     return {entry: [result for run, result in swept.kept.items() if run.entry is entry] for entry in entries}
+
+
+@contextlib.contextmanager
+def _often(call: Callable[[], None]) -> Iterator[None]:
+    """`call` every half second in a thread of its own, and at the end."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(0.5):
+            call()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        call()
 
 
 def _interrupt(_number: int) -> None:

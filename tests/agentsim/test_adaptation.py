@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agentsim.adaptation import commands, concept, metrics, nets, pages, protocol, static, static_table, suites
+from agentsim.adaptation import commands, concept, metrics, nets, picture, protocol, static, static_table, suites
+from agentsim.bench import pages
 from agentsim.adaptation import table as tables
 from agentsim.bench import runs
 from agentsim.bench.entries import Entry
@@ -223,7 +224,7 @@ def test_table_is_of_the_seeds(make_config: Callable[..., Config]) -> None:
     assert [(w["start"], w["accuracy"]["mean"], w["score"]["mean"]) for w in mine["windows"]] == [
         (0, 0.5, pytest.approx(0.3)), (10, 0.5, pytest.approx(0.3)),
     ]  # fmt: skip
-    assert pages.picture([found]).startswith(b"\x89PNG")
+    assert picture.picture([found]).startswith(b"\x89PNG")
     for lines in (tables.by_phase(found), tables.by_phase(found, brief=True), tables.by_row(found)):
         headings, rows = lines
         assert all(len(row) == len(headings) for row in rows)

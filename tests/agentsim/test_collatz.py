@@ -165,10 +165,11 @@ def test_the_leak_is_the_one_that_was_found() -> None:
 
 def test_nothing_to_train_on_lies_on_a_test_orbit() -> None:
     forbidden = set()
-    for n in (111, 27, 703, 26623, 626331):
-        while n != 1:
-            forbidden.add(n)
-            n = syracuse(n)[0]
+    for seed in (111, 27, 703, 26623, 626331):
+        state = seed
+        while state != 1:
+            forbidden.add(state)
+            state = syracuse(state)[0]
     numbers = [*range(1, 9_000, 2), *forbidden, *(2**64 + n for n in forbidden)]
     assert orbits.on_test_orbit(to_limbs(numbers)).tolist() == [n in forbidden for n in numbers]
     states = orbits.training_states()
@@ -236,7 +237,7 @@ def test_the_published_worst_case() -> None:
 
 def test_the_published_counts_below_four_million() -> None:
     """D at L = 50 on 3, 5, ... below 4,000,000: 2,043 violations."""
-    assert evaluation.violations(closed_forms.tilted_maximum, 50, evaluation.all_odd()) == 2_043
+    assert evaluation.violations({"D": (closed_forms.tilted_maximum, 50)}, evaluation.all_odd()) == {"D": 2_043}
 
 
 @given(st.lists(ODD.filter(lambda n: n > 1), min_size=1, max_size=20), st.integers(1, 30))
@@ -299,9 +300,9 @@ def test_figures_of_a_v_that_is_right_where_n_shrinks() -> None:
     """V = ln n: its violations are the growth steps, which Python's integers count; its growth figure is 0."""
     test = evaluation.test_set(200)
     figures = evaluation.examine(lambda view: view.logs[:, 0], 20, test)
-    growing = {seed: sum(n % 4 == 3 for n in orbits.orbit(seed)) for seed in orbits.TEST_SEEDS}
+    growing = {str(seed): sum(n % 4 == 3 for n in orbits.orbit(seed)) for seed in orbits.TEST_SEEDS}
     assert {seed: orbit["violations"] for seed, orbit in figures["orbits"].items()} == growing
-    assert figures["orbits"][27]["at"] == [j for j, n in enumerate(orbits.orbit(27)) if n % 4 == 3]
+    assert figures["orbits"]["27"]["at"] == [j for j, n in enumerate(orbits.orbit(27)) if n % 4 == 3]
     assert (figures["failures"], figures["growth"]) == (24_930, 0.0)
     shrinks = ~test.numbers.grows
     assert figures["weighted"] == pytest.approx(test.weights[shrinks].sum() / test.weights.sum())
@@ -309,9 +310,13 @@ def test_figures_of_a_v_that_is_right_where_n_shrinks() -> None:
 
 
 def test_large_sets_are_measured_in_parts() -> None:
-    """V = ln n once more: 3, 7, 11, ... below the bound."""
-    assert evaluation.violations(lambda view: view.logs[:, 0], 2, evaluation.all_odd(300_000)) == 75_000
+    """V = ln n fails where n grows, n = 3 mod 4; V = -ln n where it shrinks."""
+    both: dict[str, evaluation.Asked] = {
+        "ln n": (lambda view: view.logs[:, 0], 2),
+        "-ln n": (lambda view: -view.logs[:, 0], 9),
+    }
+    assert evaluation.violations(both, evaluation.all_odd(300_000)) == {"ln n": 75_000, "-ln n": 74_999}
     fresh = evaluation.fresh_numbers(70_000)
     assert fresh.shape == (70_000, LIMBS)
     growing = int((fresh[:, 0] % np.uint64(4) == 3).sum())
-    assert evaluation.violations(lambda view: view.logs[:, 0], 2, fresh) == growing
+    assert evaluation.violations(both, fresh) == {"ln n": growing, "-ln n": 70_000 - growing}

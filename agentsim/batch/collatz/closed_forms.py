@@ -20,6 +20,11 @@ MOST_HALVINGS = 20  # of a step to a predecessor; more only make it larger
 Form = Callable[[View], Values]
 
 
+def log_n(view: View) -> Values:
+    """ln n, the trivial control: right wherever n shrinks, wrong wherever it grows."""
+    return view.logs[:, 0]
+
+
 def expected_steps(view: View) -> Values:
     """B: the steps to 1 where 1 is in sight, else L and what is left at the average loss."""
     return np.where(view.one != NOT_SEEN, view.one, view.lookahead + view.logs[:, -1] / DRIFT)
@@ -76,8 +81,12 @@ def predecessor_bounds(power: int, tilt: float = TILT) -> NDArray[np.float64]:
 
 
 CLOSED_FORMS: dict[str, Form] = {
+    "ln n": log_n,
     "B": expected_steps,
     "C": mean_log,
     "D": tilted_maximum,
     "F81": partial(with_predecessors, power=4),
+    "F3^8": partial(with_predecessors, power=8),
+    "F3^12": partial(with_predecessors, power=12),
 }
+CONTROLS = ("ln n",)  # what every V has to beat

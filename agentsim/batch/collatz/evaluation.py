@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,6 +20,7 @@ ALL_ODD = 4_000_000
 CHUNK = 50_000  # numbers whose windows are held at a time
 
 Potential = Callable[[View], Values]
+Asked = tuple[Potential, int]  # a V and its lookahead
 
 
 def margins(potential: Potential, pairs: Pairs, lookahead: int) -> Values:
@@ -31,7 +32,7 @@ def margins(potential: Potential, pairs: Pairs, lookahead: int) -> Values:
 
 @dataclass(frozen=True)
 class TestSet:
-    """The 50,000 published numbers with their weights, and the steps of the five orbits, one after the other."""
+    """N numbers, such as the 50,000 published ones, with their weights; and the steps of the five orbits in a row."""
 
     numbers: Pairs
     weights: NDArray[np.float64]
@@ -42,9 +43,9 @@ class TestSet:
 
 
 @cache
-def test_set(lookahead: int) -> TestSet:
-    """The test set, seen with at most this lookahead."""
-    numbers = to_limbs(evaluation_set())
+def test_set(lookahead: int, chosen: tuple[int, ...] | None = None) -> TestSet:
+    """The test set, or numbers of one's own in its place, seen with at most this lookahead."""
+    numbers = to_limbs(evaluation_set() if chosen is None else chosen)
     orbits = {seed: orbit(seed) for seed in TEST_SEEDS}
     return TestSet(
         Pairs.of(numbers, lookahead),
@@ -57,15 +58,16 @@ def test_set(lookahead: int) -> TestSet:
 def examine(potential: Potential, lookahead: int, test: TestSet) -> dict[str, Any]:
     """The figures of a V on the test set. Shares are of 1; `weighted` counts a number w_expansion times.
 
-    {orbits: {seed: {violations, at: [position, ...], worst}}, violations, worst_on_orbits, failures, passed, weighted,
-    growth, growth_weighted, worst, margins: (50,000,) float64}.
+    {orbits: {seed: {violations, at: [position, ...], worst, values: [V of each state, ...]}}, violations,
+    worst_on_orbits, failures, passed, weighted, growth, growth_weighted, worst, margins: (N,) float64}.
     """
     orbits = {}
-    on_orbits = margins(potential, test.steps, lookahead)
+    on_orbits, values = margins(potential, test.steps, lookahead), potential(test.steps.here(lookahead))
     for seed in TEST_SEEDS:
-        of_orbit = on_orbits[test.orbit == seed]
+        of_orbit, its_values = on_orbits[test.orbit == seed], values[test.orbit == seed]
         at = np.flatnonzero(~(of_orbit > 0)).tolist()
-        orbits[seed] = {"violations": len(at), "at": at, "worst": float(of_orbit.min())}
+        worst = float(of_orbit.min())
+        orbits[str(seed)] = {"violations": len(at), "at": at, "worst": worst, "values": its_values.tolist()}
     found = margins(potential, test.numbers, lookahead)
     passed, grows = found > 0, test.numbers.grows
     return {
@@ -100,6 +102,13 @@ def in_chunks(numbers: Limbs, lookahead: int) -> Iterator[Pairs]:
         yield Pairs.of(numbers[start : start + CHUNK], lookahead)
 
 
-def violations(potential: Potential, lookahead: int, numbers: Limbs) -> int:
-    """How many of many numbers are violations."""
-    return sum(int((~(margins(potential, part, lookahead) > 0)).sum()) for part in in_chunks(numbers, lookahead))
+def violations(
+    asked: Mapping[str, Asked], numbers: Limbs, on_part: Callable[[int], None] = lambda done: None
+) -> dict[str, int]:
+    """How many of many numbers are violations, of every V asked for; `on_part` hears how many more are done."""
+    found = dict.fromkeys(asked, 0)
+    for part in in_chunks(numbers, max(lookahead for _, lookahead in asked.values())):
+        for name, (potential, lookahead) in asked.items():
+            found[name] += int((~(margins(potential, part, lookahead) > 0)).sum())
+        on_part(len(part))
+    return found

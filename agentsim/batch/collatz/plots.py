@@ -1,0 +1,120 @@
+"""The picture of a study: V along the five orbits, where it is violated, its margins, lookahead, and ablation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agentsim.bench.pages import png
+from agentsim.batch.collatz.orbits import TEST_SEEDS
+
+Row = dict[str, Any]
+NOTHING = 1e-4  # percent, where an axis of logarithms ends
+
+
+def picture(result: dict[str, Any]) -> bytes:
+    """A PNG. The first seed of a trained V stands for it along orbits, means over the seeds elsewhere."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = min((row["lookahead"] for row in result["rows"] if row["kind"] == "trained"), default=None)
+    shown = shown or min(row["lookahead"] for row in result["rows"])
+    variants = [row for row in result["rows"] if row["lookahead"] == shown]
+    rows = [row for row in variants if not row.get("without")]
+    colors = {row["name"]: f"C{k % 10}" for k, row in enumerate(rows)}
+    figure = pyplot.figure(figsize=(19, 12))
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1, 1, 1.1))
+    for axis, seed in zip(top.subplots(1, len(TEST_SEEDS)), TEST_SEEDS, strict=True):
+        _along(axis, rows, str(seed), colors)
+    top.suptitle(f"V along the five orbits, L = {shown}, each scaled to its range there; dots are violations")
+    where, histogram = middle.subplots(1, 2)
+    _positions(where, rows, colors)
+    _margins(histogram, rows, result["edges"], colors)
+    counts, failures, ablation = bottom.subplots(1, 3)
+    _lookaheads(counts, failures, result["rows"])
+    _ablation(ablation, variants)
+    handles = [pyplot.Line2D([], [], color=color, label=name) for name, color in colors.items()]
+    middle.legend(handles=handles, loc="upper center", ncols=len(handles), fontsize="small")
+    return png(figure)
+
+
+def _along(axis: Any, rows: list[Row], seed: str, colors: dict[str, str]) -> None:
+    for row in rows:
+        orbit = row["runs"][0]["orbits"][seed]
+        values = np.array([np.nan if value is None else value for value in orbit["values"]], float)
+        known = values[np.isfinite(values)]
+        low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+        scaled = (values - low) / ((high - low) or 1.0)
+        axis.plot(scaled, color=colors[row["name"]], linewidth=0.9)
+        axis.plot(orbit["at"], scaled[orbit["at"]], ".", color=colors[row["name"]], markersize=5)
+    axis.set_title(f"orbit of {seed}", fontsize="medium")
+    axis.set_xlabel("step")
+    axis.grid(alpha=0.3)
+
+
+def _positions(axis: Any, rows: list[Row], colors: dict[str, str]) -> None:
+    """Share of its orbit at which each violation lies, a line for each V."""
+    for k, row in enumerate(rows):
+        for orbit in row["runs"][0]["orbits"].values():
+            share = np.array(orbit["at"], float) / len(orbit["values"])
+            axis.plot(share, np.full(len(share), k), "|", color=colors[row["name"]], markersize=9)
+    axis.set_yticks(range(len(rows)), [f"{row['name']} ({_violations(row):.4g})" for row in rows], fontsize="small")
+    axis.set_xlim(0, 1)
+    axis.set_xlabel("position on the orbit, 0 its start and 1 its end; all five orbits, violations in brackets")
+    axis.grid(axis="x", alpha=0.3)
+
+
+def _margins(axis: Any, rows: list[Row], edges: list[float], colors: dict[str, str]) -> None:
+    for row in rows:
+        counts = np.mean([run["histogram"] for run in row["runs"]], axis=0)
+        axis.stairs(counts, edges, color=colors[row["name"]])
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_yscale("log")
+    axis.set_xlabel("margin V(n) - V(T n) on the test numbers (what lies outside is in the last bins)")
+    axis.set_ylabel("numbers")
+
+
+def _lookaheads(counts: Any, failures: Any, rows: list[Row]) -> None:
+    names = list(dict.fromkeys(row["name"] for row in rows if not row.get("without")))
+    for k, name in enumerate(names):
+        of_name = sorted((row for row in rows if row["name"] == name), key=lambda row: int(row["lookahead"]))
+        lookahead = [row["lookahead"] for row in of_name]
+        style = {"color": f"C{k % 10}", "marker": "o" if of_name[0]["kind"] == "trained" else "."}
+        counts.plot(lookahead, [_violations(row) for row in of_name], label=name, **style)
+        failures.plot(lookahead, [max(NOTHING, 100 - _passed(row)) for row in of_name], label=name, **style)
+    counts.set_ylabel("violations on the five orbits")
+    counts.set_yscale("symlog")
+    failures.set_ylabel(f"failures on the test numbers, % (none: {NOTHING:g})")
+    failures.set_yscale("log")
+    counts.legend(fontsize="small")
+    for axis in (counts, failures):
+        axis.set_xlabel("lookahead L")
+        axis.grid(alpha=0.3)
+
+
+def _ablation(axis: Any, rows: list[Row]) -> None:
+    parts = [row for row in rows if row.get("without")]
+    axis.set_title("trained again without a group of features", fontsize="medium")
+    if not parts:
+        axis.text(0.5, 0.5, "agentsim train collatz --ablation", ha="center", family="monospace")
+        axis.axis("off")
+        return
+    whole = {row["of"] for row in parts}
+    bars = [row for row in rows if row["name"] in whole] + parts
+    axis.barh([row["name"] for row in bars], [max(NOTHING, 100 - _passed(row)) for row in bars])
+    for k, row in enumerate(bars):
+        axis.text(NOTHING, k, f"  {_violations(row):.4g} violations", va="center", fontsize="small")
+    axis.set_xscale("log")
+    axis.invert_yaxis()
+    axis.set_xlabel("failures on the test numbers, %")
+
+
+def _violations(row: Row) -> float:
+    return float(np.mean([run["violations"] for run in row["runs"]]))
+
+
+def _passed(row: Row) -> float:
+    return float(100 * np.mean([run["passed"] for run in row["runs"]]))
