@@ -1,4 +1,4 @@
-"""The command line: `agentsim run`, `replay`, `compare`, `adapt`, `bench`, `list`, `doctor`, `new`.
+"""The command line: `agentsim run`, `replay`, `compare`, `adapt`, `bench`, `train`, `list`, `doctor`, `new`.
 
 Everything heavy is imported inside the commands, so that `agentsim --help` answers at once. Bad input ends with
 exit status 2 and one message on stderr. Results go to stdout; with --json, one JSON object and nothing else does.
@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import agentsim
+from agentsim.batch.cli import app as train
 from agentsim.bench.cli import app as bench
 from agentsim.errors import UserError
 from agentsim.options import AsJson, Brains, Import, Jobs, KeptIn
@@ -307,6 +308,7 @@ def adapt(
 
 
 app.add_typer(bench, name="bench")
+app.add_typer(train, name="train")
 
 
 @app.command("list")

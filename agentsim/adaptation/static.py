@@ -26,9 +26,9 @@ from rich.console import Console
 
 from agentsim.adaptation import concept, static_table
 from agentsim.adaptation.nets import LAYER_TYPES, net
-from agentsim.bench.pages import page, write
 from agentsim.adaptation.suites import PRESETS
 from agentsim.bench import runs
+from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, report
 from agentsim.building import build_brain
 from agentsim.config import load_brain

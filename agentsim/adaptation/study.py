@@ -11,9 +11,9 @@ from rich.console import Console
 
 from agentsim.adaptation import protocol, table
 from agentsim.adaptation.picture import picture
-from agentsim.bench.pages import page, write
 from agentsim.adaptation.suites import Table
 from agentsim.bench import runs
+from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, report
 from agentsim.recording import new_run_directory
 

@@ -33,7 +33,7 @@ Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks of each r
 
 @app.callback()
 def bench() -> None:
-    """Measure ticks (the default), worlds, learning or the controls, without a window.
+    """Measure ticks (the default), worlds, learning, the controls or Collatz windows, without a window.
 
     \b
     Examples:
@@ -41,6 +41,7 @@ def bench() -> None:
       agentsim bench ticks --scaling --json
       agentsim bench worlds
       agentsim bench controls
+      agentsim bench collatz
       agentsim bench learning arena --seeds 10
       agentsim bench learning cartpole --seeds 10 --ticks 100000 --brain reward --brain reward-stepping
     """
@@ -77,6 +78,20 @@ def worlds(repeats: Repeats = 11, as_json: AsJson = False) -> None:
       agentsim bench worlds --json
     """
     from agentsim.bench import worlds as benchmark
+
+    _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
+
+
+@app.command()
+def collatz(repeats: Repeats = 11, as_json: AsJson = False) -> None:
+    """Exact windows of the Syracuse map a second, with Python's own integers as the yardstick.
+
+    \b
+    Examples:
+      agentsim bench collatz
+      agentsim bench collatz --json
+    """
+    from agentsim.batch.collatz import speed as benchmark
 
     _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 

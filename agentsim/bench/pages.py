@@ -32,7 +32,8 @@ def png(figure: Any) -> bytes:
     """A figure as a PNG; closes it."""
     from matplotlib import pyplot
 
-    figure.tight_layout()
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=100)
     pyplot.close(figure)

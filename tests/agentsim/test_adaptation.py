@@ -15,9 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agentsim.adaptation import commands, concept, metrics, nets, picture, protocol, static, static_table, suites
-from agentsim.bench import pages
 from agentsim.adaptation import table as tables
-from agentsim.bench import runs
+from agentsim.bench import pages, runs
 from agentsim.bench.entries import Entry
 from agentsim.cli import app
 from agentsim.config import Config, load_brain

@@ -8,6 +8,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.batch.collatz import kernels
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.samples import Values, View
 
@@ -41,11 +42,8 @@ def tilted_maximum(view: View, tilt: float = TILT) -> Values:
     If the maximum for T(n) is not at its last position, the margin is at least c; so a violation needs T^(L+1)(n) to be
     a record of its window.
     """
-    tilted = view.logs + tilt * np.arange(view.lookahead + 1)
-    seen = view.one != NOT_SEEN
-    beyond = np.arange(view.lookahead + 1) > view.one[seen, None]
-    tilted[seen] = np.where(beyond, -np.inf, tilted[seen])
-    return tilted.max(axis=1)
+    found: Values = kernels.tilted_maximum(view.logs, view.one, tilt)
+    return found
 
 
 def with_predecessors(view: View, power: int, tilt: float = TILT) -> Values:

@@ -17,7 +17,7 @@ from agentsim.batch.collatz.samples import Pairs, Values, View
 
 FRESH_SEED, FRESH = 20_261_122, 500_000
 ALL_ODD = 4_000_000
-CHUNK = 50_000  # numbers whose windows are held at a time
+CHUNK = 5_000  # numbers whose windows are held at a time
 
 Potential = Callable[[View], Values]
 Asked = tuple[Potential, int]  # a V and its lookahead

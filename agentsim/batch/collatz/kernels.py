@@ -111,3 +111,15 @@ def _as_float(n, live):
     for _ in range(live - 2):
         value *= 2.0**64
     return value
+
+
+@_compiled
+def tilted_maximum(logs, one, tilt):
+    """(N,): max of x_j + tilt j over j = 0 .. L, or only to where 1 is seen; logs (N, L + 1), one (N,)."""
+    found = np.empty(len(logs))
+    for row in range(len(logs)):
+        last = one[row] if one[row] != NOT_SEEN else logs.shape[1] - 1
+        found[row] = logs[row, 0]
+        for j in range(1, last + 1):
+            found[row] = max(found[row], logs[row, j] + tilt * j)
+    return found

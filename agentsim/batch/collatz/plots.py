@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.bench.pages import png
 from agentsim.batch.collatz.orbits import TEST_SEEDS
+from agentsim.bench.pages import png
 
 Row = dict[str, Any]
 NOTHING = 1e-4  # percent, where an axis of logarithms ends
@@ -25,19 +25,17 @@ def picture(result: dict[str, Any]) -> bytes:
     variants = [row for row in result["rows"] if row["lookahead"] == shown]
     rows = [row for row in variants if not row.get("without")]
     colors = {row["name"]: f"C{k % 10}" for k, row in enumerate(rows)}
-    figure = pyplot.figure(figsize=(19, 12))
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1, 1, 1.1))
-    for axis, seed in zip(top.subplots(1, len(TEST_SEEDS)), TEST_SEEDS, strict=True):
+    figure = pyplot.figure(figsize=(17, 12), layout="constrained")
+    parts: Any = figure.subfigures(3, 1)
+    orbits, middle, bottom = (part.subplots(1, count) for part, count in zip(parts, (5, 2, 3), strict=True))
+    for axis, seed in zip(orbits, TEST_SEEDS, strict=True):
         _along(axis, rows, str(seed), colors)
-    top.suptitle(f"V along the five orbits, L = {shown}, each scaled to its range there; dots are violations")
-    where, histogram = middle.subplots(1, 2)
-    _positions(where, rows, colors)
-    _margins(histogram, rows, result["edges"], colors)
-    counts, failures, ablation = bottom.subplots(1, 3)
-    _lookaheads(counts, failures, result["rows"])
-    _ablation(ablation, variants)
-    handles = [pyplot.Line2D([], [], color=color, label=name) for name, color in colors.items()]
-    middle.legend(handles=handles, loc="upper center", ncols=len(handles), fontsize="small")
+    _positions(middle[0], rows, colors)
+    _margins(middle[1], rows, result["edges"], colors)
+    _lookaheads(bottom[0], bottom[1], result["rows"])
+    _ablation(bottom[2], variants)
+    title = f"V along the five orbits, L = {shown}, each scaled to its range there; dots are violations"
+    figure.suptitle(title)
     return png(figure)
 
 
@@ -70,11 +68,12 @@ def _positions(axis: Any, rows: list[Row], colors: dict[str, str]) -> None:
 def _margins(axis: Any, rows: list[Row], edges: list[float], colors: dict[str, str]) -> None:
     for row in rows:
         counts = np.mean([run["histogram"] for run in row["runs"]], axis=0)
-        axis.stairs(counts, edges, color=colors[row["name"]])
+        axis.stairs(counts, edges, color=colors[row["name"]], label=row["name"])
     axis.axvline(0, color="black", linewidth=0.8)
     axis.set_yscale("log")
     axis.set_xlabel("margin V(n) - V(T n) on the test numbers (what lies outside is in the last bins)")
     axis.set_ylabel("numbers")
+    axis.legend(fontsize="small")
 
 
 def _lookaheads(counts: Any, failures: Any, rows: list[Row]) -> None:

@@ -1,10 +1,11 @@
-"""V's compared: closed forms at many lookaheads, and trained ones over seeds, with the closed forms beside them."""
+"""V's compared: closed forms at many lookaheads, with the trivial control beside them, and what is written about them.
+
+`agentsim train collatz --table` is this alone; trained V's (trials.py) come as rows of the same table.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +15,36 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from agentsim.batch.collatz import evaluation
-from agentsim.batch.collatz.arithmetic import LimbOverflowError, to_integers
+from agentsim.batch.collatz.arithmetic import Limbs
 from agentsim.batch.collatz.closed_forms import CLOSED_FORMS, CONTROLS
-from agentsim.batch.collatz.evaluation import Asked, TestSet
+from agentsim.batch.collatz.evaluation import Asked, Potential, TestSet
 from agentsim.batch.collatz.orbits import leak_report
 from agentsim.batch.collatz.plots import picture
+from agentsim.batch.collatz.spreadsheet import write_margins
 from agentsim.batch.collatz.tables import Row, sections
 from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, progress, report
-from agentsim.errors import UserError
-from agentsim.files import write_whole
-from agentsim.recording import new_run_directory
 
 LOOKAHEADS = (10, 20, 46, 50, 100, 140, 200)  # of the published table
 EDGES = np.linspace(-1, 1, 81)  # of the histogram of margins
+LARGE_SETS: dict[str, Callable[[], Limbs]] = {"fresh": evaluation.fresh_numbers, "all_odd": evaluation.all_odd}
+
+Margins = dict[str, NDArray[np.float64]]  # "L name" -> (N,), of the test numbers
 
 
-def figures(potential: evaluation.Potential, lookahead: int, test: TestSet) -> tuple[dict[str, Any], NDArray[Any]]:
-    """`evaluation.examine` as JSON data with a histogram of the margins, and the margins."""
+def figures(potential: Potential, lookahead: int, test: TestSet) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """`evaluation.examine` as JSON data, with a histogram of the margins; and the margins."""
     found = evaluation.examine(potential, lookahead, test)
     margins = found.pop("margins")
     counts, _ = np.histogram(np.clip(margins, EDGES[0], EDGES[-1]), EDGES)
     return {**found, "histogram": counts.tolist()}, margins
 
 
-def closed_forms(lookaheads: Sequence[int], test: TestSet) -> tuple[list[Row], dict[str, NDArray[Any]]]:
-    """The rows of all closed forms, also on the large sets; and their margins by "L name"."""
+def closed_forms(lookaheads: Sequence[int], test: TestSet) -> tuple[list[Row], Margins]:
+    """The rows of all closed forms, measured on the large sets too, and their margins."""
     asked: dict[str, Asked] = {}
-    rows, margins = [], {}
+    rows: list[Row] = []
+    margins: Margins = {}
     for lookahead in lookaheads:
         for name, potential in CLOSED_FORMS.items():
             key = f"{lookahead} {name}"
@@ -49,10 +52,70 @@ def closed_forms(lookaheads: Sequence[int], test: TestSet) -> tuple[list[Row], d
             found, margins[key] = figures(potential, lookahead, test)
             kind = "control" if name in CONTROLS else "closed form"
             rows.append({"lookahead": lookahead, "name": name, "kind": kind, "runs": [found]})
-    for name, numbers in large_sets().items():
-        bar, task = progress(f"closed forms, {name.replace('_', ' ')}", len(numbers))
-        with bar:
-            counts = evaluation.violations(asked, numbers, lambda done: bar.advance(task, done))  # noqa: B023
+    for name, counts in on_large_sets(asked).items():
         for row in rows:
             row["runs"][0][name] = counts[f"{row['lookahead']} {row['name']}"]
     return rows, margins
+
+
+def on_large_sets(asked: dict[str, Asked]) -> dict[str, dict[str, int]]:
+    """The violations of every V on every large set, with a progress bar."""
+    sets = {name: make() for name, make in LARGE_SETS.items()}
+    bar, task = progress("numbers", sum(map(len, sets.values())))
+    with bar:
+        return {
+            name: evaluation.violations(asked, numbers, lambda done: bar.advance(task, done))
+            for name, numbers in sets.items()
+        }
+
+
+def table(lookaheads: Sequence[int], numbers: tuple[int, ...] | None, command: str, out: Path) -> dict[str, Any]:
+    """The closed forms alone. Writes collatz.png, collatz.html, collatz.json and margins.csv. Raises UserError."""
+    lookaheads = sorted(set(lookaheads))
+    test = evaluation.test_set(lookaheads[-1], numbers)
+    rows, margins = closed_forms(lookaheads, test)
+    return written(rows, margins, test, numbers, command=command, out=out)
+
+
+def written(
+    rows: list[Row],
+    margins: Margins,
+    test: TestSet,
+    numbers: tuple[int, ...] | None,
+    *,
+    command: str,
+    out: Path,
+    interrupted: bool = False,
+    failed: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """The result of a study as JSON data, once it lies in `out` as files. Raises UserError."""
+    result = report(
+        "collatz",
+        command=command,
+        out=str(out),
+        interrupted=interrupted,
+        failed=list(failed),
+        sizes={
+            "steps": len(test.steps),
+            "numbers": len(test.numbers),
+            "fresh": evaluation.FRESH,
+            "all_odd": len(range(3, evaluation.ALL_ODD, 2)),
+        },
+        edges=EDGES.tolist(),
+        leak=leak_report(),
+        rows=rows,
+    )
+    write_margins(out / "margins.csv", numbers, test, margins)
+    drawn = picture(result)
+    write(out, "collatz", result, drawn, page("agentsim train collatz", result, drawn, sections(result)))
+    return result
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """The tables, a line about the leak, and where the files are."""
+    for title, headings, lines in sections(result):
+        print_table(console, headings, lines, title)
+    seen = ", ".join(f"{seed} {found['seen']}/{found['steps']}" for seed, found in result["leak"]["seen"].items())
+    console.print(f"States of the test orbits that lie on the published training orbits: {seen}.")
+    console.print("Nothing here was trained on any of them, nor on a number that goes to one of them.")
+    typer.echo(f"collatz.png, collatz.html, collatz.json and margins.csv: {result['out']}", err=True)

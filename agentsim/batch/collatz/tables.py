@@ -1,8 +1,8 @@
 """What a study of V's found, as lines of text.
 
-A row is {lookahead, name, kind: control, closed form or trained, runs: [figures of one seed, ...]}; the figures are those
-of `evaluation.examine`, with `fresh` and `all_odd`, the violations on the large sets (absent where not measured), and,
-of what was trained, `parameters`, `batches` and `cpu_seconds`.
+A row is {lookahead, name, kind: control, closed form or trained, runs: [figures of one seed, ...]}. The figures are
+those of `evaluation.examine`, with `fresh` and `all_odd`, the violations on the large sets (absent where not measured),
+and, of what was trained, `parameters`, `batches` and `cpu_seconds`.
 """
 
 from __future__ import annotations
