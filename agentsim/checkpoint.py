@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pydantic
@@ -25,11 +25,17 @@ CHECKPOINT = "checkpoint.safetensors"
 _HEADER, _DIGEST = "agentsim", "digest"
 
 
-class Header(Section):
-    """What a checkpoint says besides its arrays. `config` is a digest of all that decides what a run computes."""
+class Stamp(Section):
+    """What every checkpoint says besides its arrays: how far it is, in ticks or in batches."""
+
+    format: int
+    tick: NonNegativeInt
+
+
+class Header(Stamp):
+    """What that of a simulation says. `config` is a digest of all that decides what a run computes."""
 
     format: Literal[2] = 2
-    tick: NonNegativeInt
     hash: str
     config: str
     learning: bool
@@ -40,7 +46,10 @@ class Header(Section):
     telemetry: dict[str, Any]
 
 
-def write_checkpoint(path: Path, header: Header, arrays: State) -> None:
+AnyStamp = TypeVar("AnyStamp", bound=Stamp)
+
+
+def write_checkpoint(path: Path, header: Stamp, arrays: State) -> None:
     """Write and put in place atomically. Raises OSError."""
     from safetensors.numpy import save
 
@@ -50,6 +59,11 @@ def write_checkpoint(path: Path, header: Header, arrays: State) -> None:
 
 
 def read_checkpoint(path: Path) -> tuple[Header, State]:
+    """Header and arrays of a simulation's. Raises UserError as `read_stamped` does."""
+    return read_stamped(path, Header)
+
+
+def read_stamped(path: Path, model: type[AnyStamp]) -> tuple[AnyStamp, State]:
     """Header and arrays. Raises UserError for a file that is missing, damaged, foreign, or of another version."""
     from safetensors import SafetensorError, safe_open
 
@@ -64,7 +78,7 @@ def read_checkpoint(path: Path) -> tuple[Header, State]:
     if (text := metadata.get(_HEADER)) is None:
         raise UserError(f"{path}: a safetensors file, but no checkpoint of agentsim")
     try:
-        header = Header.model_validate_json(text)
+        header = model.model_validate_json(text)
     except pydantic.ValidationError as error:
         if any(details["loc"] == ("format",) for details in error.errors()):
             raise UserError(f"{path}: written by another version of agentsim, which this one cannot read") from error

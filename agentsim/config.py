@@ -8,7 +8,6 @@ already part of it or named by the person on the command line.
 
 from __future__ import annotations
 
-import importlib.resources
 import inspect
 import re
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from agentsim.clock import ClockConfig
 from agentsim.errors import UserError
 from agentsim.located_yaml import Located, Location
 from agentsim.settings import LearnConfig, MemberConfig, PhaseConfig, RunConfig, Section, WorldConfig
+from agentsim.sources import configs_directory, find, is_path, names_in, override, parse_override, shown
 from agentsim.validation import Problem, everything_wrong, suggest, validate
 
 MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
@@ -94,12 +94,12 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
     `overrides` are "KEY=VALUE" strings such as "clock.tick_hz=240", applied last. Raises UserError listing everything
     that is wrong, one `file:line: key: problem, what to do` a line.
     """
-    path = _find(source)
+    path = find(source, configs_directory())
     located = located_yaml.read(path)
     if not isinstance(located.value, dict):
         what = "is empty" if located.value is None else "must hold a mapping of keys"
         raise UserError(f"{path}: {what}; a config needs at least `world: {{id: ...}}` and `brain: NAME`")
-    changes = [_parse_override(text) for text in overrides]
+    changes = [parse_override(text, "clock.tick_hz=240") for text in overrides]
     if brain is not None:
         changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
     swapped = {location for location, value in changes if _swap(located, location, value)}
@@ -107,7 +107,7 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
         _resolve_brain(located, at, Path() if swapped & {at, at[:-1], at[:1]} else path.parent)
     for location, value in changes:
         if location not in swapped:
-            _override(located, location, value)
+            override(located, location, value)
 
     problems = _check_brains(located)
     config, more = validate(Config, located, ())
@@ -145,78 +145,14 @@ def load_brain(name: str) -> dict[str, Any]:
     return dict(located.value["brain"])
 
 
-def configs_directory() -> Path:
-    """Where the shipped configs are: inside the installed package, or beside it in a checkout."""
-    packaged = Path(str(importlib.resources.files("agentsim"))) / "configs"
-    return packaged if packaged.is_dir() else packaged.parent.parent / "configs"
-
-
 def config_names() -> list[str]:
     """Names of the shipped configs."""
-    return sorted(path.stem for path in configs_directory().glob("*.yaml"))
+    return names_in(configs_directory())
 
 
 def brain_names() -> list[str]:
     """Names of the shipped brain configs."""
-    return sorted(path.stem for path in (configs_directory() / "brains").glob("*.yaml"))
-
-
-# --- files and names ---------------------------------------------------------------------------------------------
-
-
-def _is_path(name: str) -> bool:
-    return name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
-
-
-def _shown(path: Path) -> Path:
-    """The path as a person in the current directory would write it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _find(source: str | Path) -> Path:
-    if isinstance(source, str) and not _is_path(source):
-        if source in config_names():
-            return _shown(configs_directory() / f"{source}.yaml")
-        if not Path(source).exists():
-            raise UserError(
-                f"{source!r}: no config of that name, {suggest(source, config_names(), 'shipped configs')}\n"
-                "give one of the names that `agentsim list` shows, or a path ending in .yaml"
-            )
-    path = Path(source)
-    if not path.exists():
-        near = sorted(str(path.parent / other.name) for other in path.parent.glob("*.yaml"))
-        there = ", ".join([*config_names(), *near[:20]])
-        raise UserError(f"{path}: no such file; there are: {there}")
-    return path
-
-
-def _parse_override(text: str) -> tuple[Location, Located]:
-    key, equals, value = text.partition("=")
-    source = f"--set {text}"
-    if not equals or not all(key.split(".")):
-        raise UserError(f"{source}: write it as KEY=VALUE, for example --set clock.tick_hz=240")
-    location = tuple(int(part) if part.isdecimal() else part for part in key.strip().split("."))
-    return location, located_yaml.parse(value, source, numbered=False)
-
-
-def _override(located: Located, location: Location, value: Located) -> None:
-    """Put an override in its place, making the mappings on the way that are not there yet."""
-    source = value.places.get((), "") or f"--set {'.'.join(map(str, location))}="
-    here = located.value
-    for depth, key in enumerate(location):
-        above = ".".join(map(str, location[:depth]))
-        if isinstance(here, list):
-            if not isinstance(key, int) or key >= len(here):
-                raise UserError(
-                    f"{source}: {above} is a list of {len(here)}; give an index below that, as in {above}.0"
-                )
-        elif not isinstance(here, dict):
-            raise UserError(f"{source}: {above} is a single value, it has no key {key}")
-        elif depth < len(location) - 1 and here.get(key) is None:
-            located.put(location[: depth + 1], Located({}, {(): source}))
-        if depth < len(location) - 1:
-            here = here[key]
-    located.put(location, Located(value.value, value.places or {(): source}))
+    return names_in(configs_directory() / "brains")
 
 
 # --- brains ------------------------------------------------------------------------------------------------------
@@ -239,7 +175,7 @@ def _swap(located: Located, location: Location, value: Located) -> bool:
         located.value.pop("brain", None)
     elif location[0] != "brains" or not (len(location) == 2 or (len(location) == 3 and location[2] == "brain")):
         return False
-    _override(located, location, value)
+    override(located, location, value)
     _above(located.value, location).pop("brain_name", None)
     return True
 
@@ -258,12 +194,12 @@ def _resolve_brain(located: Located, at: Location, folder: Path) -> None:
     if not isinstance(name, str):
         return
     where, key = located.place(at), ".".join(map(str, at))
-    if _is_path(name):
+    if is_path(name):
         path = folder / name
         if not path.exists():
             raise UserError(f"{where}: {key}: {path}: no such file; give a path from {folder.resolve()}, or a name")
     elif name in brain_names():
-        path = _shown(configs_directory() / "brains" / f"{name}.yaml")
+        path = shown(configs_directory() / "brains" / f"{name}.yaml")
     elif name in brains.BRAINS:
         located.put(at, Located({"kind": name}, {(): where}))
         holder.setdefault("brain_name", name)

@@ -41,15 +41,16 @@ class View:
 
 @dataclass(frozen=True)
 class Pairs:
-    """N numbers n > 1 with their successors T(n), seen from windows of one step more than the largest lookahead."""
+    """N numbers n > 1 with their successors T(n), T^2(n), ..., seen from windows that many steps longer than the largest
+    lookahead."""
 
     windows: Windows
     residue: NDArray[np.int64]  # (N,), n mod 3^POWER
 
     @staticmethod
-    def of(numbers: Limbs, lookahead: int) -> Pairs:
+    def of(numbers: Limbs, lookahead: int, steps: int = 1) -> Pairs:
         """The pairs of (N, limbs) uint64. Raises ValueError and LimbOverflowError as `windows` does."""
-        return Pairs(windows(numbers, lookahead + 1), residues(numbers, 3**POWER))
+        return Pairs(windows(numbers, lookahead + steps), residues(numbers, 3**POWER))
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -69,14 +70,16 @@ class Pairs:
         one = np.where(found.one <= lookahead, found.one, NOT_SEEN)
         return View(found.logs[:, : lookahead + 1], found.halvings[:, :lookahead], one, self.residue)
 
-    def there(self, lookahead: int) -> View:
-        """What is seen of T(n)."""
+    def there(self, lookahead: int, steps: int = 1) -> View:
+        """What is seen of T(n), or of T^steps(n)."""
         found = self.windows
-        one = np.where(found.one == NOT_SEEN, NOT_SEEN, np.maximum(found.one - 1, 0))
-        residue = next_residues(self.residue, found.halvings[:, 0], 3**POWER)
+        one = np.where(found.one == NOT_SEEN, NOT_SEEN, np.maximum(found.one - steps, 0))
+        residue = self.residue
+        for step in range(steps):
+            residue = next_residues(residue, found.halvings[:, step], 3**POWER)
         return View(
-            found.logs[:, 1 : lookahead + 2],
-            found.halvings[:, 1 : lookahead + 1],
+            found.logs[:, steps : lookahead + steps + 1],
+            found.halvings[:, steps : lookahead + steps],
             np.where(one <= lookahead, one, NOT_SEEN),
             residue,
         )

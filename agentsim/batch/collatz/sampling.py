@@ -1,0 +1,92 @@
+"""What a V is trained on: random numbers and hard orbits, but nothing of the test orbits.
+
+A batch is a function of the seed and its index (and of what was mined before), so that going on exactly needs no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, to_limbs, windows
+from agentsim.batch.collatz.draws import random_odd
+from agentsim.batch.collatz.evaluation import Potential, margins
+from agentsim.batch.collatz.orbits import HARD_SEEDS, test_states, training_states
+from agentsim.batch.collatz.samples import Pairs
+from agentsim.batch.collatz.settings import CollatzConfig
+
+# The first number of an evaluation's stream of random numbers is its seed, and its second 0 (evaluation.py); the second
+# of a training's is one of these, so that no seed makes them the same.
+BATCH, MINING = 1, 2
+EXACT = 1e13  # states below this are recovered exactly from their logarithms; all test states are
+
+
+def forbidden(numbers: Limbs, ahead: Sequence[int] = (1,)) -> NDArray[np.bool_]:
+    """(N,): whether n, or T^j(n) for a j of `ahead`, lies on a test orbit."""
+    logs = windows(numbers, max(ahead)).logs[:, [0, *ahead]]
+    states = np.rint(np.exp(np.minimum(logs, np.log(EXACT)))).astype(np.uint64)
+    return np.isin(states, test_states()).any(axis=1)
+
+
+def random_allowed(
+    generator: np.random.Generator, count: int, bits: tuple[int, int], ahead: Sequence[int] = (1,)
+) -> Limbs:
+    """(count, LIMBS) random odd numbers as of `random_odd`, drawn again where they are forbidden."""
+    numbers = random_odd(generator, count, bits)
+    while (wrong := forbidden(numbers, ahead)).any():
+        numbers[wrong] = random_odd(generator, int(wrong.sum()), bits)
+    return numbers
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Batches of a config. `hard` are the allowed states of the hard orbits, (H, LIMBS), by the seed that leads to them
+    first; `until` (seeds + 1,) says how many of them the first seeds have."""
+
+    config: CollatzConfig
+    hard: Limbs
+    until: NDArray[np.int64]
+
+    @staticmethod
+    def of(config: CollatzConfig) -> Sampler:
+        """The sampler of a config."""
+        hard = to_limbs(training_states())
+        allowed = ~forbidden(hard, config.loss.ahead)
+        counts = [len(training_states(HARD_SEEDS[:seeds])) for seeds in range(len(HARD_SEEDS) + 1)]
+        return Sampler(config, hard[allowed], np.concatenate([[0], allowed.cumsum()])[counts])
+
+    def batch(self, index: int, mined: Limbs) -> tuple[Pairs, NDArray[np.bool_]]:
+        """The pairs of a batch, and which of them are from a hard orbit, (N,)."""
+        sampling, ahead = self.config.sampling, self.config.loss.ahead
+        generator = np.random.default_rng([self.config.seed, BATCH, index])
+        seeds = len(HARD_SEEDS)
+        if sampling.curriculum is not None:
+            seeds = min(seeds, seeds * index // sampling.curriculum)
+        pool = self.hard[: self.until[seeds]]
+        count = round(sampling.batch * sampling.hard_share) if len(pool) else 0
+        numbers = random_allowed(generator, sampling.batch - count, sampling.bits, ahead)
+        if sampling.mining is not None:
+            again = mined[generator.random(len(mined)) < sampling.mining.probability][: len(numbers)]
+            numbers[: len(again)] = again
+        if count:
+            numbers = np.concatenate([numbers, pool[generator.integers(len(pool), size=count)]])
+        return Pairs.of(numbers, self.config.lookahead, max(ahead)), np.arange(len(numbers)) >= len(numbers) - count
+
+    def mine(self, index: int, mined: Limbs, potential: Potential) -> Limbs:
+        """What is mined after this batch: the worst of many random numbers come in, the oldest leave."""
+        mining = self.config.sampling.mining
+        if mining is None or (index + 1) % mining.every:
+            return mined
+        generator = np.random.default_rng([self.config.seed, MINING, index])
+        numbers = random_allowed(generator, mining.of, self.config.sampling.bits, self.config.loss.ahead)
+        found = margins(potential, Pairs.of(numbers, self.config.lookahead), self.config.lookahead)
+        worst = np.argsort(found, kind="stable")[: mining.worst]
+        return np.concatenate([mined, numbers[worst]])[-mining.kept :]
+
+
+def nothing_mined() -> Limbs:
+    """Before the first batch."""
+    return np.empty((0, LIMBS), np.uint64)

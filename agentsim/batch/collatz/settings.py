@@ -1,0 +1,211 @@
+"""What training a V is determined by: `load("max-pool")` or `load("anywhere/mine.yaml")` gives a CollatzConfig.
+
+Nothing heavy is imported, so that a config can be checked without torch or numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from agentsim import located_yaml
+from agentsim.errors import UserError
+from agentsim.settings import Section
+from agentsim.sources import configs_directory, find, names_in, override, parse_override
+from agentsim.validation import everything_wrong, validate
+
+Units = tuple[PositiveInt, ...]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+# --- networks: `without` names groups of features that are left out, for an ablation by training again ---------------
+
+
+class PublishedNetwork(Section):
+    """The published multilayer perceptron. `linear`: no hidden layer; `k_only`: halvings are all it sees, `k_shifted`:
+    their middle is 0; `adaptive`: the share of the drift in the anchor is learned."""
+
+    kind: Literal["published"] = "published"
+    hidden: Units = (2048, 1024, 1024, 512, 512, 512, 256, 128, 64)
+    linear: bool = False
+    k_only: bool = False
+    k_shifted: bool = False
+    adaptive: bool = False
+    without: tuple[Literal["magnitude", "residues", "drift", "halvings"], ...] = ()
+
+    @model_validator(mode="after")
+    def _sees_something(self) -> PublishedNetwork:
+        """At least one group is left."""
+        groups = {"halvings"} if self.k_only else {"magnitude", "residues", "drift", "halvings"}
+        if not groups - set(self.without):
+            raise ValueError("without: leaves nothing to see; take a group out of it")
+        return self
+
+
+class PrefixNetwork(Section):
+    """A multilayer perceptron over prefix sums, (x_j - x_0) / 4."""
+
+    kind: Literal["prefix"] = "prefix"
+    hidden: Units = (256, 128)
+    without: tuple[Literal["magnitude", "residues", "one"], ...] = ()
+
+
+class MaxPoolNetwork(Section):
+    """V(n) = .1 + max_j (phi(x_j) + a_j); a soft maximum in training, as `temperature` falls from first to last."""
+
+    kind: Literal["max_pool"] = "max_pool"
+    units: NonNegativeInt = 16
+    temperature: tuple[PositiveFloat, PositiveFloat] = (0.3, 0.01)
+    without: tuple[Literal["curve", "tilt"], ...] = ()
+
+
+Network = Annotated[PublishedNetwork | PrefixNetwork | MaxPoolNetwork, Field(discriminator="kind")]
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+class HingeLoss(Section):
+    """The published loss: a hinge weighted by whether n grows and whether it is on a hard orbit, and an anchor.
+
+    `t4`, `t8`: the weight of the same hinge from n to T^4(n) and T^8(n), published as .5 and .2 where they are on;
+    `split`: the hinge is taken on the hard part of a batch only. The weight of the anchor, MSE to ln n + .35 drift, is 1
+    for `anchor_batches`, then falls geometrically to `anchor_end` in `anchor_decay_batches`.
+    """
+
+    kind: Literal["hinge"] = "hinge"
+    margin: PositiveFloat = 0.05
+    growth_weight: NonNegativeFloat = 10.0
+    decay_weight: NonNegativeFloat = 1.0
+    hard_growth_weight: NonNegativeFloat = 20.0
+    hard_decay_weight: NonNegativeFloat = 2.0
+    t4: NonNegativeFloat = 0.0
+    t8: NonNegativeFloat = 0.0
+    split: bool = False
+    anchor: bool = True
+    anchor_batches: NonNegativeInt = 1_000
+    anchor_decay_batches: PositiveInt = 5_000
+    anchor_end: PositiveFloat = 0.001
+    anchor_drift: FiniteFloat = 0.35
+
+    def weight(self, steps: int) -> float:
+        """Of the hinge from n to T^steps(n)."""
+        return {1: 1.0, 4: self.t4, 8: self.t8}[steps]
+
+    @property
+    def ahead(self) -> list[int]:
+        """The steps to the terms that are on."""
+        return [steps for steps in (1, 4, 8) if self.weight(steps) > 0]
+
+
+class LogLoss(Section):
+    """log1p(relu(mu - m) / mu) of margins m, as `mu` falls from first to last; growth steps count `growth_weight` times."""
+
+    kind: Literal["log"] = "log"
+    mu: tuple[PositiveFloat, PositiveFloat] = (0.2, 0.05)
+    growth_weight: PositiveFloat = 1.0
+
+    @property
+    def ahead(self) -> list[int]:
+        """The steps to the terms that are on."""
+        return [1]
+
+
+Loss = Annotated[HingeLoss | LogLoss, Field(discriminator="kind")]
+
+
+# --- what is trained on, and how ----------------------------------------------------------------------------------------
+
+
+class Mining(Section):
+    """Every so many batches, the worst of many random numbers are kept and trained on again, each of those that are
+    kept being in a batch with a probability."""
+
+    every: PositiveInt = 500
+    worst: PositiveInt = 50
+    of: PositiveInt = 5_000
+    kept: PositiveInt = 1_000
+    probability: Share = 0.3
+
+
+class Sampling(Section):
+    """A share of every batch is from hard orbits, the rest random. `curriculum` is the number of batches over which the
+    hard seeds come in, one by one (published: 50,000); without it all are there from the start."""
+
+    batch: PositiveInt = 1_024
+    hard_share: Share = 0.25
+    bits: tuple[Annotated[int, Field(ge=2, le=128)], Annotated[int, Field(ge=16, le=128)]] = (3, 125)
+    curriculum: PositiveInt | None = None
+    mining: Mining | None = None
+
+
+class Optimizer(Section):
+    """AdamW. `plateau`: the rate halves whenever the loss has not fallen for `patience` batches; `cosine`: it falls to 0
+    by the end of the training."""
+
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.01
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    patience: NonNegativeInt = 2_000
+
+
+class CollatzConfig(Section):
+    """How a V is trained, for `minutes` of the processor time of one thread or, exactly repeatable, for `batches`.
+
+    Every `quick_eval_interval` batches a small part, every `eval_interval` and in the end all of the validation set is
+    gone through; the best of the latter is kept.
+    """
+
+    lookahead: Annotated[int, Field(ge=1, le=1_000)] = 100
+    network: Network
+    loss: Loss = LogLoss()
+    sampling: Sampling = Sampling()
+    optimizer: Optimizer = Optimizer()
+    minutes: PositiveFloat | None = None
+    batches: PositiveInt | None = None
+    eval_interval: PositiveInt = 1_000
+    quick_eval_interval: PositiveInt = 200
+    seed: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _one_length(self) -> CollatzConfig:
+        """How long: one way or the other."""
+        if (self.minutes is None) == (self.batches is None):
+            raise ValueError("give either minutes or batches")
+        return self
+
+    def to_yaml(self) -> str:
+        """YAML text that `load` reads back as an equal config."""
+        return located_yaml.dump(self.model_dump(mode="json"))
+
+
+def shipped() -> Path:
+    """Where the shipped configs are."""
+    return configs_directory() / "collatz"
+
+
+def names() -> list[str]:
+    """Names of the shipped configs."""
+    return names_in(shipped())
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> CollatzConfig:
+    """Read and check a config, given the name of a shipped one or a path; "KEY=VALUE" overrides are applied last.
+
+    Raises UserError listing everything that is wrong, one `file:line: key: problem, what to do` a line.
+    """
+    path = find(source, shipped())
+    located = located_yaml.read(path)
+    if not isinstance(located.value, dict):
+        what = "is empty" if located.value is None else "must hold a mapping of keys"
+        raise UserError(f"{path}: {what}; a config needs at least `network: {{kind: ...}}` and `minutes: ...`")
+    for text in overrides:
+        override(located, *parse_override(text, "lookahead=50"))
+    config, problems = validate(CollatzConfig, located, ())
+    if config is None:
+        raise everything_wrong(located, problems)
+    return config
