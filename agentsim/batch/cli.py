@@ -70,13 +70,14 @@ def collatz(
     """
     from agentsim.batch.collatz import commands
 
+    changes = list(set_ or [])
+    changes += [] if minutes is None else [f"minutes={minutes:g}"]
+    changes += [] if seed is None else [f"seed={seed}"]
     result, show = commands.run(
         config or [],
-        lookaheads=lookahead,
-        minutes=minutes,
+        lookaheads=lookahead or [],
         seeds=seeds,
-        seed=seed,
-        overrides=set_ or [],
+        overrides=changes,
         table=table,
         ablation=ablation,
         numbers=numbers,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from agentsim.batch.collatz import study
+from agentsim.batch.collatz import settings, study, trials
+from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.spreadsheet import read_numbers
+from agentsim.batch.collatz.trials import Trial
 from agentsim.errors import UserError
+from agentsim.machine import usable_cores
 from agentsim.recording import new_run_directory
 
-MOST = 1_000  # steps of a window; 8 kB of logarithms a number
+DEFAULT = "max-pool"
 
 
 def run(
     configs: Sequence[str],
     *,
-    lookaheads: Sequence[int] | None,
-    minutes: float | None,
+    lookaheads: Sequence[int],
     seeds: int,
-    seed: int | None,
     overrides: Sequence[str],
     table: bool,
     ablation: bool,
@@ -32,10 +35,72 @@ def run(
 ) -> tuple[dict[str, Any], Callable[[dict[str, Any], Console], None]]:
     """The result and what shows it. Raises UserError."""
     chosen = read_numbers(numbers) if numbers else None
-    command = "agentsim train collatz --table"
+    words = written(configs, lookaheads=lookaheads, overrides=overrides, ablation=ablation, numbers=numbers)
     if table:
-        return study.table(lookaheads or study.LOOKAHEADS, chosen, command, directory(out)), study.show
-    raise UserError("soon")
+        if configs or overrides or ablation:
+            raise UserError("--table trains nothing; leave out --config, --set, --minutes, --seed and --ablation")
+        found = study.table(lookaheads or study.LOOKAHEADS, chosen, f"{words} --table", directory(out))
+        return found, study.show
+    asked = list(trials_of(configs or [DEFAULT], lookaheads, seeds, overrides, ablation, digest(chosen)))
+    command = f"{words} --seeds {seeds}"
+    return trials.measure(asked, chosen, command=command, jobs=jobs or usable_cores(), out=directory(out)), study.show
+
+
+def trials_of(
+    configs: Sequence[str],
+    lookaheads: Sequence[int],
+    seeds: int,
+    overrides: Sequence[str],
+    ablation: bool,
+    version: str,
+) -> Iterator[Trial]:
+    """Every training that is asked for. Raises UserError for two configs of one name, and what `settings.load` does."""
+    names = [Path(config).stem for config in configs]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--config {name}: there are two of that name; rename one, so that the table can tell them")
+    for name, source in zip(names, configs, strict=True):
+        for ahead in [[f"lookahead={lookahead}"] for lookahead in lookaheads] or [[]]:
+            config = settings.load(source, [*overrides, *ahead])
+            for seed in range(config.seed, config.seed + seeds):
+                of_seed = config.model_copy(update={"seed": seed})
+                yield Trial(name, of_seed, version=version)
+                for group in groups(config) if ablation else ():
+                    network = config.network.model_copy(update={"without": (*config.network.without, group)})
+                    whole = {"of": name, "without": group, "version": version}
+                    yield Trial(f"{name}, no {group}", of_seed.model_copy(update={"network": network}), **whole)
+
+
+def groups(config: CollatzConfig) -> list[str]:
+    """The groups of features that can be taken from a config's network, without which it still sees something."""
+    network = config.network
+    names = typing.get_args(typing.get_args(type(network).model_fields["without"].annotation)[0])
+    return [name for name in names if name not in network.without]
+
+
+def digest(numbers: tuple[int, ...] | None) -> str:
+    """The kind of trial: with numbers of one's own, its results are others."""
+    if numbers is None:
+        return Trial.version
+    return f"{Trial.version} {hashlib.blake2b(repr(numbers).encode(), digest_size=8).hexdigest()}"
+
+
+def written(
+    configs: Sequence[str],
+    *,
+    lookaheads: Sequence[int],
+    overrides: Sequence[str],
+    ablation: bool,
+    numbers: Path | None,
+) -> str:
+    """The command that does the same again, with the names of files but not where they are."""
+    words = ["agentsim train collatz"]
+    words += [f"--config {Path(config).name}" for config in configs]
+    words += [f"--lookahead {lookahead}" for lookahead in lookaheads]
+    words += [f"--set {override}" for override in overrides]
+    words += ["--ablation"] if ablation else []
+    words += [f"--numbers {numbers.name}"] if numbers else []
+    return " ".join(words)
 
 
 def directory(out: Path | None) -> Path:

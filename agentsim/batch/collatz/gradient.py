@@ -30,10 +30,17 @@ class GradientLearner:
             self.network = build_network(config.network, config.lookahead, drift_share)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         optimizer = config.optimizer
-        self.optimizer = torch.optim.AdamW(self.parameters, optimizer.learning_rate, weight_decay=optimizer.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, optimizer.learning_rate, weight_decay=optimizer.weight_decay
+        )
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, factor=optimizer.factor, patience=optimizer.patience
         )
+
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return sum(parameter.numel() for parameter in self.parameters)
 
     def potential(self, view: View) -> Values:
         """V of N numbers, (N,) float64."""

@@ -14,6 +14,11 @@ State = dict[str, NDArray[Any]]  # flat, so that it can be saved without pickle
 class Learner(Protocol):
     """A V with lookahead L, and what it needs to go on learning exactly."""
 
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        ...
+
     def potential(self, view: View) -> Values:
         """V of N numbers, (N,) float64."""
         ...

@@ -1,0 +1,130 @@
+"""V's trained over seeds, side by side in processes, with the closed forms at the same lookahead in the same table."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentsim.batch.collatz import evaluation, study
+from agentsim.batch.collatz.settings import CollatzConfig
+from agentsim.batch.collatz.training import Progress, train
+from agentsim.bench import runs
+from agentsim.process import end_on_signals
+
+FIGURES = ("orbits", "violations", "passed", "histogram", "parameters", "batches", "cpu_seconds")
+MOST_WORK = 3e12  # numbers times parameters: a larger set is not measured, it would take longer than the training
+SHARE = "done"  # file of a training's folder that says how far it is
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One training. `of` is the config that a feature group was taken from, and `without` that group, or both empty."""
+
+    name: str
+    config: CollatzConfig
+    of: str = ""
+    without: str = ""
+    version: str = "collatz 1"
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Config, lookahead and seed."""
+        return {"config": self.name, "L": self.config.lookahead, "seed": self.config.seed}
+
+
+def folder_of(config: CollatzConfig, out: Path) -> Path:
+    """Where a training keeps its checkpoint, which holds its weights."""
+    return out / "trainings" / blake2b(config.model_dump_json().encode(), digest_size=8).hexdigest()
+
+
+def run_trial(config: CollatzConfig, out: Path, numbers: tuple[int, ...] | None) -> dict[str, Any] | None:
+    """Train, or go on, and measure; None if it was interrupted. Leaves the margins beside the checkpoint.
+
+    Raises UserError.
+    """
+    folder = folder_of(config, out)
+    folder.mkdir(parents=True, exist_ok=True)
+    stopped: list[int] = []
+    told = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal told
+        if time.monotonic() - told > 1:
+            told = time.monotonic()
+            (folder / SHARE).write_text(f"{progress.done:.4f}")
+
+    with end_on_signals(stopped.append):
+        trained = train(config, folder, on_progress=tell, stop=lambda: bool(stopped))
+        if trained.interrupted:
+            return None
+        test = evaluation.test_set(config.lookahead, numbers)
+        potential = trained.learner.potential
+        figures, margins = study.figures(potential, config.lookahead, test)
+        np.save(folder / "margins.npy", margins, allow_pickle=False)
+        for name, make in study.LARGE_SETS.items():
+            large = make()
+            if len(large) * trained.learner.size <= MOST_WORK:
+                counts = evaluation.violations({"V": (potential, config.lookahead)}, large)
+                figures[name] = counts["V"]
+    if stopped:
+        return None
+    return {
+        **figures,
+        "parameters": trained.learner.size,
+        "batches": trained.batches,
+        "cpu_seconds": trained.cpu_seconds,
+        "curve": [point.model_dump() for point in trained.curve],
+    }
+
+
+def share_done(trial: Trial, out: Path) -> float:
+    """How far a training is, 0 to 1, as it says itself."""
+    with contextlib.suppress(OSError, ValueError):
+        return min(1.0, float((folder_of(trial.config, out) / SHARE).read_text()))
+    return 0.0
+
+
+def measure(
+    trials: Sequence[Trial], numbers: tuple[int, ...] | None, *, command: str, jobs: int, out: Path
+) -> dict[str, Any]:
+    """Train what is missing in `out`, and put it into tables with the closed forms. After Ctrl-C: what is there.
+
+    Writes collatz.png, collatz.html, collatz.json and margins.csv. Raises UserError.
+    """
+    swept = runs.sweep(
+        "trainings",
+        trials,
+        partial(run_trial, out=out, numbers=numbers),
+        FIGURES,
+        jobs=min(jobs, len(trials)),
+        out=out,
+        part_done=partial(share_done, out=out),
+    )
+    lookaheads = sorted({trial.config.lookahead for trial in trials})
+    test = evaluation.test_set(lookaheads[-1], numbers)
+    rows, margins = study.closed_forms(lookaheads, test)
+    for trial in trials:
+        if trial not in swept.kept:
+            continue
+        key = (trial.name, trial.config.lookahead)
+        row = next((row for row in rows if (row["name"], row["lookahead"]) == key), None)
+        if row is None:
+            row = {"lookahead": key[1], "name": key[0], "kind": "trained", "runs": []}
+            row |= {"of": trial.of, "without": trial.without} if trial.without else {}
+            rows.append(row)
+        row["runs"].append(swept.kept[trial])
+        margins_of_trial = folder_of(trial.config, out) / "margins.npy"
+        if margins_of_trial.exists():
+            margins[f"{key[1]} {key[0]} seed {trial.config.seed}"] = np.load(margins_of_trial, allow_pickle=False)
+    failed = swept.failed
+    return study.written(
+        rows, margins, test, numbers, command=command, out=out, interrupted=swept.interrupted, failed=failed
+    )
