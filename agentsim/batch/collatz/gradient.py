@@ -1,4 +1,4 @@
-"""A V that is a torch network, trained by AdamW: in float32, evaluated in float64 so that no tie comes from rounding."""
+"""A V that is a torch network: trained in float32 by AdamW, evaluated in float64 so that no tie comes from rounding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class GradientLearner:
         network = copy.deepcopy(self.network).double()
         with torch.no_grad():
             features = torch.from_numpy(network.features(view))
-            return torch.cat([network(rows) for rows in features.split(ROWS)]).numpy()
+            return torch.cat([network(rows) for rows in torch.split(features, ROWS)]).numpy()
 
     def learn(self, pairs: Pairs, hard: NDArray[np.bool_], progress: float) -> float:
         """One step of AdamW. Returns the loss."""
@@ -55,7 +55,7 @@ class GradientLearner:
             self._set_rate(self.config.optimizer.learning_rate * (1 + math.cos(math.pi * progress)) / 2)
         loss = self._loss(pairs, hard, progress)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.batches += 1
         if self.config.optimizer.schedule == "plateau":

@@ -105,7 +105,7 @@ class MaxPool(nn.Module):
         super().__init__()
         self.config = config
         units = 0 if "curve" in config.without else config.units
-        self.slope = nn.Parameter(torch.tensor(0.5413))  # softplus of it is 1
+        self.slope = nn.Parameter(torch.tensor(0.0))
         self.heights = nn.Parameter(torch.full((units,), -3.0))
         self.rates = nn.Parameter(torch.full((units,), -1.0))
         self.centers = nn.Parameter(torch.linspace(0.0, 60.0, units) if units else torch.empty(0))

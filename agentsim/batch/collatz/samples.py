@@ -41,8 +41,8 @@ class View:
 
 @dataclass(frozen=True)
 class Pairs:
-    """N numbers n > 1 with their successors T(n), T^2(n), ..., seen from windows that many steps longer than the largest
-    lookahead."""
+    """N numbers n > 1 with their successors T(n), T^2(n), ..., seen from windows that many steps longer than the
+    largest lookahead."""
 
     windows: Windows
     residue: NDArray[np.int64]  # (N,), n mod 3^POWER

@@ -5,7 +5,7 @@ A batch is a function of the seed and its index (and of what was mined before), 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from agentsim.batch.collatz.settings import CollatzConfig
 # The first number of an evaluation's stream of random numbers is its seed, and its second 0 (evaluation.py); the second
 # of a training's is one of these, so that no seed makes them the same.
 BATCH, MINING = 1, 2
+STEEPNESS = (0.5, 0.75)
 EXACT = 1e13  # states below this are recovered exactly from their logarithms; all test states are
 
 
@@ -28,17 +29,45 @@ def forbidden(numbers: Limbs, ahead: Sequence[int] = (1,)) -> NDArray[np.bool_]:
     """(N,): whether n, or T^j(n) for a j of `ahead`, lies on a test orbit."""
     logs = windows(numbers, max(ahead)).logs[:, [0, *ahead]]
     states = np.rint(np.exp(np.minimum(logs, np.log(EXACT)))).astype(np.uint64)
-    return np.isin(states, test_states()).any(axis=1)
+    return np.asarray(np.isin(states, test_states()).any(axis=1))
 
 
-def random_allowed(
-    generator: np.random.Generator, count: int, bits: tuple[int, int], ahead: Sequence[int] = (1,)
+Draw = Callable[[np.random.Generator, int, tuple[int, int]], Limbs]
+
+
+def allowed(
+    draw: Draw, generator: np.random.Generator, count: int, bits: tuple[int, int], ahead: Sequence[int]
 ) -> Limbs:
-    """(count, LIMBS) random odd numbers as of `random_odd`, drawn again where they are forbidden."""
-    numbers = random_odd(generator, count, bits)
+    """(count, LIMBS) drawn numbers, drawn again where they are forbidden."""
+    numbers = draw(generator, count, bits)
     while (wrong := forbidden(numbers, ahead)).any():
-        numbers[wrong] = random_odd(generator, int(wrong.sum()), bits)
+        numbers[wrong] = draw(generator, int(wrong.sum()), bits)
     return numbers
+
+
+def climbing(generator: np.random.Generator, count: int, bits: tuple[int, int]) -> Limbs:
+    """(count, LIMBS) odd numbers above 1 of at most so many bits, whose first steps are drawn so that they climb more
+    often than those of a random number, the steepest always.
+
+    With halvings k_1 .. k_m of sum S, T^m(n) = (3^m n + c) / 2^S; that this is odd says what n is mod 2^(S + 1). The
+    halvings are geometric with one chance for all of n, anywhere in STEEPNESS; those of a random n have 1/2.
+    """
+    found = []
+    for size, chance in zip(
+        generator.integers(bits[0], bits[1], size=count, endpoint=True).tolist(),
+        generator.uniform(*STEEPNESS, size=count),
+        strict=True,
+    ):
+        c, total, power = 0, 0, 1
+        for k in generator.geometric(chance, size=generator.integers(size)).tolist():
+            if total + k >= size:
+                break
+            c, total, power = 3 * c + (1 << total), total + k, 3 * power
+        modulus = 2 << total
+        n = ((1 << total) - c) * pow(power, -1, modulus) % modulus
+        above = int.from_bytes(generator.bytes(16), "little") >> (128 - size)
+        found.append(max(n | above >> (total + 1) << (total + 1), 3))
+    return to_limbs(found)
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,13 @@ class Sampler:
             seeds = min(seeds, seeds * index // sampling.curriculum)
         pool = self.hard[: self.until[seeds]]
         count = round(sampling.batch * sampling.hard_share) if len(pool) else 0
-        numbers = random_allowed(generator, sampling.batch - count, sampling.bits, ahead)
+        steep = round((sampling.batch - count) * sampling.climbing_share)
+        numbers = np.concatenate(
+            [
+                allowed(random_odd, generator, sampling.batch - count - steep, sampling.bits, ahead),
+                allowed(climbing, generator, steep, sampling.bits, ahead),
+            ]
+        )
         if sampling.mining is not None:
             again = mined[generator.random(len(mined)) < sampling.mining.probability][: len(numbers)]
             numbers[: len(again)] = again
@@ -81,7 +116,7 @@ class Sampler:
         if mining is None or (index + 1) % mining.every:
             return mined
         generator = np.random.default_rng([self.config.seed, MINING, index])
-        numbers = random_allowed(generator, mining.of, self.config.sampling.bits, self.config.loss.ahead)
+        numbers = allowed(random_odd, generator, mining.of, self.config.sampling.bits, self.config.loss.ahead)
         found = margins(potential, Pairs.of(numbers, self.config.lookahead), self.config.lookahead)
         worst = np.argsort(found, kind="stable")[: mining.worst]
         return np.concatenate([mined, numbers[worst]])[-mining.kept :]

@@ -13,6 +13,7 @@ from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, Posit
 
 from agentsim import located_yaml
 from agentsim.errors import UserError
+from agentsim.located_yaml import Location
 from agentsim.settings import Section
 from agentsim.sources import configs_directory, find, names_in, override, parse_override
 from agentsim.validation import everything_wrong, validate
@@ -21,7 +22,7 @@ Units = tuple[PositiveInt, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-# --- networks: `without` names groups of features that are left out, for an ablation by training again ---------------
+# --- networks: `without` names groups of features that are left out, for an ablation by training again -----------
 
 
 class PublishedNetwork(Section):
@@ -65,15 +66,15 @@ class MaxPoolNetwork(Section):
 Network = Annotated[PublishedNetwork | PrefixNetwork | MaxPoolNetwork, Field(discriminator="kind")]
 
 
-# --- losses -----------------------------------------------------------------------------------------------------------
+# --- losses ------------------------------------------------------------------------------------------------------
 
 
 class HingeLoss(Section):
     """The published loss: a hinge weighted by whether n grows and whether it is on a hard orbit, and an anchor.
 
     `t4`, `t8`: the weight of the same hinge from n to T^4(n) and T^8(n), published as .5 and .2 where they are on;
-    `split`: the hinge is taken on the hard part of a batch only. The weight of the anchor, MSE to ln n + .35 drift, is 1
-    for `anchor_batches`, then falls geometrically to `anchor_end` in `anchor_decay_batches`.
+    `split`: the hinge is taken on the hard part of a batch only. The weight of the anchor, MSE to ln n + .35 drift, is
+    1 for `anchor_batches`, then falls geometrically to `anchor_end` in `anchor_decay_batches`.
     """
 
     kind: Literal["hinge"] = "hinge"
@@ -102,7 +103,8 @@ class HingeLoss(Section):
 
 
 class LogLoss(Section):
-    """log1p(relu(mu - m) / mu) of margins m, as `mu` falls from first to last; growth steps count `growth_weight` times."""
+    """log1p(relu(mu - m) / mu) of margins m, as `mu` falls from first to last; growth steps count `growth_weight`
+    times."""
 
     kind: Literal["log"] = "log"
     mu: tuple[PositiveFloat, PositiveFloat] = (0.2, 0.05)
@@ -117,7 +119,7 @@ class LogLoss(Section):
 Loss = Annotated[HingeLoss | LogLoss, Field(discriminator="kind")]
 
 
-# --- what is trained on, and how ----------------------------------------------------------------------------------------
+# --- what is trained on, and how ---------------------------------------------------------------------------------
 
 
 class Mining(Section):
@@ -132,19 +134,30 @@ class Mining(Section):
 
 
 class Sampling(Section):
-    """A share of every batch is from hard orbits, the rest random. `curriculum` is the number of batches over which the
-    hard seeds come in, one by one (published: 50,000); without it all are there from the start."""
+    """A share of every batch is from hard orbits, the rest random, and a share of the latter made to climb at first.
+
+    `curriculum` is the number of batches over which the hard seeds come in, one by one (published: 50,000); without it
+    all are there from the start.
+    """
 
     batch: PositiveInt = 1_024
     hard_share: Share = 0.25
+    climbing_share: Share = 0.0
     bits: tuple[Annotated[int, Field(ge=2, le=128)], Annotated[int, Field(ge=16, le=128)]] = (3, 125)
     curriculum: PositiveInt | None = None
     mining: Mining | None = None
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Sampling:
+        """From fewer bits to more."""
+        if self.bits[0] > self.bits[1]:
+            raise ValueError("bits: give the smaller number first")
+        return self
+
 
 class Optimizer(Section):
-    """AdamW. `plateau`: the rate halves whenever the loss has not fallen for `patience` batches; `cosine`: it falls to 0
-    by the end of the training."""
+    """AdamW. `plateau`: the rate halves whenever the loss has not fallen for `patience` batches; `cosine`: it falls to
+    0 by the end of the training."""
 
     learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.01
@@ -203,8 +216,11 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> CollatzConfig:
     if not isinstance(located.value, dict):
         what = "is empty" if located.value is None else "must hold a mapping of keys"
         raise UserError(f"{path}: {what}; a config needs at least `network: {{kind: ...}}` and `minutes: ...`")
-    for text in overrides:
-        override(located, *parse_override(text, "lookahead=50"))
+    lengths: dict[Location, str] = {("minutes",): "batches", ("batches",): "minutes"}
+    for location, value in (parse_override(text, "lookahead=50") for text in overrides):
+        if location in lengths and value.value is not None:  # it takes the place of the other
+            located.value.pop(lengths[location], None)
+        override(located, location, value)
     config, problems = validate(CollatzConfig, located, ())
     if config is None:
         raise everything_wrong(located, problems)

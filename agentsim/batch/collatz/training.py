@@ -165,9 +165,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _go_on(
-    run: _Run, path: Path | None, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
-) -> None:
+def _go_on(run: _Run, path: Path | None, on_progress: Callable[[Progress], None], stop: Callable[[], bool]) -> None:
     config, sampler = run.config, Sampler.of(run.config)
     numbers, steps = validation_set(config.lookahead)
     begun, saved = time.process_time() - run.cpu_seconds, time.monotonic()
@@ -193,7 +191,7 @@ def _go_on(
         _write(run, path)
 
 
-# --- validation ---------------------------------------------------------------------------------------------------------
+# --- validation --------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -227,7 +225,7 @@ def share_of_failures(potential: Potential, pairs: Pairs, lookahead: int) -> flo
     return float((~(margins(potential, pairs, lookahead) > 0)).mean())
 
 
-# --- checkpoints --------------------------------------------------------------------------------------------------------
+# --- checkpoints -------------------------------------------------------------------------------------------------
 
 
 def _write(run: _Run, path: Path) -> None:
