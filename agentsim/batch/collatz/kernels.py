@@ -105,6 +105,23 @@ def walk(numbers, values, halvings, one, overflown):
 
 
 @_compiled
+def advance(numbers, steps):
+    """T^steps(n) of each row in place, or 1 where that comes first. The first row that left its limbs, or -1."""
+    for row in range(len(numbers)):
+        n = numbers[row]
+        live = len(n)
+        while live > 1 and n[live - 1] == np.uint64(0):
+            live -= 1
+        for _ in range(steps[row]):
+            if live == 1 and n[0] == np.uint64(1):
+                break
+            live, k = _step(n, live)
+            if k == 0:
+                return row
+    return -1
+
+
+@_compiled
 def _as_float(n, live):
     """The `live` lowest limbs, at least two, as a float64: what lies below the two highest it cannot show."""
     value = n[live - 1] * 2.0**64 + n[live - 2]

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from agentsim.batch.collatz.closed_forms import OUT_OF_SIGHT, PER_STEP, predecessor_bounds
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Values, View
-from agentsim.batch.collatz.settings import MaxPoolNetwork, PrefixNetwork, PublishedNetwork
+from agentsim.batch.collatz.settings import MaxPoolNetwork, PrefixNetwork, PublishedNetwork, TwoSidedNetwork
 
 LOG2_3 = np.log2(3.0)
 POWERS = (1, 2, 3, 4)  # of 3: which residues are seen
@@ -137,6 +138,54 @@ class MaxPool(nn.Module):
         return torch.where(end > 0, 0.1 + highest, 0.0)
 
 
+class TwoSided(nn.Module):
+    """V(n) = .01 one(n) where 1 is in sight, else 100 + ln n + MLP(...), and 1,000 more where 3 | n.
+
+    A multiple of 3 comes from no odd number, so its V may be as large as one likes.
+    """
+
+    FROM_NOTHING = 1_000.0
+    LARGEST_BOUND = 4.0
+
+    def __init__(self, config: TwoSidedNetwork, lookahead: int) -> None:
+        super().__init__()
+        self.config, self.lookahead = config, lookahead
+        self.residues = None
+        inputs = self.features(_nothing(lookahead)).shape[1] - 4
+        if "residues" not in config.without:
+            self.residues = nn.Embedding(3**config.residue_power, config.residue_units)
+            nn.init.normal_(self.residues.weight, std=0.1)
+            inputs += config.residue_units
+        self.layers = perceptron([inputs, *config.hidden, 1])
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+    def features(self, view: View) -> Values:
+        """(N, 4 + F): x_0, one, whether 3 | n, and n mod 3^residue_power stand in front."""
+        start = view.logs[:, :1]
+        powers = range(1, self.config.bounds_power + 1)
+        bounds = [predecessor_bounds(power)[view.residue % 3**power] for power in powers]
+        groups = {
+            "prefix": (view.logs[:, 1:] - start) / 4,
+            "bounds": np.minimum(np.stack(bounds, axis=1), self.LARGEST_BOUND),
+            "magnitude": start / 40,
+        }
+        front = (start, view.one, view.residue % 3 == 0, view.residue % 3**self.config.residue_power)
+        return np.column_stack([*front, *(group for name, group in groups.items() if name not in self.config.without)])
+
+    def forward(self, features: Tensor, progress: float | None = None) -> Tensor:
+        """(N,), above 0."""
+        start, one, from_nothing, residue = features[:, :4].T
+        seen = one != NOT_SEEN
+        asked = ~seen & (from_nothing == 0)  # elsewhere no V comes close to another one
+        inputs = features[asked, 4:]
+        if self.residues is not None:
+            inputs = torch.cat([inputs, self.residues(residue[asked].long())], dim=1)
+        learned = torch.zeros_like(start).masked_scatter(asked, self.layers(inputs).squeeze(1))
+        above = OUT_OF_SIGHT + start + learned + self.FROM_NOTHING * from_nothing
+        return torch.where(seen, PER_STEP * one, above)
+
+
 def _nothing(lookahead: int) -> View:
     """A view of no number, to see how many features there are."""
     return View(
@@ -144,11 +193,19 @@ def _nothing(lookahead: int) -> View:
     )
 
 
-Network = Published | Prefix | MaxPool
+Network = Published | Prefix | MaxPool | TwoSided
 
 
-def build_network(config: PublishedNetwork | PrefixNetwork | MaxPoolNetwork, lookahead: int, beta: float) -> Network:
+def build_network(
+    config: PublishedNetwork | PrefixNetwork | MaxPoolNetwork | TwoSidedNetwork, lookahead: int, beta: float
+) -> Network:
     """The network of a config, from torch's random state; `beta` is where an adaptive share of the drift starts."""
-    if isinstance(config, PublishedNetwork):
-        return Published(config, lookahead, beta)
-    return Prefix(config, lookahead) if isinstance(config, PrefixNetwork) else MaxPool(config, lookahead)
+    match config:
+        case PublishedNetwork():
+            return Published(config, lookahead, beta)
+        case PrefixNetwork():
+            return Prefix(config, lookahead)
+        case MaxPoolNetwork():
+            return MaxPool(config, lookahead)
+        case TwoSidedNetwork():
+            return TwoSided(config, lookahead)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, to_limbs, windows
-from agentsim.batch.collatz.draws import random_odd
+from agentsim.batch.collatz.closed_forms import DRIFT
+from agentsim.batch.collatz.draws import evaluation_set, random_odd
 from agentsim.batch.collatz.evaluation import Potential, margins
+from agentsim.batch.collatz.kernels import advance
 from agentsim.batch.collatz.orbits import HARD_SEEDS, test_states, training_states
 from agentsim.batch.collatz.samples import Pairs
 from agentsim.batch.collatz.settings import CollatzConfig
@@ -25,11 +28,32 @@ STEEPNESS = (0.5, 0.75)
 EXACT = 1e13  # states below this are recovered exactly from their logarithms; all test states are
 
 
+@cache
+def _evaluation_numbers() -> Limbs:
+    """The published test numbers, (50,000, 2), by their lowest limb, of which no two are equal."""
+    numbers = to_limbs(evaluation_set(), 2)
+    return numbers[np.argsort(numbers[:, 0])]
+
+
+def in_evaluation_set(numbers: Limbs) -> NDArray[np.bool_]:
+    """(N,): whether n, (N, limbs), is one of the published test numbers."""
+    known = _evaluation_numbers()
+    nearest = known[np.searchsorted(known[:, 0], numbers[:, 0]).clip(max=len(known) - 1)]
+    same = (nearest == numbers[:, :2]).all(axis=1)
+    return np.asarray(same & ~numbers[:, 2:].any(axis=1))
+
+
 def forbidden(numbers: Limbs, ahead: Sequence[int] = (1,)) -> NDArray[np.bool_]:
-    """(N,): whether n, or T^j(n) for a j of `ahead`, lies on a test orbit."""
+    """(N,): whether n, or T^j(n) for a j of `ahead`, lies on a test orbit or is one of the published test numbers.
+
+    So is 1, which has no margin.
+    """
     logs = windows(numbers, max(ahead)).logs[:, [0, *ahead]]
     states = np.rint(np.exp(np.minimum(logs, np.log(EXACT)))).astype(np.uint64)
-    return np.asarray(np.isin(states, test_states()).any(axis=1))
+    small = np.stack([states.ravel(), np.zeros(states.size, np.uint64)], axis=1)
+    tested = in_evaluation_set(small).reshape(states.shape) & (logs < np.log(EXACT))
+    on_orbit = np.isin(states, test_states())
+    return np.asarray((tested | on_orbit).any(axis=1) | in_evaluation_set(numbers) | (states[:, 0] == 1))
 
 
 Draw = Callable[[np.random.Generator, int, tuple[int, int]], Limbs]
@@ -70,6 +94,17 @@ def climbing(generator: np.random.Generator, count: int, bits: tuple[int, int]) 
     return to_limbs(found)
 
 
+def interior(generator: np.random.Generator, count: int, bits: tuple[int, int]) -> Limbs:
+    """(count, LIMBS) states of the orbits of random numbers, anywhere on an orbit of average length.
+
+    They differ from random numbers: none is a multiple of 3, two in three are 2 mod 3, and what they come from is low.
+    """
+    numbers = random_odd(generator, count, bits)
+    average = windows(numbers, 0).logs[:, 0] / DRIFT
+    advance(numbers, (generator.random(count) * average).astype(np.int64))
+    return numbers
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Batches of a config. `hard` are the allowed states of the hard orbits, (H, LIMBS), by the seed that leads to them
@@ -96,13 +131,10 @@ class Sampler:
             seeds = min(seeds, seeds * index // sampling.curriculum)
         pool = self.hard[: self.until[seeds]]
         count = round(sampling.batch * sampling.hard_share) if len(pool) else 0
-        steep = round((sampling.batch - count) * sampling.climbing_share)
-        numbers = np.concatenate(
-            [
-                allowed(random_odd, generator, sampling.batch - count - steep, sampling.bits, ahead),
-                allowed(climbing, generator, steep, sampling.bits, ahead),
-            ]
-        )
+        rest = sampling.batch - count
+        steep, inside = round(rest * sampling.climbing_share), round(rest * sampling.interior_share)
+        parts: list[tuple[Draw, int]] = [(random_odd, rest - steep - inside), (climbing, steep), (interior, inside)]
+        numbers = np.concatenate([allowed(draw, generator, size, sampling.bits, ahead) for draw, size in parts])
         if sampling.mining is not None:
             again = mined[generator.random(len(mined)) < sampling.mining.probability][: len(numbers)]
             numbers[: len(again)] = again

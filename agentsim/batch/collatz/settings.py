@@ -63,7 +63,22 @@ class MaxPoolNetwork(Section):
     without: tuple[Literal["curve", "tilt"], ...] = ()
 
 
-Network = Annotated[PublishedNetwork | PrefixNetwork | MaxPoolNetwork, Field(discriminator="kind")]
+class TwoSidedNetwork(Section):
+    """V(n) = 100 + ln n + MLP(prefix sums of what comes after n; what may come before it), for short windows.
+
+    What may come before: the bounds of F mod 3, 9, ... 3^`bounds_power`, and a learned vector of `residue_units` for
+    every n mod 3^`residue_power`.
+    """
+
+    kind: Literal["two_sided"] = "two_sided"
+    hidden: Units = (256, 128)
+    bounds_power: Annotated[int, Field(ge=1, le=13)] = 12
+    residue_power: Annotated[int, Field(ge=1, le=10)] = 8
+    residue_units: PositiveInt = 16
+    without: tuple[Literal["magnitude", "bounds", "residues"], ...] = ()
+
+
+Network = Annotated[PublishedNetwork | PrefixNetwork | MaxPoolNetwork | TwoSidedNetwork, Field(discriminator="kind")]
 
 
 # --- losses ------------------------------------------------------------------------------------------------------
@@ -143,6 +158,7 @@ class Sampling(Section):
     batch: PositiveInt = 1_024
     hard_share: Share = 0.25
     climbing_share: Share = 0.0
+    interior_share: Share = 0.0
     bits: tuple[Annotated[int, Field(ge=2, le=128)], Annotated[int, Field(ge=16, le=128)]] = (3, 125)
     curriculum: PositiveInt | None = None
     mining: Mining | None = None

@@ -42,6 +42,7 @@ LEARNERS: dict[str, Callable[[CollatzConfig], Learner]] = {
     "published": GradientLearner,
     "prefix": GradientLearner,
     "max_pool": GradientLearner,
+    "two_sided": GradientLearner,
 }
 
 
