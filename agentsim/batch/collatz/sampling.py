@@ -24,7 +24,7 @@ from agentsim.batch.collatz.settings import CollatzConfig
 # The first number of an evaluation's stream of random numbers is its seed, and its second 0 (evaluation.py); the second
 # of a training's is one of these, so that no seed makes them the same.
 BATCH, MINING = 1, 2
-STEEPNESS = (0.5, 0.75)
+CHANCES = (0.5, 0.75)  # of a halving to be the last of its step, in numbers that climb
 EXACT = 1e13  # states below this are recovered exactly from their logarithms; all test states are
 
 
@@ -70,16 +70,16 @@ def allowed(
 
 
 def climbing(generator: np.random.Generator, count: int, bits: tuple[int, int]) -> Limbs:
-    """(count, LIMBS) odd numbers above 1 of at most so many bits, whose first steps are drawn so that they climb more
-    often than those of a random number, the steepest always.
+    """(count, LIMBS) odd numbers above 1 of at most so many bits, whose first steps climb as those of a random number
+    hardly ever do, but those of a path record must.
 
     With halvings k_1 .. k_m of sum S, T^m(n) = (3^m n + c) / 2^S; that this is odd says what n is mod 2^(S + 1). The
-    halvings are geometric with one chance for all of n, anywhere in STEEPNESS; those of a random n have 1/2.
+    halvings are geometric with one chance for all of n; a random n has 1/2, and above ln 2 / ln 3 = .63 it climbs.
     """
     found = []
     for size, chance in zip(
         generator.integers(bits[0], bits[1], size=count, endpoint=True).tolist(),
-        generator.uniform(*STEEPNESS, size=count),
+        generator.uniform(*CHANCES, size=count),
         strict=True,
     ):
         c, total, power = 0, 0, 1
@@ -118,9 +118,9 @@ class Sampler:
     def of(config: CollatzConfig) -> Sampler:
         """The sampler of a config."""
         hard = to_limbs(training_states())
-        allowed = ~forbidden(hard, config.loss.ahead)
+        kept = ~forbidden(hard, config.loss.ahead)
         counts = [len(training_states(HARD_SEEDS[:seeds])) for seeds in range(len(HARD_SEEDS) + 1)]
-        return Sampler(config, hard[allowed], np.concatenate([[0], allowed.cumsum()])[counts])
+        return Sampler(config, hard[kept], np.concatenate([[0], kept.cumsum()])[counts])
 
     def batch(self, index: int, mined: Limbs) -> tuple[Pairs, NDArray[np.bool_]]:
         """The pairs of a batch, and which of them are from a hard orbit, (N,)."""
