@@ -2,7 +2,8 @@
 
 V(n) = ln n + a, with a the action. Numbers and their successors come to the brain one a tick, n_1, T(n_1), n_2, ...;
 pairs whose margin is too small come again, and for each of the two the teacher names a - s dl/dV, which any rule of
-`brains.stepping` can learn from. Under rule: backprop that is a step down the gradient of the loss.
+`brains.stepping` can learn from. Under rule: backprop that is a step down the gradient of the loss. Of the other pairs
+the teacher says nothing, so that an update is the mean of numbers which lack something, however few there are.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from brains.brain import Body, Experience, Float
 from brains.stepping import TaughtBrain
 
 MARGIN = (0.2, 0.05)  # mu, at first and at last
-STEP = (1.0, 0.02)  # s / mu, at first and at last: how far a teacher wants V moved, at most
-PAIRS = 16  # seen before they are taught
+STEP = (1.0, 0.1)  # s / mu, at first and at last: how far a teacher wants V moved, at most
+PAIRS = 16  # seen before those of them that lack something are taught
 LANES = 250  # of a frozen copy
 SCALE = 40.0  # of ln n
-DEVIATION = 0.98  # of k ln 2, one step
+DEVIATION = 0.98  # of what a step adds to ln n: sqrt(2) ln 2
 
 
 class SteppingLearner(Learner):
@@ -63,7 +64,7 @@ class SteppingLearner(Learner):
         return values
 
     def learn(self, pairs: Pairs, hard: NDArray[Any], progress: float) -> float:
-        """One batch, a few pairs at a time. Returns the mean loss."""
+        """One batch, a few pairs at a time, all alike whether `hard` or not. Returns the mean loss."""
         here, there = pairs.here(self.lookahead), pairs.there(self.lookahead)
         senses = np.stack([senses_of(here), senses_of(there)], axis=1)
         logs = np.stack([here.logs[:, 0], there.logs[:, 0]], axis=1)
