@@ -1,0 +1,124 @@
+"""A stepping brain as V: it senses a window and acts with one number, which a teacher moves down the loss's slope.
+
+V(n) = ln n + a, with a the action. Numbers and their successors come to the brain one a tick, n_1, T(n_1), n_2, ...;
+pairs whose margin is too small come again, and for each of the two the teacher names a - s dl/dV, which any rule of
+`brains.stepping` can learn from. Under rule: backprop that is a step down the gradient of the loss. Of the other pairs
+the teacher says nothing, so that an update is the mean of numbers which lack something, however few there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentsim.batch.collatz.closed_forms import DRIFT
+from agentsim.batch.collatz.kernels import NOT_SEEN
+from agentsim.batch.collatz.learner import Learner, State
+from agentsim.batch.collatz.samples import Pairs, Values, View
+from agentsim.building import build_brain
+from agentsim.errors import UserError
+from brains.brain import Body, Experience, Float
+from brains.stepping import TaughtBrain
+
+MARGIN = (0.2, 0.05)  # mu, at first and at last
+STEP = (1.0, 0.1)  # s / mu, at first and at last: how far a teacher wants V moved, at most
+PAIRS = 16  # seen before those of them that lack something are taught
+LANES = 250  # of a frozen copy
+SCALE = 40.0  # of ln n
+DEVIATION = 0.98  # of what a step adds to ln n: sqrt(2) ln 2
+
+
+class SteppingLearner(Learner):
+    """The brain of a mapping {kind: stepping, ...} as a V of numbers seen `lookahead` steps ahead.
+
+    Raises UserError, naming the key, for a mapping that is not valid or whose layers carry something from one number
+    to the next.
+    """
+
+    def __init__(self, lookahead: int, brain: dict[str, Any], seed: int) -> None:
+        body = Body(lookahead + 3, 1, discrete=False, low=(-np.inf,), high=(np.inf,), teacher=True)
+        self.lookahead = lookahead
+        built = build_brain(brain, body, np.random.SeedSequence(seed))
+        if not isinstance(built, TaughtBrain):
+            raise UserError(
+                f"brain.kind: {brain['kind']} does not learn from a teacher that names numbers; use stepping"
+            )
+        self.brain, config = built, built.config
+        if self.brain.network.state_total:
+            raise UserError("brain.layers: numbers stream through the brain, so no layer may carry a state")
+        if config.execution == "stepping" and config.align in ("sideways", "now"):
+            raise UserError(f"brain.align: {config.align} is for inputs that stand still; use instant or pipeline")
+        self.delay = self.brain.latency if config.align == "pipeline" else 0
+
+    def potential(self, view: View) -> Values:
+        """V of N numbers, (N,) float64, by a frozen copy that holds each of them until its answer is out."""
+        senses, values = senses_of(view), view.logs[:, 0].copy()
+        for first in range(0, len(view), LANES):
+            part = slice(first, first + LANES)
+            copy = self.brain.frozen_copy(lanes=len(senses[part]))
+            for _ in range(copy.settling_ticks):
+                actions = copy.act(senses[part])
+            values[part] += actions[:, 0]
+        return values
+
+    def learn(self, pairs: Pairs, hard: NDArray[Any], progress: float) -> float:
+        """One batch, a few pairs at a time, all alike whether `hard` or not. Returns the mean loss."""
+        here, there = pairs.here(self.lookahead), pairs.there(self.lookahead)
+        senses = np.stack([senses_of(here), senses_of(there)], axis=1)
+        logs = np.stack([here.logs[:, 0], there.logs[:, 0]], axis=1)
+        mu, step = (first * (last / first) ** progress for first, last in (MARGIN, STEP))
+        total = 0.0
+        for first in range(0, len(pairs), PAIRS):
+            seen = senses[first : first + PAIRS]
+            actions = self._live(seen.reshape(-1, seen.shape[-1]), None).reshape(-1, 2)
+            losses, slopes = loss_of(actions + logs[first : first + PAIRS], mu)
+            total += losses.sum()
+            if (lacking := losses > 0).any():
+                taught = (actions - step * mu * slopes)[lacking]
+                self._live(seen[lacking].reshape(-1, seen.shape[-1]), taught.ravel())
+        return total / len(pairs)
+
+    def _live(self, senses: Float, taught: Values | None) -> Values:
+        """Live through (N, senses), one a tick, learning what is `taught` (N,) of them. Returns the actions (N,).
+
+        An answer comes `latency` ticks after its number, and what the teacher says of it when the brain's alignment
+        wants it.
+        """
+        nothing, never = np.zeros(1, np.float32), np.zeros(1, np.bool_)
+        actions = np.empty(len(senses) + self.brain.latency)
+        for tick in range(len(actions)):
+            observation = senses[min(tick, len(senses) - 1)][None]
+            action = self.brain.act(observation)
+            actions[tick] = action[0, 0]
+            if taught is not None and 0 <= tick - self.delay < len(taught):
+                label = taught[tick - self.delay].reshape(1, 1)
+                self.brain.learn(Experience(observation, action, nothing, observation, never, never, label))
+        return actions[self.brain.latency :]
+
+    def state_dict(self) -> State:
+        """The brain's: it has no state but its own."""
+        return self.brain.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """Raises ValueError for a state of another shape."""
+        self.brain.load_state_dict(state)
+
+
+def senses_of(view: View) -> Float:
+    """(N, L + 3) float32, about 1 in size: how far x_1 .. x_L are from the average way down from x_0, in standard
+    deviations of a random walk; x_0; whether 1 is in sight, and how near."""
+    j = np.arange(1, view.lookahead + 1)
+    walk = (view.logs[:, 1:] - view.logs[:, :1] + DRIFT * j) / (DEVIATION * np.sqrt(j))
+    seen = view.one != NOT_SEEN
+    near = np.where(seen, 1 - view.one / view.lookahead, 0.0)
+    return np.column_stack([walk, view.logs[:, 0] / SCALE, seen, near]).astype(np.float32)
+
+
+def loss_of(values: Values, mu: float) -> tuple[Values, Values]:
+    """From V of pairs, (N, 2) of n and T(n), the losses (N,), log(1 + max(0, mu - m) / mu) with m = V(n) - V(T(n)), and
+    their slopes in V, (N, 2)."""
+    lacking = np.maximum(0.0, mu - (values[:, 0] - values[:, 1]))
+    slope = np.where(lacking > 0, 1 / (mu + lacking), 0.0)
+    return np.log1p(lacking / mu), np.stack([-slope, slope], axis=1)
