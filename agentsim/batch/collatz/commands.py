@@ -19,6 +19,7 @@ from agentsim.machine import usable_cores
 from agentsim.recording import new_run_directory
 
 DEFAULT = "max-pool"
+MOST = 1_000  # steps ahead, as in the configs
 
 
 def run(
@@ -39,6 +40,8 @@ def run(
     if table:
         if configs or overrides or ablation:
             raise UserError("--table trains nothing; leave out --config, --set, --minutes, --seed and --ablation")
+        if too_far := [lookahead for lookahead in lookaheads if lookahead > MOST]:
+            raise UserError(f"--lookahead {too_far[0]}: give at most {MOST}")
         found = study.table(lookaheads or study.LOOKAHEADS, chosen, f"{words} --table", directory(out))
         return found, study.show
     asked = list(trials_of(configs or [DEFAULT], lookaheads, seeds, overrides, ablation, digest(chosen)))
