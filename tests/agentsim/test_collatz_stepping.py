@@ -11,6 +11,7 @@ from agentsim.batch.collatz.arithmetic import to_limbs
 from agentsim.batch.collatz.draws import random_odd
 from agentsim.batch.collatz.evaluation import margins
 from agentsim.batch.collatz.samples import Pairs
+from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.stepping import SteppingLearner, loss_of, senses_of
 from agentsim.errors import UserError
 from brains.settings import SteppingConfig
@@ -32,6 +33,15 @@ def mapping(rule: str, **others: Any) -> dict[str, Any]:
     """A small brain."""
     layers = [{"type": "dense", "units": 24}, {"type": "dense", "units": 8}, {"type": "dense"}]
     return {"kind": "stepping", "layers": layers, "readout": "linear", "rule": rule, **RULES[rule], **others}
+
+
+def learner_of(
+    brain: dict[str, Any], seed: int, *, lookahead: int = LOOKAHEAD, mu: Any = (0.2, 0.05), step: Any = (1.0, 0.1)
+) -> SteppingLearner:
+    """A brain as V."""
+    network = {"kind": "stepping", "brain": brain, "step": step}
+    config = {"network": network, "lookahead": lookahead, "seed": seed, "batches": 1, "loss": {"kind": "log", "mu": mu}}
+    return SteppingLearner(CollatzConfig.model_validate(config))
 
 
 def some_pairs(count: int = 512, seed: int = 5) -> Pairs:
@@ -76,13 +86,11 @@ def test_senses_of_three() -> None:
 
 
 @pytest.mark.parametrize("execution", EXECUTIONS, ids=lambda e: "-".join(e.values()))
-def test_one_batch_is_one_step_down_the_gradient(execution: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_batch_is_one_step_down_the_gradient(execution: dict[str, str]) -> None:
     """With rule: backprop, SGD and one update of 8 pairs, dW = -rate / samples x step x gradient of the loss, found by
     central differences of the potential, whichever way the numbers stream through the layers."""
-    monkeypatch.setattr("agentsim.batch.collatz.stepping.MARGIN", (50.0, 50.0))  # so that every pair lacks some
-    monkeypatch.setattr("agentsim.batch.collatz.stepping.STEP", (1.0, 1.0))
     brain = mapping("backprop", schedule={"accumulate": 16}, **execution) | {"optimizer": "sgd", "learning_rate": 1e-3}
-    learner, pairs = SteppingLearner(LOOKAHEAD, brain, 3), some_pairs(8)
+    learner, pairs = learner_of(brain, 3, mu=(50.0, 50.0), step=(1.0, 1.0)), some_pairs(8)  # every pair lacks some
     for layer in (0, 2):
         before = learner.brain.network.weight(layer).copy()
         slope = np.zeros(5)
@@ -96,7 +104,7 @@ def test_one_batch_is_one_step_down_the_gradient(execution: dict[str, str], monk
                 found.append(losses.sum())
             learner.brain.network.weight(layer)[k, 0] = before[k, 0]
             slope[k] = (found[0] - found[1]) / 0.02
-        twin = SteppingLearner(LOOKAHEAD, brain, 3)
+        twin = learner_of(brain, 3, mu=(50.0, 50.0), step=(1.0, 1.0))
         twin.learn(pairs, nobody(pairs), 0.0)
         moved = twin.brain.network.weight(layer)[:5, 0] - before[:5, 0]
         np.testing.assert_allclose(moved, -1e-3 / 16 * 50.0 * slope, rtol=0.02, atol=1e-7)
@@ -107,7 +115,7 @@ def test_one_batch_is_one_step_down_the_gradient(execution: dict[str, str], monk
 def test_learning_lowers_the_loss(rule: str, execution: dict[str, str]) -> None:
     """On numbers it has not seen, after 8,192 that it has: fewer violations than V = ln n + noise begins with, and than
     half of all."""
-    learner = SteppingLearner(LOOKAHEAD, mapping(rule, schedule={"accumulate": 16}, **execution), 0)
+    learner = learner_of(mapping(rule, schedule={"accumulate": 16}, **execution), 0)
     fresh = some_pairs(2_000, seed=6)
     before = margins(learner.potential, fresh, LOOKAHEAD)
     for batch in range(16):
@@ -122,12 +130,12 @@ def test_learning_lowers_the_loss(rule: str, execution: dict[str, str]) -> None:
 def test_resumes_bit_for_bit(rule: str, execution: dict[str, str]) -> None:
     """What is loaded in the middle, of an accumulated update too, goes on as what was never interrupted."""
     brain = mapping(rule, schedule={"accumulate": 48}, **execution)
-    learner, batches = SteppingLearner(LOOKAHEAD, brain, 1), [some_pairs(64, seed) for seed in range(4)]
+    learner, batches = learner_of(brain, 1), [some_pairs(64, seed) for seed in range(4)]
     for batch in batches[:2]:
         learner.learn(batch, nobody(batch), 0.1)
     state = learner.state_dict()
     losses = [learner.learn(batch, nobody(batch), 0.6) for batch in batches[2:]]
-    resumed = SteppingLearner(LOOKAHEAD, brain, 2)
+    resumed = learner_of(brain, 2)
     resumed.load_state_dict(state)
     assert [resumed.learn(batch, nobody(batch), 0.6) for batch in batches[2:]] == losses
     for name, array in learner.state_dict().items():
@@ -137,7 +145,7 @@ def test_resumes_bit_for_bit(rule: str, execution: dict[str, str]) -> None:
 @pytest.mark.parametrize("execution", EXECUTIONS, ids=lambda e: "-".join(e.values()))
 def test_potential_is_of_one_number_and_changes_nothing(execution: dict[str, str]) -> None:
     """V of n is the same alone, among others, and when asked twice."""
-    learner, pairs = SteppingLearner(LOOKAHEAD, mapping("backprop", **execution), 0), some_pairs(600)
+    learner, pairs = learner_of(mapping("backprop", **execution), 0), some_pairs(600)
     learner.learn(pairs, nobody(pairs), 0.0)
     before = learner.state_dict()
     together = learner.potential(pairs.here(LOOKAHEAD))
@@ -149,11 +157,10 @@ def test_potential_is_of_one_number_and_changes_nothing(execution: dict[str, str
         np.testing.assert_array_equal(before[name], array, err_msg=name)
 
 
-def test_a_kept_margin_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_margin_teaches_nothing() -> None:
     """With mu far below every margin the loss is 0 and no weight moves."""
-    learner, pairs = SteppingLearner(LOOKAHEAD, mapping("backprop"), 0), some_pairs(64)
+    learner, pairs = learner_of(mapping("backprop"), 0, mu=(1e-3, 1e-3)), some_pairs(64)
     kept = pairs[margins(learner.potential, pairs, LOOKAHEAD) > 0.01]
-    monkeypatch.setattr("agentsim.batch.collatz.stepping.MARGIN", (1e-3, 1e-3))
     before = learner.brain.network.parameters.copy()
     assert len(kept) > 5
     assert learner.learn(kept, nobody(kept), 0.0) == 0.0
@@ -168,15 +175,18 @@ def test_what_cannot_be_a_potential_is_said() -> None:
         "brain.align": mapping("backprop", align="sideways"),
         "brain.readout": mapping("backprop") | {"readout": "softmax"},
         "brain.learning_rat": mapping("backprop") | {"learning_rat": 1.0},
-        "brain.kind": {"kind": "constant"},
     }
     for key, brain in wrong.items():
-        with pytest.raises(UserError, match=key):
-            SteppingLearner(LOOKAHEAD, brain, 0)
+        with pytest.raises((UserError, ValueError), match=key):
+            learner_of(brain, 0)
+    for others in ({"loss": {"kind": "hinge"}}, {"optimizer": {"weight_decay": 1}}):
+        config = {"network": {"kind": "stepping", "brain": mapping("backprop")}, "batches": 1, **others}
+        with pytest.raises(ValueError, match="stepping brain"):
+            CollatzConfig.model_validate(config)
 
 
 def test_a_state_of_another_shape_is_refused() -> None:
     """By name."""
-    other = SteppingLearner(LOOKAHEAD + 1, mapping("backprop"), 0).state_dict()
+    other = learner_of(mapping("backprop"), 0, lookahead=LOOKAHEAD + 1).state_dict()
     with pytest.raises(ValueError, match="parameters"):
-        SteppingLearner(LOOKAHEAD, mapping("backprop"), 0).load_state_dict(other)
+        learner_of(mapping("backprop"), 0).load_state_dict(other)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -128,8 +127,9 @@ def test_ablation_trains_again_without_each_group(small: None, numbers: Path, tm
 
 @pytest.mark.parametrize("name", settings.names())
 def test_every_shipped_config_trains_and_can_be_ablated(name: str, small: None, tmp_path: Path) -> None:
-    """Two batches of each, and of each without each group of features."""
-    asked = list(commands.trials_of([name], [7], 1, ["batches=2", "sampling.batch=32"], True, "test"))
+    """Two batches of each, and of each without each group of features; a large one with fewer units."""
+    smaller = ["network.hidden=[32, 16]"] if name == "published" else []
+    asked = list(commands.trials_of([name], [7], 1, ["batches=2", "sampling.batch=32", *smaller], True, "test"))
     assert len(asked) == 1 + len(commands.groups(asked[0].config))
     for trial in asked:
         found = trials.run_trial(trial.config, tmp_path, NUMBERS)
@@ -138,41 +138,24 @@ def test_every_shipped_config_trains_and_can_be_ablated(name: str, small: None, 
         assert trials.share_done(trial, tmp_path) <= 1
 
 
-def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(small: None, numbers: Path, tmp_path: Path) -> None:
     """Ctrl-C: status 130, what is there is kept; the same command ends as one that was never interrupted."""
     words = [
-        "train",
-        "collatz",
-        "--lookahead",
-        "5",
-        "--seeds",
-        "1",
-        "--jobs",
-        "1",
-        "--set",
-        "batches=300",
-        "--set",
-        "sampling.batch=64",
-        "--json",
-        "--out",
+        *["--lookahead", "5", "--seeds", "1", "--jobs", "1", "--set", "batches=400", "--set", "sampling.batch=64"],
+        "--numbers",
+        numbers,
     ]
-
-    def start(out: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "agentsim", *words, str(out)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-
-    interrupted = start(tmp_path / "a")
-    until = time.monotonic() + 60
-    while not list((tmp_path / "a").glob("trainings/*/done")) and time.monotonic() < until:
-        time.sleep(0.02)
-    interrupted.send_signal(signal.SIGINT)
-    _, errors = interrupted.communicate(timeout=60)
+    command = [sys.executable, "-m", "agentsim", "train", "collatz", *map(str, words), "--out", str(tmp_path / "a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as interrupted:
+        until = time.monotonic() + 60
+        while not list((tmp_path / "a").glob("trainings/*/done")) and time.monotonic() < until:
+            time.sleep(0.02)
+        interrupted.send_signal(signal.SIGINT)
+        _, errors = interrupted.communicate(timeout=60)
     assert interrupted.returncode == 130, errors
     assert "goes on" in errors and "Traceback" not in errors
     for out in ("a", "b"):
-        going_on = start(tmp_path / out)
-        _, errors = going_on.communicate(timeout=100)
-        assert going_on.returncode == 0, errors
+        assert run(*words, "--out", tmp_path / out).exit_code == 0
     first, second = (next((tmp_path / out).glob("trainings/*/margins.npy")) for out in ("a", "b"))
     assert np.array_equal(np.load(first), np.load(second))
 

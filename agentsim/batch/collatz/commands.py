@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from agentsim.batch.collatz import settings, study, trials
-from agentsim.batch.collatz.settings import CollatzConfig
+from agentsim.batch.collatz.settings import CollatzConfig, SteppingNetwork
 from agentsim.batch.collatz.spreadsheet import read_numbers
+from agentsim.batch.collatz.training import build
 from agentsim.batch.collatz.trials import Trial
 from agentsim.errors import UserError
 from agentsim.machine import usable_cores
@@ -65,20 +66,29 @@ def trials_of(
     for name, source in zip(names, configs, strict=True):
         for ahead in [[f"lookahead={lookahead}"] for lookahead in lookaheads] or [[]]:
             config = settings.load(source, [*overrides, *ahead])
+            build(config)  # what does not fit is said before anything is trained
             for seed in range(config.seed, config.seed + seeds):
                 of_seed = config.model_copy(update={"seed": seed})
                 yield Trial(name, of_seed, version=version)
                 for group in groups(config) if ablation else ():
-                    network = config.network.model_copy(update={"without": (*config.network.without, group)})
                     whole = {"of": name, "without": group, "version": version}
-                    yield Trial(f"{name}, no {group}", of_seed.model_copy(update={"network": network}), **whole)
+                    yield Trial(f"{name}, no {group}", without(of_seed, group), **whole)
 
 
 def groups(config: CollatzConfig) -> list[str]:
-    """The groups of features that can be taken from a config's network, without which it still sees something."""
-    network = config.network
-    names = typing.get_args(typing.get_args(type(network).model_fields["without"].annotation)[0])
-    return [name for name in names if name not in network.without]
+    """The groups of features that can be taken from a config's network."""
+    if isinstance(config.network, SteppingNetwork):
+        return []
+    kind = type(config.network).model_fields["without"].annotation
+    names: tuple[str, ...] = typing.get_args(typing.get_args(kind)[0])
+    return [name for name in names if name not in config.network.without]
+
+
+def without(config: CollatzConfig, group: str) -> CollatzConfig:
+    """The config with one group of its features left out."""
+    assert not isinstance(config.network, SteppingNetwork)
+    network = config.network.model_copy(update={"without": (*config.network.without, group)})
+    return config.model_copy(update={"network": network})
 
 
 def digest(numbers: tuple[int, ...] | None) -> str:

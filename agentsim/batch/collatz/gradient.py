@@ -14,7 +14,7 @@ from agentsim.batch.collatz.learner import State
 from agentsim.batch.collatz.losses import anchor_weight, annealed, hinge, hinge_weights, log_loss
 from agentsim.batch.collatz.networks import Published, build_network, drift
 from agentsim.batch.collatz.samples import Pairs, Values, View
-from agentsim.batch.collatz.settings import CollatzConfig, HingeLoss, LogLoss
+from agentsim.batch.collatz.settings import CollatzConfig, HingeLoss, LogLoss, SteppingNetwork
 
 ROWS = 4_096  # evaluated at a time
 
@@ -23,6 +23,7 @@ class GradientLearner:
     """A Learner around a network."""
 
     def __init__(self, config: CollatzConfig) -> None:
+        assert not isinstance(config.network, SteppingNetwork)
         self.config, self.lookahead, self.batches = config, config.lookahead, 0
         drift_share = config.loss.anchor_drift if isinstance(config.loss, HingeLoss) else 0.0
         with torch.random.fork_rng(devices=[]):

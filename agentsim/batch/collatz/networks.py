@@ -16,7 +16,13 @@ from agentsim.batch.collatz.closed_forms import OUT_OF_SIGHT, PER_STEP, predeces
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Values, View
-from agentsim.batch.collatz.settings import MaxPoolNetwork, PrefixNetwork, PublishedNetwork, TwoSidedNetwork
+from agentsim.batch.collatz.settings import (
+    GradientNetwork,
+    MaxPoolNetwork,
+    PrefixNetwork,
+    PublishedNetwork,
+    TwoSidedNetwork,
+)
 
 LOG2_3 = np.log2(3.0)
 POWERS = (1, 2, 3, 4)  # of 3: which residues are seen
@@ -157,8 +163,8 @@ class TwoSided(nn.Module):
             nn.init.normal_(self.residues.weight, std=0.1)
             inputs += config.residue_units
         self.layers = perceptron([inputs, *config.hidden, 1])
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
+        for parameter in self.layers[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def features(self, view: View) -> Values:
         """(N, 4 + F): x_0, one, whether 3 | n, and n mod 3^residue_power stand in front."""
@@ -168,7 +174,6 @@ class TwoSided(nn.Module):
         groups = {
             "prefix": (view.logs[:, 1:] - start) / 4,
             "bounds": np.minimum(np.stack(bounds, axis=1), self.LARGEST_BOUND),
-            "magnitude": start / 40,
         }
         front = (start, view.one, view.residue % 3 == 0, view.residue % 3**self.config.residue_power)
         return np.column_stack([*front, *(group for name, group in groups.items() if name not in self.config.without)])
@@ -196,9 +201,7 @@ def _nothing(lookahead: int) -> View:
 Network = Published | Prefix | MaxPool | TwoSided
 
 
-def build_network(
-    config: PublishedNetwork | PrefixNetwork | MaxPoolNetwork | TwoSidedNetwork, lookahead: int, beta: float
-) -> Network:
+def build_network(config: GradientNetwork, lookahead: int, beta: float) -> Network:
     """The network of a config, from torch's random state; `beta` is where an adaptive share of the drift starts."""
     match config:
         case PublishedNetwork():

@@ -17,6 +17,7 @@ from agentsim.located_yaml import Location
 from agentsim.settings import Section
 from agentsim.sources import configs_directory, find, names_in, override, parse_override
 from agentsim.validation import everything_wrong, validate
+from brains.settings import SteppingConfig
 
 Units = tuple[PositiveInt, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -75,10 +76,20 @@ class TwoSidedNetwork(Section):
     bounds_power: Annotated[int, Field(ge=1, le=13)] = 12
     residue_power: Annotated[int, Field(ge=1, le=10)] = 8
     residue_units: PositiveInt = 16
-    without: tuple[Literal["magnitude", "bounds", "residues"], ...] = ()
+    without: tuple[Literal["bounds", "residues"], ...] = ()
 
 
-Network = Annotated[PublishedNetwork | PrefixNetwork | MaxPoolNetwork | TwoSidedNetwork, Field(discriminator="kind")]
+class SteppingNetwork(Section):
+    """V(n) = ln n + what a stepping brain answers; numbers stream through it, one a tick. It learns by its own rule, at
+    its own rate, from a teacher who wants V moved by `step` times mu at most, at first and at last."""
+
+    kind: Literal["stepping"] = "stepping"
+    brain: SteppingConfig
+    step: tuple[PositiveFloat, PositiveFloat] = (1.0, 0.1)
+
+
+GradientNetwork = PublishedNetwork | PrefixNetwork | MaxPoolNetwork | TwoSidedNetwork
+Network = Annotated[GradientNetwork | SteppingNetwork, Field(discriminator="kind")]
 
 
 # --- losses ------------------------------------------------------------------------------------------------------
@@ -205,6 +216,16 @@ class CollatzConfig(Section):
         """How long: one way or the other."""
         if (self.minutes is None) == (self.batches is None):
             raise ValueError("give either minutes or batches")
+        return self
+
+    @model_validator(mode="after")
+    def _brain_learns_by_its_own_rule(self) -> CollatzConfig:
+        """What a stepping brain has no use for."""
+        if isinstance(self.network, SteppingNetwork):
+            if not isinstance(self.loss, LogLoss) or self.loss.growth_weight != 1:
+                raise ValueError("loss: a stepping brain learns from {kind: log} with growth_weight 1 alone")
+            if self.optimizer != Optimizer():
+                raise ValueError("optimizer: a stepping brain has its own, in network.brain; leave this one out")
         return self
 
     def to_yaml(self) -> str:

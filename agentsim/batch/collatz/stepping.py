@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from agentsim.batch.collatz.closed_forms import DRIFT
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.learner import Learner, State
+from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Pairs, Values, View
+from agentsim.batch.collatz.settings import CollatzConfig, LogLoss, SteppingNetwork
 from agentsim.building import build_brain
 from agentsim.errors import UserError
 from brains.brain import Body, Experience, Float
 from brains.stepping import TaughtBrain
 
-MARGIN = (0.2, 0.05)  # mu, at first and at last
-STEP = (1.0, 0.1)  # s / mu, at first and at last: how far a teacher wants V moved, at most
 PAIRS = 16  # seen before those of them that lack something are taught
 LANES = 250  # of a frozen copy
 SCALE = 40.0  # of ln n
@@ -31,26 +31,32 @@ DEVIATION = 0.98  # of what a step adds to ln n: sqrt(2) ln 2
 
 
 class SteppingLearner(Learner):
-    """The brain of a mapping {kind: stepping, ...} as a V of numbers seen `lookahead` steps ahead.
+    """The brain of a config whose network is {kind: stepping, brain: ...} as V.
 
-    Raises UserError, naming the key, for a mapping that is not valid or whose layers carry something from one number
-    to the next.
+    Raises UserError, naming the key, for a brain whose layers carry something from one number to the next.
     """
 
-    def __init__(self, lookahead: int, brain: dict[str, Any], seed: int) -> None:
-        body = Body(lookahead + 3, 1, discrete=False, low=(-np.inf,), high=(np.inf,), teacher=True)
-        self.lookahead = lookahead
-        built = build_brain(brain, body, np.random.SeedSequence(seed))
-        if not isinstance(built, TaughtBrain):
-            raise UserError(
-                f"brain.kind: {brain['kind']} does not learn from a teacher that names numbers; use stepping"
-            )
-        self.brain, config = built, built.config
+    def __init__(self, config: CollatzConfig) -> None:
+        network, loss = config.network, config.loss
+        assert isinstance(network, SteppingNetwork) and isinstance(loss, LogLoss)
+        self.lookahead, self.mu, self.step = config.lookahead, loss.mu, network.step
+        body = Body(self.lookahead + 3, 1, discrete=False, low=(-np.inf,), high=(np.inf,), teacher=True)
+        mapping = {"kind": "stepping", **network.brain.model_dump(mode="json")}
+        built = build_brain(mapping, body, np.random.SeedSequence(config.seed), "network.brain")
+        assert isinstance(built, TaughtBrain)
+        self.brain, settings = built, built.config
         if self.brain.network.state_total:
-            raise UserError("brain.layers: numbers stream through the brain, so no layer may carry a state")
-        if config.execution == "stepping" and config.align in ("sideways", "now"):
-            raise UserError(f"brain.align: {config.align} is for inputs that stand still; use instant or pipeline")
-        self.delay = self.brain.latency if config.align == "pipeline" else 0
+            raise UserError("network.brain.layers: numbers stream through the brain, so no layer may carry a state")
+        if settings.execution == "stepping" and settings.align in ("sideways", "now"):
+            raise UserError(
+                f"network.brain.align: {settings.align} is for inputs that stand still; use instant or pipeline"
+            )
+        self.delay = self.brain.latency if settings.align == "pipeline" else 0
+
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return self.brain.network.parameters.size
 
     def potential(self, view: View) -> Values:
         """V of N numbers, (N,) float64, by a frozen copy that holds each of them until its answer is out."""
@@ -68,7 +74,7 @@ class SteppingLearner(Learner):
         here, there = pairs.here(self.lookahead), pairs.there(self.lookahead)
         senses = np.stack([senses_of(here), senses_of(there)], axis=1)
         logs = np.stack([here.logs[:, 0], there.logs[:, 0]], axis=1)
-        mu, step = (first * (last / first) ** progress for first, last in (MARGIN, STEP))
+        mu, step = annealed(self.mu, progress), annealed(self.step, progress)
         total = 0.0
         for first in range(0, len(pairs), PAIRS):
             seen = senses[first : first + PAIRS]

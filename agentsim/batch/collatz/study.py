@@ -40,8 +40,8 @@ def figures(potential: Potential, lookahead: int, test: TestSet) -> tuple[dict[s
     return {**found, "histogram": counts.tolist()}, margins
 
 
-def closed_forms(lookaheads: Sequence[int], test: TestSet) -> tuple[list[Row], Margins]:
-    """The rows of all closed forms, measured on the large sets too, and their margins."""
+def closed_forms(lookaheads: Sequence[int], test: TestSet, *, large: bool = True) -> tuple[list[Row], Margins]:
+    """The rows of all closed forms, measured on the large sets too where `large`, and their margins."""
     asked: dict[str, Asked] = {}
     rows: list[Row] = []
     margins: Margins = {}
@@ -52,7 +52,7 @@ def closed_forms(lookaheads: Sequence[int], test: TestSet) -> tuple[list[Row], M
             found, margins[key] = figures(potential, lookahead, test)
             kind = "control" if name in CONTROLS else "closed form"
             rows.append({"lookahead": lookahead, "name": name, "kind": kind, "runs": [found]})
-    for name, counts in on_large_sets(asked).items():
+    for name, counts in on_large_sets(asked).items() if large else ():
         for row in rows:
             row["runs"][0][name] = counts[f"{row['lookahead']} {row['name']}"]
     return rows, margins

@@ -27,6 +27,7 @@ from agentsim.batch.collatz.orbits import training_states
 from agentsim.batch.collatz.samples import Pairs
 from agentsim.batch.collatz.sampling import Sampler, forbidden, nothing_mined
 from agentsim.batch.collatz.settings import CollatzConfig
+from agentsim.batch.collatz.stepping import SteppingLearner
 from agentsim.checkpoint import CHECKPOINT, Stamp, read_stamped, write_checkpoint
 from agentsim.errors import UserError
 from agentsim.settings import Section
@@ -43,6 +44,7 @@ LEARNERS: dict[str, Callable[[CollatzConfig], Learner]] = {
     "prefix": GradientLearner,
     "max_pool": GradientLearner,
     "two_sided": GradientLearner,
+    "stepping": SteppingLearner,
 }
 
 
