@@ -44,9 +44,8 @@ def in_evaluation_set(numbers: Limbs) -> NDArray[np.bool_]:
 
 
 def forbidden(numbers: Limbs, ahead: Sequence[int] = (1,)) -> NDArray[np.bool_]:
-    """(N,): whether n, or T^j(n) for a j of `ahead`, lies on a test orbit or is one of the published test numbers.
-
-    So is 1, which has no margin.
+    """(N,): whether n, or T^j(n) for a j of `ahead`, lies on a test orbit or is one of the published test numbers (of
+    the T^j(n), those below EXACT: random numbers hardly ever meet a larger one). So is 1, which has no margin.
     """
     logs = windows(numbers, max(ahead)).logs[:, [0, *ahead]]
     states = np.rint(np.exp(np.minimum(logs, np.log(EXACT)))).astype(np.uint64)
