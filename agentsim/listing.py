@@ -21,7 +21,7 @@ _TESTED = {
 
 
 def everything() -> Listing:
-    """Names and one-line descriptions of what `agentsim run` accepts."""
+    """Names and one-line descriptions of what `agentsim run`, and `agentsim train collatz --config`, accept."""
     import gymnasium
 
     folder = configs_directory()
@@ -33,6 +33,7 @@ def everything() -> Listing:
     return {
         "configs": {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))},
         "brain configs": {path.stem: _first_comment(path) for path in sorted((folder / "brains").glob("*.yaml"))},
+        "collatz configs": {path.stem: _first_comment(path) for path in sorted((folder / "collatz").glob("*.yaml"))},
         "brain kinds": dict(brains.BRAINS),
         "worlds": {**worlds.WORLDS, **_TESTED, **own},
     }

@@ -318,6 +318,7 @@ def test_without_a_display_the_figures_are_shown_as_text() -> None:
 def test_list() -> None:
     there = figures("list", "--import", "ant")
     assert "ant" in there["brain kinds"] and "agentsim/ChaseAvoid-v0" in there["worlds"]
+    assert "max-pool" in there["collatz configs"]
     text = call("list").stdout
     assert all(kind in text for kind in brains.BRAINS)
 

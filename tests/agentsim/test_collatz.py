@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentsim.batch.collatz import closed_forms, draws, evaluation, orbits
+from agentsim.batch.collatz import closed_forms, draws, evaluation, orbits, speed
 from agentsim.batch.collatz.arithmetic import (
     LIMBS,
     LimbOverflowError,
@@ -75,6 +75,18 @@ def test_windows_of_any_numbers(numbers: list[int], steps: int) -> None:
 @given(st.lists(st.integers(0, 2**384 - 1), max_size=6))
 def test_limbs_and_integers_are_the_same_numbers(numbers: list[int]) -> None:
     assert to_integers(to_limbs(numbers)) == numbers
+
+
+def test_the_yardstick_of_the_benchmark_does_the_same_work() -> None:
+    """Python's integers and the kernels, which `agentsim bench collatz` compares, give the same windows."""
+    numbers = draws.evaluation_set()[:50]
+    found = windows(to_limbs(numbers), 40)
+    for row, (logs, halvings) in enumerate(speed.in_python(numbers, 40)):
+        assert found.logs[row] == pytest.approx(logs, rel=1e-15)
+        assert found.halvings[row].tolist() == halvings
+    rows = speed.measure(repeats=1, block=1e-3)["rows"]
+    assert [row["lookahead"] for row in rows] == list(speed.LOOKAHEADS)
+    assert all(row["ratio"] == pytest.approx(row["windows_per_second"] / row["python"]) for row in rows)
 
 
 def test_a_number_that_outgrows_its_limbs_is_said_so() -> None:
