@@ -289,22 +289,13 @@ def adapt(
       agentsim adapt --suite static16 --epochs 20
     """
     from agentsim.adaptation import commands
+    from agentsim.bench.report import conclude
 
     options = {"brain": brain, "phases": phases, "budget": budget, "teacher_every": teacher_every, "epochs": epochs}
     result, show = commands.run(
         world, suite and suite.value, options, seeds=seeds, jobs=jobs, out=out, modules=modules or ()
     )
-    if as_json:
-        print_json(result)
-    else:
-        from agentsim.bench.report import stdout
-
-        show(result, stdout())
-    if result["interrupted"]:
-        typer.echo(f"interrupted; the same command with --out {result['out']} goes on", err=True)
-        raise typer.Exit(130)
-    if result["failed"]:
-        raise typer.Exit(1)
+    conclude(result, show, as_json)
 
 
 app.add_typer(bench, name="bench")

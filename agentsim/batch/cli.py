@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from agentsim.options import AsJson, Jobs, KeptIn
-from agentsim.output import print_json
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -69,6 +68,7 @@ def collatz(
       agentsim train collatz --config published --set network.k_only=true --seeds 1 --json
     """
     from agentsim.batch.collatz import commands
+    from agentsim.bench.report import conclude
 
     changes = list(set_ or [])
     changes += [] if minutes is None else [f"minutes={minutes:g}"]
@@ -84,18 +84,4 @@ def collatz(
         jobs=jobs,
         out=out,
     )
-    _report(result, show, as_json)
-
-
-def _report(result: dict[str, Any], show: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(result)
-    else:
-        from agentsim.bench.report import stdout
-
-        show(result, stdout())
-    if result["interrupted"]:
-        typer.echo(f"interrupted; the same command with --out {result['out']} goes on", err=True)
-        raise typer.Exit(130)
-    if result["failed"]:
-        raise typer.Exit(1)
+    conclude(result, show, as_json)

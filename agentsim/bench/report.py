@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import typer
 from rich import console as rich_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agentsim.machine import machine, versions
-from agentsim.output import Console
+from agentsim.output import Console, print_json
 
 
 def report(what: str, **figures: Any) -> dict[str, Any]:
@@ -24,6 +25,19 @@ def stdout() -> Console:
     if not console.is_terminal:
         console.width = 200
     return console
+
+
+def conclude(result: dict[str, Any], show: Callable[[dict[str, Any], Console], None], as_json: bool) -> None:
+    """Print the result of a study. Raises typer.Exit if it was interrupted (130) or something in it failed (1)."""
+    if as_json:
+        print_json(result)
+    else:
+        show(result, stdout())
+    if result["interrupted"]:
+        typer.echo(f"interrupted; the same command with --out {result['out']} goes on", err=True)
+        raise typer.Exit(130)
+    if result["failed"]:
+        raise typer.Exit(1)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, words: int = 1) -> Table:

@@ -107,6 +107,7 @@ def _ablation(axis: Any, rows: list[Row]) -> None:
     for k, row in enumerate(bars):
         axis.text(NOTHING, k, f"  {_violations(row):.4g} violations", va="center", fontsize="small")
     axis.set_xscale("log")
+    axis.set_xlim(NOTHING, 100)
     axis.invert_yaxis()
     axis.set_xlabel("failures on the test numbers, %")
 
