@@ -34,7 +34,7 @@ def picture(result: dict[str, Any]) -> bytes:
     _margins(middle[1], rows, result["edges"], colors)
     _lookaheads(bottom[0], bottom[1], result["rows"])
     _ablation(bottom[2], variants)
-    title = f"V along the five orbits, L = {shown}, each scaled to its range there; dots are violations"
+    title = f"V along the five orbits, L = {shown}: its rank among the states of the orbit; dots are violations"
     figure.suptitle(title)
     return png(figure)
 
@@ -42,12 +42,10 @@ def picture(result: dict[str, Any]) -> bytes:
 def _along(axis: Any, rows: list[Row], seed: str, colors: dict[str, str]) -> None:
     for row in rows:
         orbit = row["runs"][0]["orbits"][seed]
-        values = np.array([np.nan if value is None else value for value in orbit["values"]], float)
-        known = values[np.isfinite(values)]
-        low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-        scaled = (values - low) / ((high - low) or 1.0)
-        axis.plot(scaled, color=colors[row["name"]], linewidth=0.9)
-        axis.plot(orbit["at"], scaled[orbit["at"]], ".", color=colors[row["name"]], markersize=5)
+        values = np.array([np.inf if value is None else value for value in orbit["values"]])  # JSON has no infinity
+        rank = values.argsort(kind="stable").argsort()
+        axis.plot(rank, color=colors[row["name"]], linewidth=0.9)
+        axis.plot(orbit["at"], rank[orbit["at"]], ".", color=colors[row["name"]], markersize=5)
     axis.set_title(f"orbit of {seed}", fontsize="medium")
     axis.set_xlabel("step")
     axis.grid(alpha=0.3)
