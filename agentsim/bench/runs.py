@@ -15,7 +15,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -290,8 +291,17 @@ def _result(get: Callable[[], Result | None]) -> Result | str:
 def _prepare(modules: list[str]) -> None:
     """In a fresh process: leave Ctrl-C to the parent (a run that is under way hears it), import what it needs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for module in modules:
         import_module(module)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed can end no one; what a run has saved lies in its checkpoint."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def digest(job: Job) -> str:
@@ -311,7 +321,7 @@ def _blake(text: str) -> str:
 def path_of(job: Job, directory: Path) -> Path:
     """Where a job's result is kept."""
     name = "-".join([*map(str, job.words.values()), digest(job)])
-    return directory / (re.sub(r"[^\w.]+", "-", name) + ".json")
+    return directory / (re.sub(r"[^\w.]+", "-", name)[-180:] + ".json")
 
 
 def read_result(job: Job, directory: Path, figures: Collection[str]) -> Result | None:

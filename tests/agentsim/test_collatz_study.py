@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from agentsim.batch.collatz import commands, settings, spreadsheet, study, tables, trials
 from agentsim.batch.collatz.closed_forms import CLOSED_FORMS
-from agentsim.batch.collatz.evaluation import all_odd, fresh_numbers
+from agentsim.batch.collatz.evaluation import all_odd, fresh_numbers, interior_states
+from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.cli import app
 from agentsim.errors import UserError
 
@@ -28,7 +28,11 @@ NUMBERS = (7, 9, 27, 97, 2**100 + 3, 2**127 - 1)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large sets that are small."""
-    sets = {"fresh": lambda: fresh_numbers(300), "all_odd": lambda: all_odd(1_001)}
+    sets = {
+        "fresh": lambda: fresh_numbers(300),
+        "interior": lambda: interior_states(200),
+        "all_odd": lambda: all_odd(1_001),
+    }
     monkeypatch.setattr(study, "LARGE_SETS", sets)
 
 
@@ -109,8 +113,29 @@ def test_trainings_are_kept_and_not_made_twice(small: None, numbers: Path, tmp_p
     again = run(*words, "--numbers", numbers, "--out", tmp_path / "kept", "--json")
     assert "0 trainings" in again.stderr
     assert json.loads(again.stdout)["rows"] == result["rows"]
-    other = run(*words, "--out", tmp_path / "kept", "--json")  # other test numbers, other results
+    before = (tmp_path / "kept" / "margins.csv").read_text()
+    numbers.write_text("n\n11\n13\n")  # other test numbers, other results; the trainings are the same
+    other = run(*words, "--numbers", numbers, "--out", tmp_path / "kept", "--json")
     assert "2 trainings" in other.stderr
+    numbers.write_text("n\n" + "".join(f"{n}\n" for n in NUMBERS))
+    assert run(*words, "--numbers", numbers, "--out", tmp_path / "kept").exit_code == 0
+    assert (tmp_path / "kept" / "margins.csv").read_text() == before
+
+
+def test_a_lookahead_that_is_asked_for_twice_is_one(small: None) -> None:
+    """No seed is counted twice."""
+    asked = list(commands.trials_of(["max-pool"], [5, 7, 5], 2, [], False, "test"))
+    assert [(trial.config.lookahead, trial.config.seed) for trial in asked] == [(5, 0), (5, 1), (7, 0), (7, 1)]
+
+
+def test_nothing_is_left_out_where_nothing_would_be_left() -> None:
+    only = settings.load("published", ["network.k_only=true"])
+    assert commands.groups(only) == []
+    last = settings.load("published", ["network.without=[magnitude,residues,drift]"])
+    assert commands.groups(last) == []
+    for name in settings.names():
+        for group in commands.groups(config := settings.load(name)):
+            CollatzConfig.model_validate(commands.without(config, group).model_dump())
 
 
 def test_ablation_trains_again_without_each_group(small: None, numbers: Path, tmp_path: Path) -> None:
@@ -129,7 +154,8 @@ def test_ablation_trains_again_without_each_group(small: None, numbers: Path, tm
 def test_every_shipped_config_trains_and_can_be_ablated(name: str, small: None, tmp_path: Path) -> None:
     """Two batches of each, and of each without each group of features; a large one with fewer units."""
     smaller = ["network.hidden=[32, 16]"] if name == "published" else []
-    asked = list(commands.trials_of([name], [7], 1, ["batches=2", "sampling.batch=32", *smaller], True, "test"))
+    whole = bool(commands.groups(settings.load(name)))
+    asked = list(commands.trials_of([name], [7], 1, ["batches=2", "sampling.batch=32", *smaller], whole, "test"))
     assert len(asked) == 1 + len(commands.groups(asked[0].config))
     for trial in asked:
         found = trials.run_trial(trial.config, tmp_path, NUMBERS)
@@ -156,8 +182,8 @@ def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(small: None, nu
     assert "goes on" in errors and "Traceback" not in errors
     for out in ("a", "b"):
         assert run(*words, "--out", tmp_path / out).exit_code == 0
-    first, second = (next((tmp_path / out).glob("trainings/*/margins.npy")) for out in ("a", "b"))
-    assert np.array_equal(np.load(first), np.load(second))
+    first, second = (json.loads(next((tmp_path / out).glob("max-pool*.json")).read_text()) for out in ("a", "b"))
+    assert first["result"]["margins"] == second["result"]["margins"]
 
 
 # --- wrong input -------------------------------------------------------------------------------------------------
@@ -175,7 +201,22 @@ def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(small: None, nu
         (("--lookahead", "1001"), "lookahead: should be less than or equal to 1000"),
         (("--lookahead", "0"), "--lookahead"),
         (("--minutes", "-1"), "--minutes"),
-        (("--config", "prefix", "--config", "prefix"), "there are two of that name"),
+        (("--config", "prefix", "--config", "prefix"), "another V of that name"),
+        (("--seed", "99999999999999999999999"), "seed: should be less than 4294967296"),
+        (("--config", "prefix", "--set", "network.hidden=[10000000]"), "network.hidden.0: should be less than"),
+        (("--set", "sampling.climbing_share=.7", "--set", "sampling.interior_share=.7"), "more than all together"),
+        (("--config", "stepping-backprop", "--ablation"), "no group of features to leave out"),
+        (
+            (
+                "--config",
+                "stepping-backprop",
+                "--set",
+                "network.brain.align=now",
+                "--set",
+                "network.brain.execution=stepping",
+            ),
+            "network.brain.align: now is for inputs that stand still",
+        ),
         (("--numbers", "nowhere.csv"), "nowhere.csv: cannot be read"),
         (("--out", "/dev/null/x"), "--out /dev/null/x"),
     ],
@@ -207,6 +248,12 @@ def test_what_is_wrong_with_a_file_of_numbers(text: str, says: str, tmp_path: Pa
     with pytest.raises(UserError) as error:
         spreadsheet.read_numbers(path)
     assert says in str(error.value) and str(path) in str(error.value)
+
+
+def test_no_config_may_have_the_name_of_a_closed_form(tmp_path: Path) -> None:
+    path = tmp_path / "D.yaml"
+    path.write_text("network: {kind: max_pool}\nbatches: 3\n")
+    assert "another V of that name" in run("--config", path).stderr
 
 
 def test_a_broken_config_is_named_with_its_line(tmp_path: Path) -> None:

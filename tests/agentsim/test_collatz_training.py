@@ -14,14 +14,14 @@ import torch
 from agentsim.batch.collatz import training
 from agentsim.batch.collatz.arithmetic import to_integers, to_limbs
 from agentsim.batch.collatz.closed_forms import predecessor_bounds
-from agentsim.batch.collatz.draws import evaluation_set, random_odd
+from agentsim.batch.collatz.draws import evaluation_set, interior, random_odd
 from agentsim.batch.collatz.evaluation import margins
 from agentsim.batch.collatz.gradient import GradientLearner
 from agentsim.batch.collatz.losses import anchor_weight, annealed, hinge, hinge_weights, log_loss
 from agentsim.batch.collatz.networks import build_network
 from agentsim.batch.collatz.orbits import HARD_SEEDS, TEST_SEEDS, orbit, successor, training_states
 from agentsim.batch.collatz.samples import Pairs
-from agentsim.batch.collatz.sampling import EXACT, Sampler, allowed, climbing, forbidden, interior, nothing_mined
+from agentsim.batch.collatz.sampling import EXACT, Sampler, allowed, climbing, forbidden, nothing_mined
 from agentsim.batch.collatz.settings import CollatzConfig, HingeLoss, PublishedNetwork, load, names
 from agentsim.batch.collatz.training import LEARNERS, build, restore, train
 from agentsim.errors import UserError
@@ -432,6 +432,18 @@ def test_minutes_are_processor_time(monkeypatch: pytest.MonkeyPatch, small_valid
 def test_a_loss_that_is_no_number_is_an_error(small_validation: None) -> None:
     with pytest.raises(UserError, match=r"lower optimizer\.learning_rate"):
         train(config("published", loss={"kind": "hinge"}, optimizer={"learning_rate": 1e30}))
+
+
+def test_the_last_validation_is_of_all_even_if_time_runs_out_during_a_part(
+    monkeypatch: pytest.MonkeyPatch, small_validation: None
+) -> None:
+    """On a clock that passes a second a look: the end comes in the middle of a quick validation, too."""
+    now = iter(range(10_000))
+    monkeypatch.setattr(training.time, "process_time", lambda: float(next(now)))
+    for seconds in range(3, 14):
+        trained = train(config("max_pool", batches=None, minutes=seconds / 60, eval_interval=7, quick_eval_interval=2))
+        assert not trained.interrupted
+        assert not trained.curve[-1].quick and trained.curve[-1].batch == trained.batches
 
 
 def test_validation_shares_nothing_with_test_or_training() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.batch.collatz import kernels
+from agentsim.batch.collatz.draws import DRIFT
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.samples import Values, View
 
-DRIFT = 0.2877  # 2 ln 2 - ln 3: what a step loses on average
 TILT = 0.003
 OUT_OF_SIGHT = 100.0  # above every V of a number from which 1 is seen
 PER_STEP = 0.01

@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from agentsim.batch.collatz import settings, study, trials
-from agentsim.batch.collatz.settings import CollatzConfig, SteppingNetwork
+from agentsim.batch.collatz.closed_forms import CLOSED_FORMS
+from agentsim.batch.collatz.settings import CollatzConfig, PublishedNetwork, SteppingNetwork
 from agentsim.batch.collatz.spreadsheet import read_numbers
 from agentsim.batch.collatz.training import build
 from agentsim.batch.collatz.trials import Trial
@@ -61,12 +62,14 @@ def trials_of(
     """Every training that is asked for. Raises UserError for two configs of one name, and what `settings.load` does."""
     names = [Path(config).stem for config in configs]
     for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"--config {name}: there are two of that name; rename one, so that the table can tell them")
+        if names.count(name) > 1 or name in CLOSED_FORMS:
+            raise UserError(f"--config {name}: the table has another V of that name; rename the file")
     for name, source in zip(names, configs, strict=True):
-        for ahead in [[f"lookahead={lookahead}"] for lookahead in lookaheads] or [[]]:
+        for ahead in [[f"lookahead={lookahead}"] for lookahead in dict.fromkeys(lookaheads)] or [[]]:
             config = settings.load(source, [*overrides, *ahead])
-            build(config)  # what does not fit is said before anything is trained
+            _check(name, config)
+            if ablation and not groups(config):
+                raise UserError(f"--ablation: {name} has no group of features to leave out; give another --config")
             for seed in range(config.seed, config.seed + seeds):
                 of_seed = config.model_copy(update={"seed": seed})
                 yield Trial(name, of_seed, version=version)
@@ -81,7 +84,20 @@ def groups(config: CollatzConfig) -> list[str]:
         return []
     kind = type(config.network).model_fields["without"].annotation
     names: tuple[str, ...] = typing.get_args(typing.get_args(kind)[0])
-    return [name for name in names if name not in config.network.without]
+    seen = [name for name in names if name not in config.network.without]
+    if isinstance(config.network, PublishedNetwork) and (config.network.k_only or len(seen) == 1):
+        return []  # nothing would be left
+    return seen
+
+
+def _check(name: str, config: CollatzConfig) -> None:
+    """Raise UserError for what only building it shows, before anything is trained."""
+    try:
+        build(config)
+    except UserError as error:
+        raise UserError(f"--config {name}: {error}") from error
+    except (RuntimeError, MemoryError, ValueError) as error:
+        raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
 
 
 def without(config: CollatzConfig, group: str) -> CollatzConfig:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, windows
-from agentsim.batch.collatz.kernels import NOT_SEEN
+from agentsim.batch.collatz.kernels import NOT_SEEN, advance
 
 EVALUATION_SEED, EVALUATION_SIZE = 42, 50_000
 EVALUATION_DIGEST = "1171ef2f61cf9424621d5678397c0ac5707acae3726f586d684d5643203aeede"
 TRAINING_BITS = (3, 125)  # bit lengths of random training numbers, both ends included
 EVALUATION_BITS = (2, 128)
 LN_2 = np.log(2.0)
+DRIFT = 0.2877  # 2 ln 2 - ln 3: what a step loses on average
 STEPS, WEIGHED = 1_500, 10_000  # as far as numbers of 128 bits go, mostly; whose orbits are held at a time
 
 
@@ -47,6 +48,17 @@ def random_odd(generator: np.random.Generator, count: int, bits: tuple[int, int]
     numbers = np.zeros((count, LIMBS), np.uint64)
     numbers[:, 0] = np.where(wide, words[:, 1], leading) | one
     numbers[:, 1] = np.where(wide, leading, np.uint64(0))
+    return numbers
+
+
+def interior(generator: np.random.Generator, count: int, bits: tuple[int, int]) -> Limbs:
+    """(count, LIMBS) states of the orbits of random numbers, anywhere on an orbit of average length.
+
+    They differ from random numbers: none is a multiple of 3, two in three are 2 mod 3, and what they come from is low.
+    """
+    numbers = random_odd(generator, count, bits)
+    average = windows(numbers, 0).logs[:, 0] / DRIFT
+    advance(numbers, (generator.random(count) * average).astype(np.int64))
     return numbers
 
 

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, to_limbs
-from agentsim.batch.collatz.draws import EVALUATION_BITS, evaluation_set, expansion_weights, random_odd
+from agentsim.batch.collatz.draws import evaluation_set, expansion_weights, interior, random_odd
 from agentsim.batch.collatz.orbits import TEST_SEEDS, orbit
 from agentsim.batch.collatz.samples import Pairs, Values, View
 
 FRESH_SEED, FRESH = 20_261_122, 500_000
+FRESH_BITS = (32, 128)  # where training, with some 100,000 numbers of each length, has seen next to none
+INTERIOR, INTERIOR_BITS = 200_000, (64, 128)
 ALL_ODD = 4_000_000
 CHUNK = 5_000  # numbers whose windows are held at a time
 
@@ -25,8 +27,11 @@ Asked = tuple[Potential, int]  # a V and its lookahead
 
 def margins(potential: Potential, pairs: Pairs, lookahead: int) -> Values:
     """(N,): V(n) - V(T(n)), of n above 1. Where that is not a number, as between two infinities, -inf: a violation."""
-    with np.errstate(invalid="ignore"):
-        found = potential(pairs.here(lookahead)) - potential(pairs.there(lookahead))
+    found = np.empty(len(pairs))
+    for start in range(0, len(pairs), CHUNK):
+        part = slice(start, start + CHUNK)
+        with np.errstate(invalid="ignore"):
+            found[part] = potential(pairs[part].here(lookahead)) - potential(pairs[part].there(lookahead))
     return np.where(np.isnan(found), -np.inf, found)
 
 
@@ -84,9 +89,20 @@ def examine(potential: Potential, lookahead: int, test: TestSet) -> dict[str, An
     }
 
 
-def fresh_numbers(count: int = FRESH, seed: int = FRESH_SEED) -> Limbs:
-    """Random numbers by the law of the evaluation set, (count, LIMBS); no training draws from this generator."""
-    return random_odd(np.random.default_rng([seed, 0]), count, EVALUATION_BITS)
+def fresh_numbers(count: int = FRESH, seed: int = FRESH_SEED, bits: tuple[int, int] = FRESH_BITS) -> Limbs:
+    """Random numbers, (count, LIMBS), their bit lengths uniform over `bits`; no training draws from this generator."""
+    return random_odd(np.random.default_rng([seed, 0]), count, bits)
+
+
+def interior_states(count: int = INTERIOR) -> Limbs:
+    """(count, LIMBS) states of at least FRESH_BITS[0] bits from the orbits of random numbers, one of each orbit.
+
+    Where the world leads, and not where it starts: none is a multiple of 3, for which any V may be as large as it
+    likes, and residues tell less.
+    """
+    states = interior(np.random.default_rng([FRESH_SEED, 1, 0]), 2 * count, INTERIOR_BITS)
+    large = (states[:, 0] >= np.uint64(1 << FRESH_BITS[0] - 1)) | states[:, 1:].any(axis=1)
+    return states[large][:count]
 
 
 def all_odd(below: int = ALL_ODD) -> Limbs:

@@ -20,6 +20,7 @@ def picture(result: dict[str, Any]) -> bytes:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    result = result | {"rows": [row | {"name": row["name"].replace("$", r"\$")} for row in result["rows"]]}
     shown = min((row["lookahead"] for row in result["rows"] if row["kind"] == "trained"), default=None)
     shown = shown or min(row["lookahead"] for row in result["rows"])
     variants = [row for row in result["rows"] if row["lookahead"] == shown]

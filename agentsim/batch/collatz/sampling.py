@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, to_limbs, windows
-from agentsim.batch.collatz.closed_forms import DRIFT
-from agentsim.batch.collatz.draws import evaluation_set, random_odd
+from agentsim.batch.collatz.draws import evaluation_set, interior, random_odd
 from agentsim.batch.collatz.evaluation import Potential, margins
-from agentsim.batch.collatz.kernels import advance
 from agentsim.batch.collatz.orbits import HARD_SEEDS, test_states, training_states
 from agentsim.batch.collatz.samples import Pairs
 from agentsim.batch.collatz.settings import CollatzConfig
@@ -93,17 +91,6 @@ def climbing(generator: np.random.Generator, count: int, bits: tuple[int, int]) 
     return to_limbs(found)
 
 
-def interior(generator: np.random.Generator, count: int, bits: tuple[int, int]) -> Limbs:
-    """(count, LIMBS) states of the orbits of random numbers, anywhere on an orbit of average length.
-
-    They differ from random numbers: none is a multiple of 3, two in three are 2 mod 3, and what they come from is low.
-    """
-    numbers = random_odd(generator, count, bits)
-    average = windows(numbers, 0).logs[:, 0] / DRIFT
-    advance(numbers, (generator.random(count) * average).astype(np.int64))
-    return numbers
-
-
 @dataclass(frozen=True)
 class Sampler:
     """Batches of a config. `hard` are the allowed states of the hard orbits, (H, LIMBS), by the seed that leads to them
@@ -131,7 +118,8 @@ class Sampler:
         pool = self.hard[: self.until[seeds]]
         count = round(sampling.batch * sampling.hard_share) if len(pool) else 0
         rest = sampling.batch - count
-        steep, inside = round(rest * sampling.climbing_share), round(rest * sampling.interior_share)
+        steep = round(rest * sampling.climbing_share)
+        inside = min(round(rest * sampling.interior_share), rest - steep)
         parts: list[tuple[Draw, int]] = [(random_odd, rest - steep - inside), (climbing, steep), (interior, inside)]
         numbers = np.concatenate([allowed(draw, generator, size, sampling.bits, ahead) for draw, size in parts])
         if sampling.mining is not None:

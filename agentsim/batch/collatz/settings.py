@@ -19,7 +19,7 @@ from agentsim.sources import configs_directory, find, names_in, override, parse_
 from agentsim.validation import everything_wrong, validate
 from brains.settings import SteppingConfig
 
-Units = tuple[PositiveInt, ...]
+Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -75,7 +75,7 @@ class TwoSidedNetwork(Section):
     hidden: Units = (256, 128)
     bounds_power: Annotated[int, Field(ge=1, le=13)] = 12
     residue_power: Annotated[int, Field(ge=1, le=10)] = 8
-    residue_units: PositiveInt = 16
+    residue_units: Annotated[int, Field(ge=1, le=1_024)] = 16
     without: tuple[Literal["bounds", "residues"], ...] = ()
 
 
@@ -179,6 +179,8 @@ class Sampling(Section):
         """From fewer bits to more."""
         if self.bits[0] > self.bits[1]:
             raise ValueError("bits: give the smaller number first")
+        if self.climbing_share + self.interior_share > 1:
+            raise ValueError("climbing_share and interior_share: are more than all together; give less")
         return self
 
 
@@ -209,7 +211,7 @@ class CollatzConfig(Section):
     batches: PositiveInt | None = None
     eval_interval: PositiveInt = 1_000
     quick_eval_interval: PositiveInt = 200
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
     def _one_length(self) -> CollatzConfig:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.collatz.closed_forms import DRIFT
+from agentsim.batch.collatz.draws import DRIFT
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.learner import Learner, State
 from agentsim.batch.collatz.losses import annealed

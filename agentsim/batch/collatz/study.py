@@ -25,9 +25,13 @@ from agentsim.batch.collatz.tables import Row, sections
 from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, progress, report
 
-LOOKAHEADS = (10, 20, 46, 50, 100, 140, 200)  # of the published table
+LOOKAHEADS = (1, 10, 20, 46, 50, 100, 140, 200)  # of the published table, and 1
 EDGES = np.linspace(-1, 1, 81)  # of the histogram of margins
-LARGE_SETS: dict[str, Callable[[], Limbs]] = {"fresh": evaluation.fresh_numbers, "all_odd": evaluation.all_odd}
+LARGE_SETS: dict[str, Callable[[], Limbs]] = {
+    "fresh": evaluation.fresh_numbers,
+    "interior": evaluation.interior_states,
+    "all_odd": evaluation.all_odd,
+}
 
 Margins = dict[str, NDArray[np.float64]]  # "L name" -> (N,), of the test numbers
 
@@ -99,9 +103,11 @@ def written(
             "steps": len(test.steps),
             "numbers": len(test.numbers),
             "fresh": evaluation.FRESH,
+            "interior": evaluation.INTERIOR,
             "all_odd": len(range(3, evaluation.ALL_ODD, 2)),
         },
         edges=EDGES.tolist(),
+        own_numbers=numbers is not None,
         leak=leak_report(),
         rows=rows,
     )
@@ -118,4 +124,6 @@ def show(result: dict[str, Any], console: Console) -> None:
     seen = ", ".join(f"{seed} {found['seen']}/{found['steps']}" for seed, found in result["leak"]["seen"].items())
     console.print(f"States of the test orbits that lie on the published training orbits: {seen}.")
     console.print("Nothing here was trained on any of them, nor on a number that goes to one of them.")
+    if result["own_numbers"]:
+        console.print("The numbers of the CSV file may have been trained on; the published test numbers are not.")
     typer.echo(f"collatz.png, collatz.html, collatz.json and margins.csv: {result['out']}", err=True)

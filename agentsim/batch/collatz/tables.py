@@ -1,8 +1,8 @@
 """What a study of V's found, as lines of text.
 
 A row is {lookahead, name, kind: control, closed form or trained, runs: [figures of one seed, ...]}. The figures are
-those of `evaluation.examine`, with `fresh` and `all_odd`, the violations on the large sets (absent where not measured),
-and, of what was trained, `parameters`, `batches` and `cpu_seconds`.
+those of `evaluation.examine`, with the violations on the large sets, `fresh`, `interior` and `all_odd` (absent where
+not measured), and, of what was trained, `parameters`, `batches` and `cpu_seconds`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from agentsim.bench.pages import Section
 Row = dict[str, Any]
 
 SHARES = {"passed": "pass %", "weighted": "weighted", "growth": "growth", "growth_weighted": "growth weighted"}
-SETS = {"fresh": "fresh", "all_odd": "all odd"}
+SETS = {"fresh": "fresh", "interior": "interior", "all_odd": "all odd"}
 TRAINING = {"parameters": "parameters", "batches": "batches", "cpu_seconds": "CPU s"}
 
 

@@ -20,6 +20,7 @@ import torch
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from agentsim.batch.collatz.arithmetic import Limbs, to_limbs
+from agentsim.batch.collatz.draws import EVALUATION_BITS
 from agentsim.batch.collatz.evaluation import Potential, fresh_numbers, margins
 from agentsim.batch.collatz.gradient import GradientLearner
 from agentsim.batch.collatz.learner import Learner, State
@@ -178,9 +179,11 @@ def _go_on(run: _Run, path: Path | None, on_progress: Callable[[Progress], None]
         run.batches += 1
         run.cpu_seconds = time.process_time() - begun
 
-        whole = run.done == 1 or run.batches % config.eval_interval == 0
-        if whole or run.batches % config.quick_eval_interval == 0:
-            _validate(run, numbers if whole else numbers[:QUICK], steps if whole else steps[:QUICK], quick=not whole)
+        if run.done < 1 and run.batches % config.eval_interval and run.batches % config.quick_eval_interval == 0:
+            _validate(run, numbers[:QUICK], steps[:QUICK], quick=True)
+            run.cpu_seconds = time.process_time() - begun  # which may be all that was left
+        if run.done == 1 or run.batches % config.eval_interval == 0:
+            _validate(run, numbers, steps, quick=False)
             run.cpu_seconds = time.process_time() - begun
         on_progress(Progress(run.batches, run.done, run.cpu_seconds, run.curve[-1] if run.curve else None))
         if path is not None and time.monotonic() - saved >= SAVE_EVERY:
@@ -198,7 +201,9 @@ def validation_set(lookahead: int) -> tuple[Pairs, Pairs]:
     """Random numbers, and shuffled steps of the orbits of path records: no state of a hard orbit, none forbidden."""
     states = sorted(set(training_states(PATH_RECORDS)) - set(training_states()))
     steps = np.random.default_rng(VALIDATION_SEED).permutation(to_limbs(states))
-    numbers, steps = (found[~forbidden(found)] for found in (fresh_numbers(VALIDATION, VALIDATION_SEED), steps))
+    numbers, steps = (
+        found[~forbidden(found)] for found in (fresh_numbers(VALIDATION, VALIDATION_SEED, EVALUATION_BITS), steps)
+    )
     return Pairs.of(numbers, lookahead), Pairs.of(steps, lookahead)
 
 
@@ -208,7 +213,7 @@ def _validate(run: _Run, numbers: Pairs, steps: Pairs, *, quick: bool) -> None:
     point = Point(
         batch=run.batches,
         cpu_seconds=run.cpu_seconds,
-        loss=float(np.mean(run.losses)),
+        loss=float(np.mean(run.losses)) if run.losses else run.curve[-1].loss,
         failures=failures,
         violations=violations,
         score=(failures * len(numbers) + violations * len(steps)) / (len(numbers) + len(steps)),

@@ -15,12 +15,14 @@ import numpy as np
 
 from agentsim.batch.collatz import evaluation, study
 from agentsim.batch.collatz.settings import CollatzConfig
+from agentsim.batch.collatz.tables import Row
 from agentsim.batch.collatz.training import Progress, train
 from agentsim.bench import runs
 from agentsim.process import end_on_signals
 
-FIGURES = ("orbits", "violations", "passed", "histogram", "parameters", "batches", "cpu_seconds")
+FIGURES = ("margins", "orbits", "violations", "passed", "histogram", "parameters", "batches", "cpu_seconds")
 MOST_WORK = 3e12  # numbers times parameters: a larger set is not measured, it would take longer than the training
+TRAINING = 1  # counts up when the same config trains to something else
 SHARE = "done"  # file of a training's folder that says how far it is
 
 
@@ -32,7 +34,7 @@ class Trial:
     config: CollatzConfig
     of: str = ""
     without: str = ""
-    version: str = "collatz 1"
+    version: str = "collatz 2"
 
     @property
     def words(self) -> dict[str, Any]:
@@ -42,11 +44,12 @@ class Trial:
 
 def folder_of(config: CollatzConfig, out: Path) -> Path:
     """Where a training keeps its checkpoint, which holds its weights."""
-    return out / "trainings" / blake2b(config.model_dump_json().encode(), digest_size=8).hexdigest()
+    digest = blake2b(config.model_dump_json().encode(), digest_size=8).hexdigest()
+    return out / "trainings" / f"{TRAINING}-{digest}"
 
 
 def run_trial(config: CollatzConfig, out: Path, numbers: tuple[int, ...] | None) -> dict[str, Any] | None:
-    """Train, or go on, and measure; None if it was interrupted. Leaves the margins beside the checkpoint.
+    """Train, or go on, and measure; None if it was interrupted. The weights lie in the checkpoint.
 
     Raises UserError.
     """
@@ -61,23 +64,28 @@ def run_trial(config: CollatzConfig, out: Path, numbers: tuple[int, ...] | None)
             told = time.monotonic()
             (folder / SHARE).write_text(f"{progress.done:.4f}")
 
-    with end_on_signals(stopped.append):
-        trained = train(config, folder, on_progress=tell, stop=lambda: bool(stopped))
-        if trained.interrupted:
-            return None
-        test = evaluation.test_set(config.lookahead, numbers)
-        potential = trained.learner.potential
-        figures, margins = study.figures(potential, config.lookahead, test)
-        np.save(folder / "margins.npy", margins, allow_pickle=False)
-        for name, make in study.LARGE_SETS.items():
-            large = make()
-            if len(large) * trained.learner.size <= MOST_WORK:
-                counts = evaluation.violations({"V": (potential, config.lookahead)}, large)
-                figures[name] = counts["V"]
-    if stopped:
+    def end_early(_done: int) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+
+    try:
+        with end_on_signals(stopped.append):
+            trained = train(config, folder, on_progress=tell, stop=lambda: bool(stopped))
+            end_early(0)
+            test = evaluation.test_set(config.lookahead, numbers)
+            potential = trained.learner.potential
+            figures, margins = study.figures(potential, config.lookahead, test)
+            for name, make in study.LARGE_SETS.items():
+                large = make()
+                if len(large) * trained.learner.size <= MOST_WORK:
+                    counts = evaluation.violations({"V": (potential, config.lookahead)}, large, end_early)
+                    figures[name] = counts["V"]
+            end_early(0)
+    except KeyboardInterrupt:
         return None
     return {
         **figures,
+        "margins": margins.tolist(),
         "parameters": trained.learner.size,
         "batches": trained.batches,
         "cpu_seconds": trained.cpu_seconds,
@@ -111,19 +119,19 @@ def measure(
     lookaheads = sorted({trial.config.lookahead for trial in trials})
     test = evaluation.test_set(lookaheads[-1], numbers)
     rows, margins = study.closed_forms(lookaheads, test, large=not swept.interrupted)  # who interrupts is in a hurry
+    trained: dict[tuple[str, int], Row] = {}
     for trial in trials:
         if trial not in swept.kept:
             continue
         key = (trial.name, trial.config.lookahead)
-        row = next((row for row in rows if (row["name"], row["lookahead"]) == key), None)
+        row = trained.get(key)
         if row is None:
-            row = {"lookahead": key[1], "name": key[0], "kind": "trained", "runs": []}
+            row = trained[key] = {"lookahead": key[1], "name": key[0], "kind": "trained", "runs": []}
             row |= {"of": trial.of, "without": trial.without} if trial.without else {}
             rows.append(row)
-        row["runs"].append(swept.kept[trial])
-        margins_of_trial = folder_of(trial.config, out) / "margins.npy"
-        if margins_of_trial.exists():
-            margins[f"{key[1]} {key[0]} seed {trial.config.seed}"] = np.load(margins_of_trial, allow_pickle=False)
+        found = dict(swept.kept[trial])
+        margins[f"{key[1]} {key[0]} seed {trial.config.seed}"] = np.array(found.pop("margins"))
+        row["runs"].append(found)
     failed = swept.failed
     return study.written(
         rows, margins, test, numbers, command=command, out=out, interrupted=swept.interrupted, failed=failed
