@@ -21,7 +21,7 @@ from agentsim.bench import runs
 from agentsim.process import end_on_signals
 
 FIGURES = ("margins", "orbits", "violations", "passed", "histogram", "parameters", "batches", "cpu_seconds")
-MOST_WORK = 3e12  # numbers times parameters: a larger set is not measured, it would take longer than the training
+MOST_WORK = 1e12  # numbers times parameters: a larger set is not measured, it would take longer than the training
 TRAINING = 1  # counts up when the same config trains to something else
 SHARE = "done"  # file of a training's folder that says how far it is
 
