@@ -57,8 +57,9 @@ def collatz(
 ) -> None:
     """Search V with V(T(n)) < V(n) for the Syracuse map T, from the next L steps of n alone.
 
-    Some V's also look at n modulo powers of 3, which says what can come before n. Trains a V, without the test orbits, and shows its violations on five orbits and 50,000 numbers beside closed forms.
-    Writes collatz.png, .html and .json, margins.csv and the weights. Ctrl-C saves; the same command with --out goes on.
+    Some V's also look at n modulo powers of 3, which says what can come before n. Trains a V, without the test orbits,
+    and shows its violations on five orbits and 50,000 numbers beside closed forms. Writes collatz.png, .html and .json,
+    margins.csv and the weights. Ctrl-C saves; the same command with --out goes on.
 
     \b
     Examples:
