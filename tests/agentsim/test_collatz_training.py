@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from agentsim.batch.collatz import training
+from agentsim.batch.collatz import evaluation, training
 from agentsim.batch.collatz.arithmetic import to_integers, to_limbs
 from agentsim.batch.collatz.closed_forms import predecessor_bounds
 from agentsim.batch.collatz.draws import evaluation_set, interior, random_odd
@@ -508,3 +508,16 @@ def test_overrides_are_applied_last() -> None:
         load("prefix", ["seed=-1"])
     with pytest.raises(UserError, match="no config of that name"):
         load("prefixx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "lookahead", "minutes", "most", "passes"),
+    [("max-pool", 100, 0.5, 0, 0.9997), ("prefix", 100, 2.0, 5, 0.9990), ("two-sided", 10, 2.0, 58, 0.9867)],
+)
+def test_shipped_configs_learn(name: str, lookahead: int, minutes: float, most: int, passes: float) -> None:
+    """Violations on the orbits and pass share, against what was asked of them (of prefix in a third of its time)."""
+    trained = train(load(name, [f"lookahead={lookahead}", f"minutes={minutes}", "seed=50"]))
+    figures = evaluation.examine(trained.learner.potential, lookahead, evaluation.test_set(lookahead))
+    assert figures["violations"] <= most
+    assert figures["passed"] >= passes
