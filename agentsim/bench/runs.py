@@ -158,10 +158,7 @@ def sweep(
     `work(job.config)` makes a result with at least these `figures`, or None where it was interrupted. `part_done` says
     which share of a job that is not finished is done, for the progress bar.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}; give a directory that can be written") from error
+    make_directory(out)
     kept = {job: found for job in chosen if (found := read_result(job, out, figures)) is not None}
     missing = [job for job in chosen if job not in kept]
     typer.echo(f"{len(missing)} {what}, {jobs} at a time; {len(kept)} already in {out}", err=True)
@@ -186,6 +183,14 @@ def sweep(
         interrupted = True
     _show_failures(failed)
     return Sweep({job: kept[job] for job in chosen if job in kept}, failed, interrupted)
+
+
+def make_directory(out: Path) -> None:
+    """Where results go. Raises UserError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror}; give a directory that can be written") from error
 
 
 def by_entry(swept: Sweep[Run], entries: Sequence[Entry]) -> dict[Entry, list[Result]]:
@@ -306,15 +311,16 @@ def _end_with_parent() -> None:
 
 def digest(job: Job) -> str:
     """A digest of the version and the whole config."""
-    return _blake(job.version + job.config.model_dump_json())
+    return short_digest(job.version + job.config.model_dump_json())
 
 
 def _checksum(job: Job, result: Any) -> str:
     """A digest of a job's result, the same before and after it was kept."""
-    return _blake(digest(job) + json.dumps(result))
+    return short_digest(digest(job) + json.dumps(result))
 
 
-def _blake(text: str) -> str:
+def short_digest(text: str) -> str:
+    """Sixteen hexadecimal digits that tell texts apart."""
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

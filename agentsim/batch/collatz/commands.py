@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from agentsim.batch.collatz.settings import CollatzConfig, PublishedNetwork, Ste
 from agentsim.batch.collatz.spreadsheet import read_numbers
 from agentsim.batch.collatz.training import build
 from agentsim.batch.collatz.trials import Trial
+from agentsim.bench.runs import make_directory, short_digest
 from agentsim.errors import UserError
 from agentsim.machine import usable_cores
 from agentsim.recording import new_run_directory
@@ -111,7 +111,7 @@ def digest(numbers: tuple[int, ...] | None) -> str:
     """The kind of trial: with numbers of one's own, its results are others."""
     if numbers is None:
         return Trial.version
-    return f"{Trial.version} {hashlib.blake2b(repr(numbers).encode(), digest_size=8).hexdigest()}"
+    return f"{Trial.version} {short_digest(repr(numbers))}"
 
 
 def written(
@@ -135,8 +135,5 @@ def written(
 def directory(out: Path | None) -> Path:
     """Where the study is kept: `out`, made if it is not there, or a new directory under runs/. Raises UserError."""
     out = out or new_run_directory("collatz")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}; give a directory that can be written") from error
+    make_directory(out)
     return out

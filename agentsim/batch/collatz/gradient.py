@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agentsim.batch.collatz.learner import State
 from agentsim.batch.collatz.losses import anchor_weight, annealed, hinge, hinge_weights, log_loss
 from agentsim.batch.collatz.networks import Published, build_network, drift
 from agentsim.batch.collatz.samples import Pairs, Values, View
 from agentsim.batch.collatz.settings import CollatzConfig, HingeLoss, LogLoss, SteppingNetwork
+from brains.brain import State
 
 ROWS = 4_096  # evaluated at a time
 

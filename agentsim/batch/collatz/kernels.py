@@ -26,6 +26,15 @@ _compiled = njit(cache=True, error_model="numpy", nogil=True)
 
 
 @_compiled
+def _live(n):
+    """How many limbs n fills, at least one."""
+    live = len(n)
+    while live > 1 and n[live - 1] == np.uint64(0):
+        live -= 1
+    return live
+
+
+@_compiled
 def _step(n, live):
     """T in place on the `live` lowest limbs of n; those above are 0. (How many are live then, k); k = 0: no room."""
     carry = np.uint64(1)
@@ -68,13 +77,10 @@ def walk(numbers, values, halvings, one, overflown):
     """Fill the rows of Windows, with T^j(n) itself as a float64; `overflown` gets the step at which a row left its
     limbs, where it did."""
     steps = halvings.shape[1]
-    limbs = numbers.shape[1]
-    n = np.empty(limbs, np.uint64)
+    n = np.empty(numbers.shape[1], np.uint64)
     for row in range(len(numbers)):
         n[:] = numbers[row]
-        live = limbs
-        while live > 1 and n[live - 1] == np.uint64(0):
-            live -= 1
+        live = _live(n)
         one[row] = NOT_SEEN
         for j in range(steps):
             if live == 1:
@@ -109,9 +115,7 @@ def advance(numbers, steps):
     """T^steps(n) of each row in place, or 1 where that comes first. The first row that left its limbs, or -1."""
     for row in range(len(numbers)):
         n = numbers[row]
-        live = len(n)
-        while live > 1 and n[live - 1] == np.uint64(0):
-            live -= 1
+        live = _live(n)
         for _ in range(steps[row]):
             if live == 1 and n[0] == np.uint64(1):
                 break

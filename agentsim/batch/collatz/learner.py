@@ -7,8 +7,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from agentsim.batch.collatz.samples import Pairs, Values, View
-
-State = dict[str, NDArray[Any]]  # flat, so that it can be saved without pickle
+from brains.brain import State
 
 
 class Learner(Protocol):

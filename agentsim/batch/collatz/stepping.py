@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from agentsim.batch.collatz.draws import DRIFT
 from agentsim.batch.collatz.kernels import NOT_SEEN
-from agentsim.batch.collatz.learner import Learner, State
+from agentsim.batch.collatz.learner import Learner
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Pairs, Values, View
 from agentsim.batch.collatz.settings import CollatzConfig, LogLoss, SteppingNetwork
 from agentsim.building import build_brain
 from agentsim.errors import UserError
-from brains.brain import Body, Experience, Float
+from brains.brain import Body, Experience, Float, State
 from brains.stepping import TaughtBrain
 
 PAIRS = 16  # seen before those of them that lack something are taught

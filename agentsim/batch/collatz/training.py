@@ -8,22 +8,20 @@ as such, none on a test orbit. The test set is never looked at.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from agentsim.batch.collatz.arithmetic import Limbs, to_limbs
 from agentsim.batch.collatz.draws import EVALUATION_BITS
 from agentsim.batch.collatz.evaluation import Potential, fresh_numbers, margins
 from agentsim.batch.collatz.gradient import GradientLearner
-from agentsim.batch.collatz.learner import Learner, State
+from agentsim.batch.collatz.learner import Learner
 from agentsim.batch.collatz.orbits import training_states
 from agentsim.batch.collatz.samples import Pairs
 from agentsim.batch.collatz.sampling import Sampler, forbidden, nothing_mined
@@ -31,7 +29,9 @@ from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.stepping import SteppingLearner
 from agentsim.checkpoint import CHECKPOINT, Stamp, read_stamped, write_checkpoint
 from agentsim.errors import UserError
+from agentsim.process import one_compute_thread
 from agentsim.settings import Section
+from brains.brain import State
 
 SAVE_EVERY = 30.0  # seconds
 VALIDATION_SEED, VALIDATION, QUICK = 20_261_121, 50_000, 2_000
@@ -144,7 +144,7 @@ def train(
     run = _read(path) if path is not None and path.exists() else _Run(config, build(config))
     if run.config != config:
         raise UserError(f"{path}: of a training with another config; give another directory, or the same config")
-    with one_thread():
+    with one_compute_thread():
         _go_on(run, path, on_progress, stop)
     return run.trained()
 
@@ -152,17 +152,6 @@ def train(
 def restore(folder: Path) -> Trained:
     """What `train` gave back, or would have, had it ended at its last checkpoint. Raises UserError as `train` does."""
     return _read(folder / CHECKPOINT).trained()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: its results repeat, and the minutes are those of one core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _go_on(run: _Run, path: Path | None, on_progress: Callable[[Progress], None], stop: Callable[[], bool]) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,7 @@ class Trial:
 
 def folder_of(config: CollatzConfig, out: Path) -> Path:
     """Where a training keeps its checkpoint, which holds its weights."""
-    digest = blake2b(config.model_dump_json().encode(), digest_size=8).hexdigest()
-    return out / "trainings" / f"{TRAINING}-{digest}"
+    return out / "trainings" / f"{TRAINING}-{runs.short_digest(config.model_dump_json())}"
 
 
 def run_trial(config: CollatzConfig, out: Path, numbers: tuple[int, ...] | None) -> dict[str, Any] | None:
