@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentsim.machine import limit_threads
+from agentsim.system.machine import limit_threads
 
 # BLAS reads its number of threads when numpy is imported, before any function of the command line can run. A program
 # that imports agentsim is left to decide for itself.

@@ -16,9 +16,9 @@ import pydantic
 from pydantic import Field, NonNegativeInt
 
 from agentsim.errors import UserError
-from agentsim.files import write_whole
-from agentsim.recording import rolling_hash
 from agentsim.settings import MemberConfig, Section, first_problem
+from agentsim.system.files import write_whole
+from agentsim.system.hashing import rolling_hash
 from brains.brain import State
 
 CHECKPOINT = "checkpoint.safetensors"

@@ -21,7 +21,7 @@ from agentsim.batch.cli import app as train
 from agentsim.bench.cli import app as bench
 from agentsim.errors import UserError
 from agentsim.options import AsJson, Brains, Import, Jobs, KeptIn
-from agentsim.output import Console, discard, print_json
+from agentsim.system.output import Console, discard, print_json
 
 logger = logging.getLogger("agentsim")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import agentsim
-from agentsim.machine import THREAD_VARIABLES, machine
-from agentsim.output import Console
+from agentsim.system.machine import THREAD_VARIABLES, machine
+from agentsim.system.output import Console
 
 State = Literal["ok", "absent", "missing"]  # absent: agentsim works without it; missing: it does not
 

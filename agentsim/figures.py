@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from agentsim.machine import machine, versions
+from agentsim.system.machine import machine, versions
 from brains.brain import Brain, Float
 from brains.team import Team
 

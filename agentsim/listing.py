@@ -7,8 +7,8 @@ from typing import Any
 
 import brains
 import worlds
-from agentsim.output import Console
 from agentsim.sources import configs_directory
+from agentsim.system.output import Console
 
 Listing = dict[str, dict[str, str]]  # section -> name -> what it is
 

@@ -10,7 +10,6 @@ Whatever is read back is checked line by line; nothing in these files is ever ex
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -20,17 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
 
-import numpy as np
 import pydantic
 from pydantic import Field, NonNegativeInt
 
 from agentsim.commands import Command, StampedCommand
 from agentsim.config import Config, load_config
 from agentsim.errors import UserError
-from agentsim.files import write_whole
-from agentsim.machine import versions
 from agentsim.settings import Section, first_problem
-from brains.brain import State
+from agentsim.system.files import write_whole
+from agentsim.system.machine import versions
 
 CONFIG, VERSIONS, RESULT, ERROR = "config.yaml", "versions.json", "result.json", "error.txt"
 COMMANDS, METRICS, HASHES, SLACK = "commands.jsonl", "metrics.jsonl", "hash.jsonl", "slack.jsonl"
@@ -116,18 +113,6 @@ def _try_to_write(directory: Path) -> None:
     probe = directory / CONFIG
     probe.touch()
     probe.unlink()
-
-
-def rolling_hash(previous: str, tick: int, *states: State) -> str:
-    """h_k = blake2b(h_{k-1} | tick | every array of every state by name, type, shape and bytes), 32 hex digits."""
-    digest = hashlib.blake2b(previous.encode(), digest_size=16)
-    digest.update(b"%d" % tick)
-    for state in states:
-        for name in sorted(state):
-            array = np.asarray(state[name], order="C")
-            digest.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
-            digest.update(array.data)
-    return digest.hexdigest()
 
 
 class Recorder:

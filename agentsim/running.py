@@ -14,10 +14,10 @@ from agentsim.clock import ClockConfig, Pacing
 from agentsim.config import load_config, ticks_asked
 from agentsim.doctor import display_problem
 from agentsim.errors import UserError
-from agentsim.output import Console
 from agentsim.recording import new_run_directory
 from agentsim.settings import first_problem
 from agentsim.simulation import Simulation
+from agentsim.system.output import Console
 
 logger = logging.getLogger("agentsim")
 

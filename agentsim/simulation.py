@@ -25,9 +25,10 @@ from agentsim.commands import Command, ResetWorld, SetLearning, StampedCommand, 
 from agentsim.config import Config
 from agentsim.environment import Environment
 from agentsim.errors import UserError
-from agentsim.process import CollectInSlack, end_on_signals, one_compute_thread
-from agentsim.recording import ERROR, RESULT, Recorder, rolling_hash
+from agentsim.recording import ERROR, RESULT, Recorder
 from agentsim.settings import first_problem
+from agentsim.system.hashing import rolling_hash
+from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
 from agentsim.telemetry import Telemetry
 from agentsim.validation import suggest
 from brains.brain import Brain, Experience, Learning, State

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from agentsim.clock import SECOND
 from agentsim.simulation import Simulation
+from agentsim.system.output import as_number, as_percent
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = " .:-=+*#%@"
@@ -289,13 +290,3 @@ def show_result(result: dict[str, Any], console: Console) -> None:
 
 def _percentiles(milliseconds: dict[str, float | None]) -> str:
     return ", ".join(f"{name} {as_number(value, 3)} ms" for name, value in milliseconds.items() if value is not None)
-
-
-def as_percent(value: float | None) -> str:
-    """A share as 12.3 %, or a dash."""
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def as_number(value: float | None, digits: int = 2) -> str:
-    """A number, or a dash."""
-    return "-" if value is None else f"{value:.{digits}f}"

@@ -32,8 +32,8 @@ from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, report
 from agentsim.building import build_brain
 from agentsim.config import load_brain
-from agentsim.process import end_on_signals
 from agentsim.recording import new_run_directory
+from agentsim.system.process import end_on_signals
 from brains.brain import Body, Brain, Experience
 
 DEPTHS = (3, 5, 9, 15, 20)

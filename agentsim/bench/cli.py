@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from agentsim.machine import usable_cores
 from agentsim.options import AsJson, Brains, Import, Jobs, KeptIn
-from agentsim.output import print_json
+from agentsim.system.machine import usable_cores
+from agentsim.system.output import print_json
 
 
 class _TicksByDefault(TyperGroup):

@@ -16,7 +16,7 @@ from agentsim.bench.intervals import as_interval, interval
 from agentsim.bench.report import report, table
 from agentsim.bench.runs import Result
 from agentsim.recording import new_run_directory
-from agentsim.terminal import as_number
+from agentsim.system.output import as_number
 
 Results = dict[Entry, list[Result]]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from agentsim.bench.runs import words_of
 from agentsim.errors import UserError
-from agentsim.files import write_whole
-from agentsim.output import finite
+from agentsim.system.files import write_whole
+from agentsim.system.output import finite
 
 Section = tuple[str, list[str], list[list[str]]]  # title, headings, lines
 

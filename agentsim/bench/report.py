@@ -10,8 +10,8 @@ from rich import console as rich_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agentsim.machine import machine, versions
-from agentsim.output import Console, print_json
+from agentsim.system.machine import machine, versions
+from agentsim.system.output import Console, print_json
 
 
 def report(what: str, **figures: Any) -> dict[str, Any]:

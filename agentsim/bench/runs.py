@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -29,11 +28,12 @@ from agentsim.building import timetable
 from agentsim.config import Config
 from agentsim.errors import UserError
 from agentsim.figures import probe_simulation
-from agentsim.files import write_whole
-from agentsim.machine import limit_threads
-from agentsim.process import end_on_signals
 from agentsim.registry import import_module
 from agentsim.simulation import Simulation
+from agentsim.system.files import write_whole
+from agentsim.system.hashing import short_digest
+from agentsim.system.machine import limit_threads
+from agentsim.system.process import end_on_signals
 
 Result = dict[str, Any]
 
@@ -317,11 +317,6 @@ def digest(job: Job) -> str:
 def _checksum(job: Job, result: Any) -> str:
     """A digest of a job's result, the same before and after it was kept."""
     return short_digest(digest(job) + json.dumps(result))
-
-
-def short_digest(text: str) -> str:
-    """Sixteen hexadecimal digits that tell texts apart."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def path_of(job: Job, directory: Path) -> Path:

@@ -18,7 +18,7 @@ from agentsim.bench import timing
 from agentsim.bench.report import progress, report, table
 from agentsim.bench.timing import Job
 from agentsim.config import load_config
-from agentsim.process import one_compute_thread
+from agentsim.system.process import one_compute_thread
 from brains.brain import Body
 from brains.kernels import layout as at
 from brains.settings import SteppingConfig

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from agentsim.process import CollectInSlack, one_compute_thread
+from agentsim.system.process import CollectInSlack, one_compute_thread
 
 MS = 1_000_000  # ns
 

@@ -16,19 +16,10 @@ from agentsim.clock import Clock
 from agentsim.commands import SwitchTask
 from agentsim.config import Config, load_config
 from agentsim.errors import UserError
-from agentsim.recording import (
-    COMMANDS,
-    CONFIG,
-    HASHES,
-    METRICS,
-    RESULT,
-    SLACK,
-    new_run_directory,
-    read_recording,
-    rolling_hash,
-)
+from agentsim.recording import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory, read_recording
 from agentsim.resuming import replay, resume
 from agentsim.simulation import Simulation
+from agentsim.system.hashing import rolling_hash
 
 Make = Callable[..., Config]
 

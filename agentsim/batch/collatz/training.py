@@ -29,8 +29,8 @@ from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.stepping import SteppingLearner
 from agentsim.checkpoint import CHECKPOINT, Stamp, read_stamped, write_checkpoint
 from agentsim.errors import UserError
-from agentsim.process import one_compute_thread
 from agentsim.settings import Section
+from agentsim.system.process import one_compute_thread
 from brains.brain import State
 
 SAVE_EVERY = 30.0  # seconds

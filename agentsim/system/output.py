@@ -42,3 +42,13 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_percent(value: float | None) -> str:
+    """A share as 12.3 %, or a dash."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def as_number(value: float | None, digits: int = 2) -> str:
+    """A number, or a dash."""
+    return "-" if value is None else f"{value:.{digits}f}"
