@@ -24,7 +24,7 @@ if any(Path(word).stem == "agentsim" for word in sys.orig_argv):
 import worlds
 
 if TYPE_CHECKING:
-    from agentsim.config import Config, load_brain, load_config
+    from agentsim.config.load import Config, load_brain, load_config
     from agentsim.errors import UserError
     from agentsim.registry import register_brain, register_world
     from agentsim.simulation import Simulation
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "Config": "agentsim.config",
-    "load_brain": "agentsim.config",
-    "load_config": "agentsim.config",
+    "Config": "agentsim.config.load",
+    "load_brain": "agentsim.config.load",
+    "load_config": "agentsim.config.load",
     "UserError": "agentsim.errors",
     "register_brain": "agentsim.registry",
     "register_world": "agentsim.registry",

@@ -10,10 +10,10 @@ import numpy as np
 import pydantic
 
 import brains
-from agentsim.config import Config
+from agentsim.config.load import Config
+from agentsim.config.sections import MemberConfig, first_problem
+from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from agentsim.settings import MemberConfig, first_problem
-from agentsim.validation import suggest
 from brains.brain import Body, Brain
 from brains.team import Seat, Team
 

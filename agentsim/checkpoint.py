@@ -15,8 +15,8 @@ import numpy as np
 import pydantic
 from pydantic import Field, NonNegativeInt
 
+from agentsim.config.sections import MemberConfig, Section, first_problem
 from agentsim.errors import UserError
-from agentsim.settings import MemberConfig, Section, first_problem
 from agentsim.system.files import write_whole
 from agentsim.system.hashing import rolling_hash
 from brains.brain import State

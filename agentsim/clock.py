@@ -16,13 +16,12 @@ import time
 from array import array
 from fractions import Fraction
 from math import ceil
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, PositiveInt
 
-from agentsim.settings import Section
+from agentsim.config.sections import ClockConfig, Pacing
 
 PHASES = ("sense", "act", "world", "learn", "record")
 SENSE, ACT, WORLD, LEARN, RECORD = range(len(PHASES))
@@ -32,23 +31,6 @@ _SPIN = SECOND // 1000  # hybrid pacing spins for at most 1 ms
 _NAP = SECOND // 20  # longest sleep in one go, so that a stop is noticed
 _RING = 1024  # ticks that the window can look back on
 _TAIL = 10_000  # fewer ticks than this say nothing about the 99.9th percentile
-
-Pacing = Literal["sleep", "hybrid", "none"]
-
-
-class ClockConfig(Section):
-    """The pace of a run. Wall time decides only when a tick runs, never what it computes.
-
-    `pacing`: sleep until each due time; hybrid sleeps, then spins for at most 1 ms; none runs flat out.
-    `overrun`, after a tick that ended too late: slip moves the clock, catch_up runs up to `max_catch_up` ticks back
-    to back, skip drops the slots that have passed. `speed` scales the pace.
-    """
-
-    tick_hz: PositiveFloat = Field(default=60.0, ge=0.01, le=100_000)
-    pacing: Pacing = "sleep"
-    overrun: Literal["slip", "catch_up", "skip"] = "slip"
-    max_catch_up: PositiveInt = 5
-    speed: PositiveFloat = Field(default=1.0, ge=0.001, le=10_000)
 
 
 class TimeSource(Protocol):

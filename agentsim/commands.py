@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt
 
-from agentsim.settings import Section
+from agentsim.config.sections import Section
 
 
 class SwitchTask(Section):

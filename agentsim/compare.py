@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.config import Config, load_config
+from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
 from agentsim.recording import CONFIG, METRICS, RESULT, MetricsLine, read_lines
 from agentsim.system.output import Console, as_number, as_percent

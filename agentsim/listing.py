@@ -7,7 +7,7 @@ from typing import Any
 
 import brains
 import worlds
-from agentsim.sources import configs_directory
+from agentsim.config.sources import configs_directory
 from agentsim.system.output import Console
 
 Listing = dict[str, dict[str, str]]  # section -> name -> what it is

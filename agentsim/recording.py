@@ -23,9 +23,9 @@ import pydantic
 from pydantic import Field, NonNegativeInt
 
 from agentsim.commands import Command, StampedCommand
-from agentsim.config import Config, load_config
+from agentsim.config.load import Config, load_config
+from agentsim.config.sections import Section, first_problem
 from agentsim.errors import UserError
-from agentsim.settings import Section, first_problem
 from agentsim.system.files import write_whole
 from agentsim.system.machine import versions
 

@@ -10,12 +10,11 @@ from typing import Any, cast
 import pydantic
 
 from agentsim import resuming, terminal
-from agentsim.clock import ClockConfig, Pacing
-from agentsim.config import load_config, ticks_asked
+from agentsim.config.load import load_config, ticks_asked
+from agentsim.config.sections import ClockConfig, Pacing, first_problem
 from agentsim.doctor import display_problem
 from agentsim.errors import UserError
 from agentsim.recording import new_run_directory
-from agentsim.settings import first_problem
 from agentsim.simulation import Simulation
 from agentsim.system.output import Console
 

@@ -22,15 +22,15 @@ from agentsim.building import build_brain, build_team, checked_brain, resolved, 
 from agentsim.checkpoint import CHECKPOINT, BackgroundWriter, Header, read_checkpoint, write_checkpoint
 from agentsim.clock import ACT, LEARN, SECOND, SENSE, WORLD, Clock
 from agentsim.commands import Command, ResetWorld, SetLearning, StampedCommand, SwapBrain, SwitchTask
-from agentsim.config import Config
+from agentsim.config.load import Config
+from agentsim.config.sections import first_problem
+from agentsim.config.validation import suggest
 from agentsim.environment import Environment
 from agentsim.errors import UserError
 from agentsim.recording import ERROR, RESULT, Recorder
-from agentsim.settings import first_problem
 from agentsim.system.hashing import rolling_hash
 from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
 from agentsim.telemetry import Telemetry
-from agentsim.validation import suggest
 from brains.brain import Brain, Experience, Learning, State
 from brains.team import Team
 

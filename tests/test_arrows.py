@@ -101,7 +101,7 @@ def modules_after(statement: str) -> set[str]:
     [
         ("import agentsim", HEAVY),
         ("import agentsim.cli", HEAVY),
-        ("import agentsim.config", HEAVY),
+        ("import agentsim.config.load", HEAVY),
         ("from agentsim.batch.collatz.settings import load, names; [load(name) for name in names()]", HEAVY),
         ("import brains, worlds; [brains.load(kind).Config for kind in brains.BRAINS]", HEAVY),
         ("from agentsim import load_config; load_config('arena')", ("torch", "pygame", "triton")),

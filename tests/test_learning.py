@@ -11,7 +11,7 @@ import pytest
 
 from agentsim.adaptation import protocol
 from agentsim.bench.runs import run_once
-from agentsim.config import load_config
+from agentsim.config.load import load_config
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from agentsim.building import build_brain, resolved_brain, timetable
-from agentsim.config import Config, load_brain, load_config, ticks_asked
+from agentsim.config.load import Config, load_brain, load_config, ticks_asked
 from agentsim.environment import Environment
 from agentsim.errors import UserError
 from brains.brain import Body

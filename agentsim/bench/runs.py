@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from agentsim.bench.entries import Entry
 from agentsim.bench.report import progress
 from agentsim.building import timetable
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.figures import probe_simulation
 from agentsim.registry import import_module

@@ -10,7 +10,7 @@ from pygame import Rect, Surface
 
 from agentsim.building import build_brain
 from agentsim.commands import Command, DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.config import brain_names, load_brain
+from agentsim.config.load import brain_names, load_brain
 from agentsim.errors import UserError
 from agentsim.simulation import Simulation
 from agentsim.window.video import Video

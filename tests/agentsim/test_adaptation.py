@@ -19,7 +19,7 @@ from agentsim.adaptation import table as tables
 from agentsim.bench import pages, runs
 from agentsim.bench.entries import Entry
 from agentsim.cli import app
-from agentsim.config import Config, load_brain
+from agentsim.config.load import Config, load_brain
 from agentsim.errors import UserError
 from agentsim.simulation import Simulation
 from agentsim.telemetry import SCORE_TICKS

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from agentsim.bench import controls, curves, intervals, learning, runs, ticks, timing, worlds
 from agentsim.bench.entries import MERITS, Entry, best_of_groups, entries
 from agentsim.cli import app
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.simulation import Simulation
 from worlds import WORLDS

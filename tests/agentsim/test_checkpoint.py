@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from agentsim.checkpoint import CHECKPOINT, Header, read_checkpoint, write_checkpoint
 from agentsim.commands import DragTarget, Push, SetLearning, SwapBrain, SwitchTask
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.recording import COMMANDS, HASHES, METRICS, RESULT
 from agentsim.resuming import replay, resume
@@ -120,7 +120,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import linear_brain
 from agentsim import register_brain
-from agentsim.config import load_config
+from agentsim.config.load import load_config
 from agentsim.recording import CONFIG
 from agentsim.simulation import Simulation
 register_brain("linear", linear_brain.LinearBrain)

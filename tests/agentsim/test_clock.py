@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim.clock import PHASES, Clock, ClockConfig, Histogram
+from agentsim.clock import PHASES, Clock, Histogram
+from agentsim.config.sections import ClockConfig
 
 MS = 1_000_000  # ns
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import brains
-from agentsim import located_yaml
-from agentsim.config import Config, brain_names, config_names, load_brain, load_config
+from agentsim.config import located_yaml
+from agentsim.config.load import Config, brain_names, config_names, load_brain, load_config
 from agentsim.errors import UserError
 
 

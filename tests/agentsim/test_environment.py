@@ -10,9 +10,9 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 
 from agentsim.commands import DragTarget, Push, SwitchTask
+from agentsim.config.sections import WorldConfig
 from agentsim.environment import Environment
 from agentsim.errors import UserError
-from agentsim.settings import WorldConfig
 from brains.brain import NO_LABEL
 
 STANDARD = ["CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0"]

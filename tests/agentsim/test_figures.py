@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agentsim.commands import SwitchTask
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.figures import probe, probe_simulation
 from agentsim.simulation import Simulation
 

@@ -14,7 +14,7 @@ import pytest
 
 from agentsim.clock import Clock
 from agentsim.commands import SwitchTask
-from agentsim.config import Config, load_config
+from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
 from agentsim.recording import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory, read_recording
 from agentsim.resuming import replay, resume

@@ -15,11 +15,11 @@ from rich.console import Console
 from agentsim import resuming, terminal
 from agentsim.building import seats_of
 from agentsim.commands import ResetWorld, SwapBrain
-from agentsim.config import Config, load_config
+from agentsim.config.load import Config, load_config
+from agentsim.config.sections import WorldConfig
 from agentsim.environment import Environment
 from agentsim.errors import UserError
 from agentsim.recording import HASHES, METRICS
-from agentsim.settings import WorldConfig
 from agentsim.simulation import Simulation
 from brains.team import Team
 

@@ -16,7 +16,7 @@ import pytest
 from agentsim import resuming
 from agentsim.clock import Clock
 from agentsim.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.recording import COMMANDS, HASHES, StampedCommand, read_lines
 from agentsim.simulation import Simulation

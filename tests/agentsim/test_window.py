@@ -19,7 +19,7 @@ from pygame import Rect
 from agentsim import window
 from agentsim.clock import Clock
 from agentsim.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.recording import COMMANDS, StampedCommand, read_lines
 from agentsim.simulation import Simulation
 from agentsim.window import layout, panels, video

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.resources
 from pathlib import Path
 
-from agentsim import located_yaml
+from agentsim.config import located_yaml
+from agentsim.config.located_yaml import Located, Location
+from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from agentsim.located_yaml import Located, Location
-from agentsim.validation import suggest
 
 
 def configs_directory() -> Path:

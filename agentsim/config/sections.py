@@ -1,11 +1,11 @@
-"""The config sections that the loop reads: world, learn, phases and run (the clock's section is in clock.py).
+"""The config sections that the loop reads: world, clock, learn, phases and run.
 
 They import nothing heavy, so that a config can be checked without torch, numba or a world.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,8 @@ from pydantic import (
     PositiveInt,
     ValidationError,
 )
+
+Pacing = Literal["sleep", "hybrid", "none"]
 
 
 class Section(BaseModel):
@@ -47,6 +49,21 @@ class MemberConfig(Section):
     brain: dict[str, Any]
     every: PositiveInt = 1
     brain_name: str = ""
+
+
+class ClockConfig(Section):
+    """The pace of a run. Wall time decides only when a tick runs, never what it computes.
+
+    `pacing`: sleep until each due time; hybrid sleeps, then spins for at most 1 ms; none runs flat out.
+    `overrun`, after a tick that ended too late: slip moves the clock, catch_up runs up to `max_catch_up` ticks back
+    to back, skip drops the slots that have passed. `speed` scales the pace.
+    """
+
+    tick_hz: PositiveFloat = Field(default=60.0, ge=0.01, le=100_000)
+    pacing: Pacing = "sleep"
+    overrun: Literal["slip", "catch_up", "skip"] = "slip"
+    max_catch_up: PositiveInt = 5
+    speed: PositiveFloat = Field(default=1.0, ge=0.001, le=10_000)
 
 
 class LearnConfig(Section):

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import pydantic
 from pydantic import BaseModel
 
+from agentsim.config.located_yaml import Located, Location
 from agentsim.errors import UserError
-from agentsim.located_yaml import Located, Location
 
 Problem = tuple[Location, str]  # where in the document, and the message
 Branch = tuple[Location, Any] | None  # where a union stands, and which of its alternatives a problem is about

@@ -1,7 +1,7 @@
 """A config joined from its parts: YAML -> validated models, with errors that name file, line and key.
 
-`load_config("arena")` or `load_config("anywhere/mine.yaml")`; every part owns its model beside its code: the loop's
-sections in settings.py and clock.py, a brain's `Config` in its class. Here they are only put together by name.
+`load_config("arena")` or `load_config("anywhere/mine.yaml")`; the loop's sections are in sections.py, a brain's
+`Config` belongs to its class. Here they are only put together by name.
 Configs hold data only: no tag, no world id and no brain kind in a file makes agentsim import a module that is not
 already part of it or named by the person on the command line.
 """
@@ -17,13 +17,20 @@ from typing import Any
 from pydantic import Field, PrivateAttr, model_serializer
 
 import brains
-from agentsim import located_yaml
-from agentsim.clock import ClockConfig
+from agentsim.config import located_yaml
+from agentsim.config.located_yaml import Located, Location
+from agentsim.config.sections import (
+    ClockConfig,
+    LearnConfig,
+    MemberConfig,
+    PhaseConfig,
+    RunConfig,
+    Section,
+    WorldConfig,
+)
+from agentsim.config.sources import configs_directory, find, is_path, names_in, override, parse_override, shown
+from agentsim.config.validation import Problem, everything_wrong, suggest, validate
 from agentsim.errors import UserError
-from agentsim.located_yaml import Located, Location
-from agentsim.settings import LearnConfig, MemberConfig, PhaseConfig, RunConfig, Section, WorldConfig
-from agentsim.sources import configs_directory, find, is_path, names_in, override, parse_override, shown
-from agentsim.validation import Problem, everything_wrong, suggest, validate
 
 MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
 _BRAIN: Location = ("brain",)
