@@ -26,8 +26,8 @@ import worlds
 if TYPE_CHECKING:
     from agentsim.config.load import Config, load_brain, load_config
     from agentsim.errors import UserError
+    from agentsim.loop.simulation import Simulation
     from agentsim.registry import register_brain, register_world
-    from agentsim.simulation import Simulation
     from brains.brain import NO_LABEL, Body, Brain, Experience, Learning
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ _MODULES = {
     "UserError": "agentsim.errors",
     "register_brain": "agentsim.registry",
     "register_world": "agentsim.registry",
-    "Simulation": "agentsim.simulation",
+    "Simulation": "agentsim.loop.simulation",
     "NO_LABEL": "brains.brain",
     "Body": "brains.brain",
     "Brain": "brains.brain",

@@ -22,10 +22,10 @@ from typing import IO, Annotated, Any, TypeVar
 import pydantic
 from pydantic import Field, NonNegativeInt
 
-from agentsim.commands import Command, StampedCommand
 from agentsim.config.load import Config, load_config
 from agentsim.config.sections import Section, first_problem
 from agentsim.errors import UserError
+from agentsim.loop.commands import Command, StampedCommand
 from agentsim.system.files import write_whole
 from agentsim.system.machine import versions
 

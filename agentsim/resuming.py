@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentsim.checkpoint import CHECKPOINT, write_checkpoint
-from agentsim.clock import Clock
+from agentsim.loop.clock import Clock
+from agentsim.loop.simulation import Simulation
 from agentsim.recording import METRICS, MetricsLine, read_lines, read_recording, read_result
-from agentsim.simulation import Simulation
 
 
 def resume(directory: Path, clock: Clock | None = None) -> Simulation:

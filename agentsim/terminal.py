@@ -21,8 +21,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from agentsim.clock import SECOND
-from agentsim.simulation import Simulation
+from agentsim.loop.clock import SECOND
+from agentsim.loop.simulation import Simulation
 from agentsim.system.output import as_number, as_percent
 
 BLOCKS = " ▁▂▃▄▅▆▇█"

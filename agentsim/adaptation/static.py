@@ -30,8 +30,8 @@ from agentsim.adaptation.suites import PRESETS
 from agentsim.bench import runs
 from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, report
-from agentsim.building import build_brain
 from agentsim.config.load import load_brain
+from agentsim.loop.building import build_brain
 from agentsim.recording import new_run_directory
 from agentsim.system.process import end_on_signals
 from brains.brain import Body, Brain, Experience

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from agentsim.bench.intervals import as_interval, interval
 from agentsim.bench.report import progress, report, table
-from agentsim.building import build_brain
-from agentsim.telemetry import SCORE_TICKS
+from agentsim.loop.building import build_brain
+from agentsim.loop.telemetry import SCORE_TICKS
 from brains.brain import Body, Experience
 from worlds.chase_avoid import ChaseAvoid
 from worlds.scores import measure_score_rates

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.building import build_brain, resolved_brain, timetable
 from agentsim.config.load import Config, load_brain, load_config, ticks_asked
-from agentsim.environment import Environment
 from agentsim.errors import UserError
+from agentsim.loop.building import build_brain, resolved_brain, timetable
+from agentsim.loop.environment import Environment
 from brains.brain import Body
 
 DEFAULT_TICKS = 100_000

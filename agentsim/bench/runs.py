@@ -24,12 +24,12 @@ from pydantic import BaseModel
 
 from agentsim.bench.entries import Entry
 from agentsim.bench.report import progress
-from agentsim.building import timetable
 from agentsim.config.load import Config
 from agentsim.errors import UserError
-from agentsim.figures import probe_simulation
+from agentsim.loop.building import timetable
+from agentsim.loop.probe import probe_simulation
+from agentsim.loop.simulation import Simulation
 from agentsim.registry import import_module
-from agentsim.simulation import Simulation
 from agentsim.system.files import write_whole
 from agentsim.system.hashing import short_digest
 from agentsim.system.machine import limit_threads

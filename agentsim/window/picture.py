@@ -10,8 +10,8 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect, Surface
 
-from agentsim.clock import SECOND
-from agentsim.simulation import Simulation
+from agentsim.loop.clock import SECOND
+from agentsim.loop.simulation import Simulation
 from agentsim.window import overlays, panels
 from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
 from agentsim.window.controls import Controls, speed_name

@@ -21,8 +21,8 @@ from agentsim.bench.entries import Entry
 from agentsim.cli import app
 from agentsim.config.load import Config, load_brain
 from agentsim.errors import UserError
-from agentsim.simulation import Simulation
-from agentsim.telemetry import SCORE_TICKS
+from agentsim.loop.simulation import Simulation
+from agentsim.loop.telemetry import SCORE_TICKS
 
 # --- metrics, by hand --------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from agentsim.bench.entries import MERITS, Entry, best_of_groups, entries
 from agentsim.cli import app
 from agentsim.config.load import Config
 from agentsim.errors import UserError
-from agentsim.simulation import Simulation
+from agentsim.loop.simulation import Simulation
 from worlds import WORLDS
 
 # --- intervals and timing ----------------------------------------------------------------------------------------

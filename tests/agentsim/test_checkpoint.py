@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from agentsim.checkpoint import CHECKPOINT, Header, read_checkpoint, write_checkpoint
-from agentsim.commands import DragTarget, Push, SetLearning, SwapBrain, SwitchTask
 from agentsim.config.load import Config
 from agentsim.errors import UserError
+from agentsim.loop.commands import DragTarget, Push, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.simulation import Simulation
 from agentsim.recording import COMMANDS, HASHES, METRICS, RESULT
 from agentsim.resuming import replay, resume
-from agentsim.simulation import Simulation
 
 Make = Callable[..., Config]
 TICKS = 150
@@ -122,7 +122,7 @@ import linear_brain
 from agentsim import register_brain
 from agentsim.config.load import load_config
 from agentsim.recording import CONFIG
-from agentsim.simulation import Simulation
+from agentsim.loop.simulation import Simulation
 register_brain("linear", linear_brain.LinearBrain)
 simulation = Simulation(load_config(Path(sys.argv[2])), run_directory=Path(sys.argv[3]))
 simulation.warm_up()

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim.clock import PHASES, Clock, Histogram
 from agentsim.config.sections import ClockConfig
+from agentsim.loop.clock import PHASES, Clock, Histogram
 
 MS = 1_000_000  # ns
 

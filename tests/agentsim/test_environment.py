@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 
-from agentsim.commands import DragTarget, Push, SwitchTask
 from agentsim.config.sections import WorldConfig
-from agentsim.environment import Environment
 from agentsim.errors import UserError
+from agentsim.loop.commands import DragTarget, Push, SwitchTask
+from agentsim.loop.environment import Environment
 from brains.brain import NO_LABEL
 
 STANDARD = ["CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim.commands import SwitchTask
 from agentsim.config.load import Config
-from agentsim.figures import probe, probe_simulation
-from agentsim.simulation import Simulation
+from agentsim.loop.commands import SwitchTask
+from agentsim.loop.probe import probe, probe_simulation
+from agentsim.loop.simulation import Simulation
 
 
 class Settling:

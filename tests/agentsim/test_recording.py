@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim.clock import Clock
-from agentsim.commands import SwitchTask
 from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
+from agentsim.loop.clock import Clock
+from agentsim.loop.commands import SwitchTask
+from agentsim.loop.simulation import Simulation
 from agentsim.recording import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory, read_recording
 from agentsim.resuming import replay, resume
-from agentsim.simulation import Simulation
 from agentsim.system.hashing import rolling_hash
 
 Make = Callable[..., Config]

@@ -13,14 +13,14 @@ import pytest
 from rich.console import Console
 
 from agentsim import resuming, terminal
-from agentsim.building import seats_of
-from agentsim.commands import ResetWorld, SwapBrain
 from agentsim.config.load import Config, load_config
 from agentsim.config.sections import WorldConfig
-from agentsim.environment import Environment
 from agentsim.errors import UserError
+from agentsim.loop.building import seats_of
+from agentsim.loop.commands import ResetWorld, SwapBrain
+from agentsim.loop.environment import Environment
+from agentsim.loop.simulation import Simulation
 from agentsim.recording import HASHES, METRICS
-from agentsim.simulation import Simulation
 from brains.team import Team
 
 DUEL = """\

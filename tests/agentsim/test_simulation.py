@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from agentsim import resuming
-from agentsim.clock import Clock
-from agentsim.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.config.load import Config
 from agentsim.errors import UserError
+from agentsim.loop.clock import Clock
+from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.simulation import Simulation
 from agentsim.recording import COMMANDS, HASHES, StampedCommand, read_lines
-from agentsim.simulation import Simulation
 
 Make = Callable[..., Config]
 WORLDS = ["agentsim/ChaseAvoid-v0", "CartPole-v1", "Pendulum-v1"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim.telemetry import Telemetry
+from agentsim.loop.telemetry import Telemetry
 from brains.brain import NO_LABEL, Experience, Learning
 
 

@@ -18,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim import figures
-from agentsim.building import build_brain, build_team, checked_brain, resolved, timetable
 from agentsim.checkpoint import CHECKPOINT, BackgroundWriter, Header, read_checkpoint, write_checkpoint
-from agentsim.clock import ACT, LEARN, SECOND, SENSE, WORLD, Clock
-from agentsim.commands import Command, ResetWorld, SetLearning, StampedCommand, SwapBrain, SwitchTask
 from agentsim.config.load import Config
 from agentsim.config.sections import first_problem
 from agentsim.config.validation import suggest
-from agentsim.environment import Environment
 from agentsim.errors import UserError
+from agentsim.loop.building import build_brain, build_team, checked_brain, resolved, timetable
+from agentsim.loop.clock import ACT, LEARN, SECOND, SENSE, WORLD, Clock
+from agentsim.loop.commands import Command, ResetWorld, SetLearning, StampedCommand, SwapBrain, SwitchTask
+from agentsim.loop.environment import Environment
+from agentsim.loop.probe import probe_simulation
+from agentsim.loop.telemetry import Telemetry
 from agentsim.recording import ERROR, RESULT, Recorder
 from agentsim.system.hashing import rolling_hash
 from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
-from agentsim.telemetry import Telemetry
 from brains.brain import Brain, Experience, Learning, State
 from brains.team import Team
 
@@ -443,7 +444,7 @@ class Simulation:
         if self.error is not None:
             return None
         try:
-            return figures.probe_simulation(self) or None
+            return probe_simulation(self) or None
         except _FAILURES as error:
             self._report(error, "the probe")
             return None

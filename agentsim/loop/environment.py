@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from agentsim.commands import DragTarget, Push, StampedCommand, SwitchTask, WorldCommand
 from agentsim.config.sections import WorldConfig
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
+from agentsim.loop.commands import DragTarget, Push, StampedCommand, SwitchTask, WorldCommand
 from brains.brain import NO_LABEL, Body, Experience, Float, State
 
 if TYPE_CHECKING:
