@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from agentsim.config.sections import WorldConfig
-from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from agentsim.loop.commands import DragTarget, Push, StampedCommand, SwitchTask, WorldCommand
-from brains.brain import NO_LABEL, Body, Experience, Float, State
-
-if TYPE_CHECKING:
-    import gymnasium
+from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
+from agentsim.loop.journal import Journal
+from agentsim.loop.making import agents_and_size, body_of, make
+from brains.brain import NO_LABEL, Experience, Float, State
 
 _CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
 _LANE = 0
@@ -48,16 +46,19 @@ class Environment:
         """Raises UserError for an unknown id, options it does not take, and spaces that are not supported."""
         self.id = config.id
         self._seed = seed
-        self._env, self._limit = _make(config)
+        self._env, self._limit = make(config)
         self.unwrapped: Any = self._env.unwrapped
         self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
         self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
-        self.agents, size = _agents_and_size(config.id, self._env.observation_space, self.unwrapped)
+        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.unwrapped)
         lanes = len(self.agents) or 1
         self._observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
         self._sensed = self._observations if self.agents else self._observations[:, 0]  # as the world gives them
         self._now = 0
-        self.body = self._body(size, teacher=False)
+        space = self._env.action_space
+        self.body = body_of(config.id, space, self.agents, size, getattr(self.unwrapped, "oracle", None))
+        self._bounds = np.array(self.body.low, np.float32), np.array(self.body.high, np.float32)
+        self._start = int(getattr(space, "start", 0)) if self.body.discrete and not self.agents else 0
         self._silence = NO_LABEL if self.body.discrete else math.nan
         self._teachers = np.full((3, *self.idle_action().shape), self._silence, self.idle_action().dtype)
         self.episode, self.length, self.episode_return = -1, 0, 0.0
@@ -65,12 +66,11 @@ class Environment:
         self.task = -1
         self.events: dict[str, int] = {}
         self.agent_events: dict[str, NDArray[np.int64]] = {}
-        self._actions = np.repeat(self.idle_action()[None], 64, axis=0)  # of the present episode, and the commands:
-        self._commands: list[StampedCommand] = []  # kept where the world cannot tell its state
+        self._journal = Journal(self.idle_action())  # kept where the world cannot tell its state
         info = self._begin_episode(self._now)
         label = np.asarray(info.get("teacher_action", self._silence))
         if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
-            self.body = self._body(size, teacher=True)
+            self.body = replace(self.body, teacher=True)
             self._take_label(self._now, info)
         if self.tasks:
             self.task = int(info.get("task", 0))
@@ -124,7 +124,7 @@ class Environment:
 
         observation, reward, terminated, truncated, info = self._env.step(self._native(action))
         if not self.has_state:
-            self._remember(action)
+            self._journal.act(self.length, action)
         self.length += 1
         reward = float(reward)
         if not math.isfinite(reward):
@@ -159,7 +159,7 @@ class Environment:
         """Do what a person asks, and sense again. Raises UserError if this world cannot."""
         self.check(command)
         if not self.has_state:
-            self._commands.append(StampedCommand(tick=self.length, command=command))
+            self._journal.command(self.length, command)
         match command:
             case SwitchTask(task=task):
                 self.task = task
@@ -195,11 +195,7 @@ class Environment:
         state = self._common_state()
         if self.has_state:
             return state | {f"world.{name}": np.array(value) for name, value in self.unwrapped.get_state().items()}
-        commands = _COMMANDS.dump_json(self._commands)
-        return state | {
-            "journal.actions": self._actions[: self.length].copy(),
-            "journal.commands": np.frombuffer(commands, np.uint8),
-        }
+        return state | self._journal.state(self.length)
 
     def fingerprint(self) -> State:
         """What the rolling hash covers: `state`, or, of a world that cannot tell its own, what can be seen of it."""
@@ -249,24 +245,14 @@ class Environment:
 
     def _live_again(self, length: int, state: State) -> None:
         """Bring a world that cannot be set to a state there by its own actions and a person's commands."""
-        actions = state.get("journal.actions")
-        if actions is None or actions.shape != (length, *self.idle_action().shape):
-            raise ValueError(f"journal.actions: expected the {length} actions of the present episode")
-        commands = _COMMANDS.validate_json(state.get("journal.commands", np.zeros(0, np.uint8)).tobytes())
-        for tick in range(length + 1):
-            for stamped in commands:
-                if stamped.tick == tick and isinstance(stamped.command, SwitchTask | DragTarget | Push):
-                    self.apply(stamped.command)
-            if tick < length:
-                self.step(self.checked(actions[tick]))
-        self._commands = commands
+        actions, commands = self._journal.read(state, length)
+        for step in range(length + 1):
+            for command in commands.get(step, ()):
+                self.apply(command)
+            if step < length:
+                self.step(self.checked(actions[step]))
         if not np.array_equal(self.observation, state["observation"]):
             raise ValueError(f"observation: {self.id} does not do the same again from the same seed; it cannot resume")
-
-    def _remember(self, action: NDArray[Any]) -> None:
-        if self.length == len(self._actions):
-            self._actions = np.concatenate([self._actions, np.zeros_like(self._actions)])
-        self._actions[self.length] = action
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -278,7 +264,7 @@ class Environment:
         key = (*self._seed.spawn_key, _LANE, self.episode)
         seed = np.random.SeedSequence(self._seed.entropy, spawn_key=key).generate_state(1)[0]
         observation, info = self._env.reset(seed=int(seed))
-        self._commands.clear()
+        self._journal.begin()
         self._take(slot, observation, info)
         if self.task >= 0 and (not self.has_state or info.get("task", self.task) != self.task):
             self._now = slot
@@ -336,74 +322,3 @@ class Environment:
             return self._start + int(action[0])
         space = self._env.action_space
         return action[0].astype(space.dtype).reshape(space.shape)
-
-    def _body(self, observation_size: int, *, teacher: bool) -> Body:
-        """What the spaces say about the body. Raises UserError for an action space that is not supported."""
-        from gymnasium.spaces import Box, Discrete, MultiDiscrete
-
-        space, oracle = self._env.action_space, getattr(self.unwrapped, "oracle", None)
-        if self.agents:
-            lanes = len(self.agents)
-            if isinstance(space, MultiDiscrete) and space == MultiDiscrete([space.nvec.flat[0]] * lanes):
-                actions = int(space.nvec[0])
-                return Body(observation_size, actions, teacher=teacher, lanes=lanes, oracle=oracle)
-            raise UserError(
-                f"{self.id}: its action space {space} is not supported; with {lanes} agents it must be "
-                f"MultiDiscrete of {lanes} equal numbers, from 0"
-            )
-        if isinstance(space, Discrete):
-            self._start = int(space.start)
-            return Body(observation_size, int(space.n), teacher=teacher, oracle=oracle)
-        if isinstance(space, Box) and space.dtype is not None and space.dtype.kind == "f":
-            low, high = space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel()
-            if np.isfinite(low).all() and np.isfinite(high).all():
-                self._bounds = low, high
-                bounds = tuple(map(float, low)), tuple(map(float, high))
-                return Body(observation_size, low.size, False, *bounds, teacher=teacher)
-        raise UserError(
-            f"{self.id}: its action space {space} is not supported; "
-            "supported are Discrete, and Box of floats with finite bounds"
-        )
-
-
-_COMMANDS = TypeAdapter(list[StampedCommand])
-
-
-def _make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
-    """The environment without a time limit of its own, and the limit in steps, which is kept here."""
-    import gymnasium
-    from gymnasium.envs.registration import load_env_creator
-
-    options = dict(config.options)
-    limit = options.pop("max_episode_steps", None)
-    if limit is not None and (type(limit) is not int or limit < 1):
-        raise UserError(f"world.options.max_episode_steps: should be a whole number above 0, got {limit!r}")
-    try:
-        spec = gymnasium.spec(config.id)
-        entry_point = spec.entry_point
-        creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
-        limit = limit or spec.max_episode_steps
-        if "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ()):
-            options.setdefault("render_mode", "rgb_array")
-        return gymnasium.make(config.id, max_episode_steps=-1, disable_env_checker=True, **options), limit
-    except gymnasium.error.UnregisteredEnv as error:
-        hint = suggest(config.id, gymnasium.registry, "worlds")
-        raise UserError(f"world.id: unknown world {config.id!r}, {hint}") from error
-    except Exception as error:  # whatever a world of someone else's raises when it is made
-        raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
-
-
-def _agents_and_size(world: str, space: gymnasium.Space[Any], unwrapped: Any) -> tuple[tuple[str, ...], int]:
-    """The agents, where there are several, and the numbers in an observation. Raises UserError for another space."""
-    from gymnasium.spaces import Box
-
-    if isinstance(space, Box) and space.dtype is not None and space.dtype.kind in "fiu":
-        if len(space.shape) == 1:
-            return (), space.shape[0]
-        agents = tuple(getattr(unwrapped, "agents", ()))
-        if agents and space.shape[:-1] == (len(agents),):
-            return agents, space.shape[1]
-    raise UserError(
-        f"{world}: its observation space {space} is not supported; supported is a flat Box, shape (n,), of numbers, "
-        "or with several `agents` one of shape (agents, n)"
-    )
