@@ -14,7 +14,7 @@ import numpy as np
 from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
 from agentsim.loop.telemetry import SCORE_TICKS
-from agentsim.recording import CONFIG, METRICS, RESULT, MetricsLine, read_lines
+from agentsim.runs.directory import CONFIG, METRICS, RESULT, MetricsLine, read_lines
 from agentsim.system.output import Console, as_number, as_percent
 
 CURVES = {  # column of metrics.jsonl -> label of its axis

@@ -32,7 +32,7 @@ from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, report
 from agentsim.config.load import load_brain
 from agentsim.loop.building import build_brain
-from agentsim.recording import new_run_directory
+from agentsim.runs.directory import new_run_directory
 from agentsim.system.process import end_on_signals
 from brains.brain import Body, Brain, Experience
 

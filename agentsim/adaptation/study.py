@@ -15,7 +15,7 @@ from agentsim.adaptation.suites import Table
 from agentsim.bench import runs
 from agentsim.bench.pages import page, write
 from agentsim.bench.report import print_table, report
-from agentsim.recording import new_run_directory
+from agentsim.runs.directory import new_run_directory
 
 
 def measure(

@@ -15,7 +15,7 @@ from agentsim.bench.entries import Entry, best_of_groups, entries
 from agentsim.bench.intervals import as_interval, interval
 from agentsim.bench.report import report, table
 from agentsim.bench.runs import Result
-from agentsim.recording import new_run_directory
+from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import as_number
 
 Results = dict[Entry, list[Result]]

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim import figures
-from agentsim.checkpoint import CHECKPOINT, BackgroundWriter, Header, read_checkpoint, write_checkpoint
 from agentsim.config.load import Config
 from agentsim.config.sections import first_problem
 from agentsim.config.validation import suggest
@@ -29,7 +27,9 @@ from agentsim.loop.commands import Command, ResetWorld, SetLearning, StampedComm
 from agentsim.loop.environment import Environment
 from agentsim.loop.probe import probe_simulation
 from agentsim.loop.telemetry import Telemetry
-from agentsim.recording import ERROR, RESULT, Recorder
+from agentsim.runs import figures
+from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, Header, read_checkpoint, write_checkpoint
+from agentsim.runs.directory import ERROR, RESULT, Recorder
 from agentsim.system.hashing import rolling_hash
 from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
 from brains.brain import Brain, Experience, Learning, State
@@ -451,7 +451,7 @@ class Simulation:
 
     def _fail(self, error: BaseException, culprit: str) -> None:
         """Stop here: say what happened and where, and bring the last good tick to disk."""
-        from agentsim.resuming import save_last_good_tick
+        from agentsim.runs.resuming import save_last_good_tick
 
         self.whole = False
         self._report(error, culprit)

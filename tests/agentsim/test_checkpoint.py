@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from agentsim.checkpoint import CHECKPOINT, Header, read_checkpoint, write_checkpoint
 from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.loop.commands import DragTarget, Push, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.recording import COMMANDS, HASHES, METRICS, RESULT
-from agentsim.resuming import replay, resume
+from agentsim.runs.checkpoint import CHECKPOINT, Header, read_checkpoint, write_checkpoint
+from agentsim.runs.directory import COMMANDS, HASHES, METRICS, RESULT
+from agentsim.runs.resuming import replay, resume
 
 Make = Callable[..., Config]
 TICKS = 150
@@ -121,7 +121,7 @@ sys.path.insert(0, sys.argv[1])
 import linear_brain
 from agentsim import register_brain
 from agentsim.config.load import load_config
-from agentsim.recording import CONFIG
+from agentsim.runs.directory import CONFIG
 from agentsim.loop.simulation import Simulation
 register_brain("linear", linear_brain.LinearBrain)
 simulation = Simulation(load_config(Path(sys.argv[2])), run_directory=Path(sys.argv[3]))

@@ -17,8 +17,9 @@ from agentsim.errors import UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.recording import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory, read_recording
-from agentsim.resuming import replay, resume
+from agentsim.runs.directory import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory
+from agentsim.runs.recorded import read_recording
+from agentsim.runs.resuming import replay, resume
 from agentsim.system.hashing import rolling_hash
 
 Make = Callable[..., Config]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from agentsim import resuming, terminal
+from agentsim import terminal
 from agentsim.config.load import Config, load_config
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError
@@ -20,7 +20,8 @@ from agentsim.loop.building import seats_of
 from agentsim.loop.commands import ResetWorld, SwapBrain
 from agentsim.loop.environment import Environment
 from agentsim.loop.simulation import Simulation
-from agentsim.recording import HASHES, METRICS
+from agentsim.runs import resuming
+from agentsim.runs.directory import HASHES, METRICS
 from brains.team import Team
 
 DUEL = """\

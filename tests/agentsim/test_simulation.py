@@ -13,13 +13,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-from agentsim import resuming
 from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.recording import COMMANDS, HASHES, StampedCommand, read_lines
+from agentsim.runs import resuming
+from agentsim.runs.directory import COMMANDS, HASHES, StampedCommand, read_lines
 
 Make = Callable[..., Config]
 WORLDS = ["agentsim/ChaseAvoid-v0", "CartPole-v1", "Pendulum-v1"]

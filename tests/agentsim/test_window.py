@@ -21,7 +21,7 @@ from agentsim.config.load import Config
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.recording import COMMANDS, StampedCommand, read_lines
+from agentsim.runs.directory import COMMANDS, StampedCommand, read_lines
 from agentsim.window import layout, panels, video
 from agentsim.window.app import App
 from agentsim.window.canvas import Canvas

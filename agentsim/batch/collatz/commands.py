@@ -17,7 +17,7 @@ from agentsim.batch.collatz.training import build
 from agentsim.batch.collatz.trials import Trial
 from agentsim.bench.runs import make_directory
 from agentsim.errors import UserError
-from agentsim.recording import new_run_directory
+from agentsim.runs.directory import new_run_directory
 from agentsim.system.hashing import short_digest
 from agentsim.system.machine import usable_cores
 

@@ -13,19 +13,18 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
 
 import pydantic
 from pydantic import Field, NonNegativeInt
 
-from agentsim.config.load import Config, load_config
+from agentsim.config.load import Config
 from agentsim.config.sections import Section, first_problem
 from agentsim.errors import UserError
-from agentsim.loop.commands import Command, StampedCommand
+from agentsim.loop.commands import StampedCommand
+from agentsim.runs.tensorboard import Board
 from agentsim.system.files import write_whole
 from agentsim.system.machine import versions
 
@@ -55,7 +54,7 @@ class SlackLine(Section):
 
 
 class MetricsLine(Section):
-    """What ends a simulated second: see telemetry.py."""
+    """What ends a simulated second: see loop/telemetry.py."""
 
     tick: NonNegativeInt
     ticks: NonNegativeInt
@@ -129,9 +128,7 @@ class Recorder:
         self.directory = directory
         self.problem: str | None = None
         self._files: dict[str, IO[str]] = {}
-        self._board: Any = None
-        self._board_wanted = config.run.tensorboard
-        self._tick_hz = config.clock.tick_hz
+        self._board = Board(directory, config.clock.tick_hz) if config.run.tensorboard else None
         self._slack_start, self._slack_counts = 0, list[int]()
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -161,8 +158,11 @@ class Recorder:
         """A row of telemetry, to metrics.jsonl and TensorBoard, by simulated time."""
         self._line(METRICS, json.dumps(row))
         self.flush_slack()
-        if self._board_wanted and self.problem is None:
-            self._to_tensorboard(row)
+        if self._board is not None and self.problem is None:
+            try:
+                self._board.add(row)
+            except OSError as error:
+                self.fail(error)
 
     def slack(self, tick: int, count: int) -> None:
         """The learning steps of a tick, with slack learning; written with the next row of metrics or hash."""
@@ -221,25 +221,6 @@ class Recorder:
         except OSError as error:
             self.fail(error)
 
-    def _to_tensorboard(self, row: dict[str, Any]) -> None:
-        try:
-            if self._board is None:
-                from tensorboardX import SummaryWriter
-
-                self._board = SummaryWriter(str(self.directory / "tensorboard"))
-            at = {"global_step": row["tick"], "walltime": row["tick"] / self._tick_hz}
-            for name in ("accuracy", "score", "reward", "loss", "learning_steps", "rollbacks"):
-                if row[name] is not None:
-                    self._board.add_scalar(name, row[name], **at)
-            for name, count in row["events"].items():
-                self._board.add_scalar(f"events/{name}", count, **at)
-            for name, value in row["extra"].items():
-                self._board.add_scalar(f"learning/{name}", value, **at)
-            for value in row["returns"]:
-                self._board.add_scalar("episode_return", value, **at)
-        except OSError as error:
-            self.fail(error)
-
 
 def _lock(path: Path) -> IO[str]:
     """Hold the run directory, by its config, against other processes, as long as the returned file is open."""
@@ -253,55 +234,9 @@ def _lock(path: Path) -> IO[str]:
     return file
 
 
-# --- reading -----------------------------------------------------------------------------------------------------
+# --- reading and cutting back -------------------------------------------------------------------------------------
 
 Line = TypeVar("Line", bound=Section)
-
-
-@dataclass
-class Recording:
-    """A run directory as read back: its config, and what steers and what checks a second run."""
-
-    directory: Path
-    config: Config
-    commands: dict[int, list[Command]] = field(default_factory=dict)  # tick -> in order
-    slack_counts: dict[int, int] = field(default_factory=dict)  # tick -> learning steps
-    hashes: dict[int, str] = field(default_factory=dict)  # ticks done -> rolling hash
-    result: ResultLine | None = None  # where asked for: see `read_result`
-
-    @property
-    def ticks(self) -> int:
-        """How far the recording reaches; with slack learning no further than the learning steps are known."""
-        ticks = self.result.ticks if self.result else max([0, *self.hashes])
-        return min(ticks, max(self.slack_counts, default=-1) + 1) if self.config.learn.slack else ticks
-
-
-def read_recording(directory: Path) -> Recording:
-    """Read a run directory, all but its result, which may be missing and may be remade.
-
-    Raises UserError, naming file and line, for anything that is not what agentsim writes.
-    """
-    if not (directory / CONFIG).is_file():
-        raise UserError(f"{directory}: no run directory (it has no {CONFIG}); runs are in runs/ unless --out was given")
-    recording = Recording(directory, load_config(directory / CONFIG))
-    commands = defaultdict(list)
-    for stamped in read_lines(directory / COMMANDS, StampedCommand):
-        commands[stamped.tick].append(stamped.command)
-    recording.commands = dict(commands)
-    for slack in read_lines(directory / SLACK, SlackLine):
-        recording.slack_counts.update(enumerate(slack.counts, slack.tick))
-    recording.hashes = {line.tick: line.hash for line in read_lines(directory / HASHES, HashLine)}
-    return recording
-
-
-def read_result(directory: Path) -> ResultLine | None:
-    """What a run came to; None of one that has not ended. Raises UserError naming the file."""
-    if not (directory / RESULT).exists():
-        return None
-    try:
-        return ResultLine.model_validate_json((directory / RESULT).read_bytes())
-    except (OSError, pydantic.ValidationError) as error:
-        raise UserError(f"{directory / RESULT}: {first_problem(error)}; remove the file to do without it") from error
 
 
 def read_lines(path: Path, model: type[Line]) -> list[Line]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentsim.checkpoint import CHECKPOINT, write_checkpoint
 from agentsim.loop.clock import Clock
 from agentsim.loop.simulation import Simulation
-from agentsim.recording import METRICS, MetricsLine, read_lines, read_recording, read_result
+from agentsim.runs.checkpoint import CHECKPOINT, write_checkpoint
+from agentsim.runs.directory import METRICS, MetricsLine, read_lines
+from agentsim.runs.recorded import read_recording, read_result
 
 
 def resume(directory: Path, clock: Clock | None = None) -> Simulation:
