@@ -15,6 +15,7 @@ from typing import Any, Literal
 import agentsim
 from agentsim.system.machine import THREAD_VARIABLES, machine
 from agentsim.system.output import Console
+from agentsim.window.display import DISPLAY_VARIABLES, display_problem, pygame_version
 
 State = Literal["ok", "absent", "missing"]  # absent: agentsim works without it; missing: it does not
 
@@ -32,9 +33,6 @@ _LIBRARIES = (
 )
 
 
-DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
-
-
 @dataclass(frozen=True)
 class Finding:
     """One line of the report; `advice` says what to do where something is not there."""
@@ -49,21 +47,6 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything that agentsim uses. Never raises: what fails is a finding."""
     return [*_software(), *_processor(), *_backends(), *_display()]
-
-
-def display_problem() -> str | None:
-    """Why no window can be opened here, or None if it can."""
-    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in DISPLAY_VARIABLES):
-        return "neither DISPLAY nor WAYLAND_DISPLAY is set"
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    try:
-        import pygame
-
-        pygame.display.init()
-        pygame.display.quit()
-    except Exception as error:  # pygame.error, or whatever a broken installation raises
-        return f"pygame cannot open a display: {error}"
-    return None
 
 
 def show(findings: list[Finding]) -> None:
@@ -186,13 +169,9 @@ def _nvidia_smi() -> str:
 
 
 def _display() -> list[Finding]:
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     findings = []
     try:
-        import pygame
-
-        sdl = ".".join(map(str, pygame.get_sdl_version()))
-        findings.append(Finding("display", "pygame", f"{pygame.version.ver}, SDL {sdl}"))
+        findings.append(Finding("display", "pygame", pygame_version()))
     except Exception as error:
         findings.append(Finding("display", "pygame", str(error), "missing", "pip install pygame: the window needs it"))
     findings += [Finding("display", name, os.environ.get(name, "unset")) for name in DISPLAY_VARIABLES]

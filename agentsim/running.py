@@ -12,12 +12,12 @@ import pydantic
 from agentsim import terminal
 from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing, first_problem
-from agentsim.doctor import display_problem
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
 from agentsim.runs import resuming
 from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import Console
+from agentsim.window.display import display_problem
 
 logger = logging.getLogger("agentsim")
 

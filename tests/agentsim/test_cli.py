@@ -18,9 +18,10 @@ import yaml
 from typer.testing import CliRunner, Result
 
 import brains
-from agentsim import doctor, registry
+from agentsim import registry
 from agentsim.cli import app
 from agentsim.errors import UserError
+from agentsim.window.display import DISPLAY_VARIABLES, display_problem
 
 COMMANDS = ("run", "replay", "compare", "bench", "list", "doctor", "new")
 RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
@@ -32,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(brains, "BRAINS", dict(brains.BRAINS))
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    for name in doctor.DISPLAY_VARIABLES:
+    for name in DISPLAY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     before = set(sys.modules)
     yield tmp_path
@@ -334,9 +335,9 @@ def test_doctor() -> None:
 
 def test_display_problem_is_none_where_pygame_can_open_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    assert doctor.display_problem() is None
+    assert display_problem() is None
     monkeypatch.setenv("SDL_VIDEODRIVER", "no_such_driver")
-    assert "pygame cannot open a display" in (doctor.display_problem() or "")
+    assert "pygame cannot open a display" in (display_problem() or "")
 
 
 @pytest.mark.parametrize("what", ["brain", "world"])

@@ -22,11 +22,12 @@ from agentsim.loop.clock import Clock
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.directory import COMMANDS, StampedCommand, read_lines
-from agentsim.window import layout, panels, video
+from agentsim.window import layout, video
 from agentsim.window.app import App
-from agentsim.window.canvas import Canvas
+from agentsim.window.canvas import BLUE, ORANGE, WELL, Canvas
 from agentsim.window.frames import SECOND, Frames
 from agentsim.window.keys import KEYS
+from agentsim.window.panels.curves import decimate
 
 Make = Callable[..., Config]
 SIZES = [(960, 640), (1280, 800), (1920, 1080), (2560, 1440), (1000, 1600)]
@@ -376,16 +377,16 @@ def test_cells_have_the_colour_of_their_level() -> None:
     canvas = Canvas(pygame.Surface((300, 40), depth=32), 1.0)
     xs, ys = canvas.cells(Rect(0, 0, 300, 40), 1, 6, np.array([0.0, -1.0, 1.0, np.nan, -np.inf, 7.0]))
     colours = [canvas.surface.get_at((x + 20, ys[0] + 20)) for x in xs[:-1]]
-    assert colours[0] == colours[3] == panels.WELL
-    assert colours[1] == colours[4] == panels.BLUE
-    assert colours[2] == colours[5] == panels.ORANGE
+    assert colours[0] == colours[3] == WELL
+    assert colours[1] == colours[4] == BLUE
+    assert colours[2] == colours[5] == ORANGE
 
 
 def test_decimated_curves_keep_their_mean() -> None:
     """Means of equal stretches: 1000 points in 100 stretches of 10 keep the overall mean exactly."""
     at = np.arange(1000.0)
     values = np.random.default_rng(0).normal(size=1000)
-    few_at, few = panels.decimate(at, values, 100)
+    few_at, few = decimate(at, values, 100)
     assert len(few) == 100
     assert few.mean() == pytest.approx(values.mean())
     assert few_at[0] == 4.5
