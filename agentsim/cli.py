@@ -227,7 +227,7 @@ def compare(
       agentsim compare runs/*
       agentsim compare runs/a runs/b --out curves.png
     """
-    from agentsim import compare as comparison
+    from agentsim.studies import compare as comparison
 
     runs = [comparison.read_run(directory) for directory in directories]
     if out is not None:
@@ -289,7 +289,7 @@ def adapt(
       agentsim adapt --suite static16 --epochs 20
     """
     from agentsim.adaptation import commands
-    from agentsim.bench.report import conclude
+    from agentsim.studies.report import conclude
 
     options = {"brain": brain, "phases": phases, "budget": budget, "teacher_every": teacher_every, "epochs": epochs}
     result, show = commands.run(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agentsim.adaptation import protocol
-from agentsim.bench.runs import run_once
+from agentsim.bench.learning import run_once
 from agentsim.config.load import load_config
 
 pytestmark = pytest.mark.slow

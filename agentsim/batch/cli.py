@@ -69,7 +69,7 @@ def collatz(
       agentsim train collatz --config published --set network.k_only=true --seeds 1 --json
     """
     from agentsim.batch.collatz import commands
-    from agentsim.bench.report import conclude
+    from agentsim.studies.report import conclude
 
     changes = list(set_ or [])
     changes += [] if minutes is None else [f"minutes={minutes:g}"]

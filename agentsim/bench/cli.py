@@ -171,6 +171,6 @@ def _report(found: dict[str, Any], show: Any, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    from agentsim.bench.report import stdout
+    from agentsim.studies.report import stdout
 
     show(found, stdout())

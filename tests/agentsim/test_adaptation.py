@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 
 from agentsim.adaptation import commands, concept, metrics, nets, picture, protocol, static, static_table, suites
 from agentsim.adaptation import table as tables
-from agentsim.bench import pages, runs
-from agentsim.bench.entries import Entry
 from agentsim.cli import app
 from agentsim.config.load import Config, load_brain
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.telemetry import SCORE_TICKS
+from agentsim.studies import pages, sweep
+from agentsim.studies.entries import Entry
 
 # --- metrics, by hand --------------------------------------------------------------------------------------------
 
@@ -516,7 +516,7 @@ def test_every_mode_goes_through_its_samples_once_an_epoch() -> None:
 def test_trials_are_every_mode_on_every_net() -> None:
     found = static.trials(5, 10)
     assert len(found) == 7 * 5 * 10 + 5  # one more on dense nets: explosion detection
-    assert len({runs.path_of(each, Path()) for each in found}) == len(found)
+    assert len({sweep.path_of(each, Path()) for each in found}) == len(found)
     rates = {each.config.brain["rule"]: each.config.brain["learning_rate"] for each in found}
     assert rates == {"backprop": 0.02, "tween": 0.15, "tween_chain": 0.15}
 

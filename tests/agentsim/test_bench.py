@@ -19,12 +19,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agentsim.bench import controls, curves, intervals, learning, runs, ticks, timing, worlds
-from agentsim.bench.entries import MERITS, Entry, best_of_groups, entries
+from agentsim.bench import controls, learning, ticks, timing, worlds
 from agentsim.cli import app
 from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
+from agentsim.studies import curves, intervals, sweep
+from agentsim.studies.entries import MERITS, Entry, Run, best_of_groups, entries
 from worlds import WORLDS
 
 # --- intervals and timing ----------------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ def test_a_brain_that_cannot_be_built_is_the_users_to_mend(monkeypatch: pytest.M
     def build(*_: Any) -> None:
         raise MemoryError("no room for 10 TiB")
 
-    monkeypatch.setattr("agentsim.bench.entries.build_brain", build)
+    monkeypatch.setattr("agentsim.studies.entries.build_brain", build)
     with pytest.raises(UserError, match="with arena cannot be built: MemoryError: no room for 10 TiB"):
         entries(["arena"], ["arena"])
 
@@ -242,11 +243,11 @@ def short(make_config: Callable[..., Config]) -> Config:
 
 def test_probes_do_not_touch_the_run(short: Config) -> None:
     """A run that is probed in its middle ends with the state hash of one that is not; and again with the same."""
-    found = runs.run_once(short)
+    found = learning.run_once(short)
     simulation = Simulation(short)
     simulation.run()
     assert found is not None and found["hash"] == simulation.state_hash()
-    again = runs.run_once(short)
+    again = learning.run_once(short)
     assert again is not None and {**again, "cpu_seconds": 0} == {**found, "cpu_seconds": 0}
     assert [(phase["task"], phase["ticks"]) for phase in found["phases"]] == [("chase", 30), ("avoid", 30)]
     assert all(phase["probe"].keys() == {"chase", "avoid"} for phase in found["phases"])
@@ -257,7 +258,7 @@ def test_probes_do_not_touch_the_run(short: Config) -> None:
 
 def test_the_probe_of_a_constant_is_how_often_it_is_right(short: Config) -> None:
     """Counted here over the same random states."""
-    found = runs.run_once(short.model_copy(update={"brain": {"kind": "constant", "action": 2}}))
+    found = learning.run_once(short.model_copy(update={"brain": {"kind": "constant", "action": 2}}))
     simulation = Simulation(short)
     stream = np.random.default_rng(simulation.streams["probe"])
     world = simulation.environment.unwrapped
@@ -266,7 +267,7 @@ def test_the_probe_of_a_constant_is_how_often_it_is_right(short: Config) -> None
 
 
 def test_who_asks_the_oracle_is_not_probed(short: Config) -> None:
-    found = runs.run_once(short.model_copy(update={"brain": {"kind": "oracle", "delay": 0}}))
+    found = learning.run_once(short.model_copy(update={"brain": {"kind": "oracle", "delay": 0}}))
     assert found is not None and [phase["probe"] for phase in found["phases"]] == [None, None]
     assert found["accuracy"] == 1.0
 
@@ -274,11 +275,11 @@ def test_who_asks_the_oracle_is_not_probed(short: Config) -> None:
 def test_processes_change_nothing(short: Config) -> None:
     """Two at a time in other processes give the same state hashes as one after the other in this one."""
     entry = Entry("short", "random", short.model_copy(update={"brain": {"kind": "random"}}))
-    chosen = [runs.Run(entry, seed) for seed in range(3)]
+    chosen = [Run(entry, seed, learning.VERSION) for seed in range(3)]
     hashes = [
         {
             run.seed: found["hash"]
-            for run, found in runs.all_results(chosen, runs.run_once, jobs, [])
+            for run, found in sweep.all_results(chosen, learning.run_once, jobs, [])
             if isinstance(found, dict)
         }
         for jobs in (1, 2)
@@ -320,17 +321,17 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         asked.append((config.brain_name, config.run.seed))
         return fake(config)
 
-    monkeypatch.setattr(runs, "run_once", run_once)
+    monkeypatch.setattr(learning, "run_once", run_once)
     return asked
 
 
-def sweep(out: Path, seeds: int = 3) -> dict[str, Any]:
+def measured(out: Path, seeds: int = 3) -> dict[str, Any]:
     return learning.measure(["cartpole"], ["random"], seeds=seeds, ticks=100, out=out)
 
 
 def test_table_is_of_the_seeds(faked: list[tuple[str, int]], tmp_path: Path) -> None:
     """Returns 474, 475, 476: mean 475, deviation 1, two of three at least 475; curves in two bins: k, 10 + k."""
-    found = sweep(tmp_path)
+    found = measured(tmp_path)
     json.dumps(found, allow_nan=False)
     half = pytest.approx(4.3027 / math.sqrt(3), abs=1e-4)
     row, constant = found["tables"][0]["rows"]
@@ -348,13 +349,13 @@ def test_table_is_of_the_seeds(faked: list[tuple[str, int]], tmp_path: Path) -> 
 def test_fewer_than_20_episodes_reach_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for count, reached in ((19, 0), (20, 2)):
         monkeypatch.setattr(
-            runs,
+            learning,
             "run_once",
             lambda config, count=count: (
                 fake(config) | {"episodes": {"count": count, "last_20_mean": 474.0 + config.run.seed}}
             ),
         )
-        assert sweep(tmp_path / str(count))["tables"][0]["rows"][0]["reached"] == reached
+        assert measured(tmp_path / str(count))["tables"][0]["rows"][0]["reached"] == reached
 
 
 def test_the_best_constant_is_the_best_of_its_column() -> None:
@@ -377,41 +378,41 @@ def test_the_best_constant_is_the_best_of_its_column() -> None:
 
 def test_updates_are_counted_as_they_were_made(short: Config) -> None:
     """The linear brain's two steps a tick; a result of an older kind, without the figure, is not taken for one."""
-    found = runs.run_once(short)
+    found = learning.run_once(short)
     assert found is not None and found["learning_steps"] == 2 * found["ticks"]
 
 
 def test_a_result_without_a_figure_is_made_again(faked: list[tuple[str, int]], tmp_path: Path) -> None:
-    sweep(tmp_path, seeds=1)
+    measured(tmp_path, seeds=1)
     faked.clear()
     path = next(tmp_path.glob("*.json"))
     data = json.loads(path.read_text())
     del data["result"]["learning_steps"]
     path.write_text(json.dumps(data))
-    sweep(tmp_path, seeds=1)
+    measured(tmp_path, seeds=1)
     assert len(faked) == 1
 
 
 def test_a_kept_result_that_was_changed_is_made_again(faked: list[tuple[str, int]], tmp_path: Path) -> None:
     """A changed number, another run's result, no object at all: as if there were none."""
-    first = sweep(tmp_path, seeds=2)
+    first = measured(tmp_path, seeds=2)
     path, other = sorted(tmp_path.glob("random*.json")) or sorted(tmp_path.glob("*random*.json"))
     whole, data = path.read_text(), json.loads(path.read_text())
     data["result"]["reward"] += 1
     for text in (json.dumps(data), other.read_text(), json.dumps({**data, "result": []}), "[]", 10_000 * "["):
         faked.clear()
         path.write_text(text)
-        assert sweep(tmp_path, seeds=2)["tables"] == first["tables"] and len(faked) == 1
+        assert measured(tmp_path, seeds=2)["tables"] == first["tables"] and len(faked) == 1
         assert path.read_text() == whole
 
 
 def test_a_result_of_another_version_is_not_taken(make_config: Callable[..., Config], tmp_path: Path) -> None:
     entry = Entry("here", "mine", make_config())
-    old, new = runs.Run(entry, 0, "learning 1"), runs.Run(entry, 0, "learning 2")
-    runs.write_result(old, {"a": (1, 0.1)}, tmp_path)
-    assert runs.read_result(old, tmp_path, ["a"]) == {"a": [1, 0.1]}
-    runs.path_of(old, tmp_path).rename(runs.path_of(new, tmp_path))
-    assert runs.read_result(new, tmp_path, ["a"]) is None
+    old, new = Run(entry, 0, "learning 1"), Run(entry, 0, "learning 2")
+    sweep.write_result(old, {"a": (1, 0.1)}, tmp_path)
+    assert sweep.read_result(old, tmp_path, ["a"]) == {"a": [1, 0.1]}
+    sweep.path_of(old, tmp_path).rename(sweep.path_of(new, tmp_path))
+    assert sweep.read_result(new, tmp_path, ["a"]) is None
 
 
 def test_a_killed_process_does_not_lose_the_others(make_config: Callable[..., Config], monkeypatch: Any) -> None:
@@ -435,27 +436,30 @@ def test_a_killed_process_does_not_lose_the_others(make_config: Callable[..., Co
         done.append(config.run.seed)
         return {}
 
-    monkeypatch.setattr(runs, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(runs, "limit_threads", lambda: None)
+    monkeypatch.setattr(sweep, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(sweep, "limit_threads", lambda: None)
     entry = Entry("here", "mine", make_config())
-    found = {run.seed: result for run, result in runs.all_results([runs.Run(entry, k) for k in range(4)], work, 2, [])}
+    found = {
+        run.seed: result
+        for run, result in sweep.all_results([Run(entry, k, learning.VERSION) for k in range(4)], work, 2, [])
+    }
     assert sorted(done) == [0, 2, 3] and {seed for seed, result in found.items() if result == {}} == {*done}
     assert "was killed" in str(found[1])
 
 
 def test_a_sweep_goes_on_where_it_was_cut_off(faked: list[tuple[str, int]], tmp_path: Path) -> None:
     """What is there is not run again: nothing, then a deleted and a damaged file, then a new seed's rows."""
-    first = sweep(tmp_path)
+    first = measured(tmp_path)
     everything = sorted(faked)
     assert len(everything) == 9  # random and two constants
     faked.clear()
-    assert sweep(tmp_path)["tables"] == first["tables"] and faked == []
+    assert measured(tmp_path)["tables"] == first["tables"] and faked == []
     files = sorted(tmp_path.glob("*.json"))
     files[0].unlink()
     files[-1].write_text(files[-1].read_text()[:100])
-    assert sweep(tmp_path)["tables"] == first["tables"] and len(faked) == 2
+    assert measured(tmp_path)["tables"] == first["tables"] and len(faked) == 2
     faked.clear()
-    sweep(tmp_path, seeds=4)
+    measured(tmp_path, seeds=4)
     assert {seed for _, seed in faked} == {3} and len(faked) == 3
     faked.clear()
     learning.measure(["cartpole"], ["random"], seeds=1, ticks=200, out=tmp_path)  # another config
@@ -473,8 +477,8 @@ def test_what_is_finished_is_shown(failure: UserError | None, monkeypatch: pytes
             raise failure
         return None
 
-    monkeypatch.setattr(runs, "run_once", run_once)
-    found = sweep(tmp_path)
+    monkeypatch.setattr(learning, "run_once", run_once)
+    found = measured(tmp_path)
     assert found["interrupted"] == (failure is None)
     assert [failed["why"] for failed in found["failed"]] == ([] if failure is None else [str(failure)] * 4)
     seeds = {row["name"]: row["seeds"] for row in found["tables"][0]["rows"]}

@@ -16,7 +16,7 @@ from agentsim.batch.collatz import evaluation, study
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.tables import Row
 from agentsim.batch.collatz.training import Progress, train
-from agentsim.bench import runs
+from agentsim.studies.sweep import sweep
 from agentsim.system.hashing import short_digest
 from agentsim.system.process import end_on_signals
 
@@ -106,7 +106,7 @@ def measure(
 
     Writes collatz.png, collatz.html, collatz.json and margins.csv. Raises UserError.
     """
-    swept = runs.sweep(
+    swept = sweep(
         "trainings",
         trials,
         partial(run_trial, out=out, numbers=numbers),

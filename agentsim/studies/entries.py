@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,26 @@ class Entry:
     config: Config
     control: bool = False
     best_of: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An entry with its seed. `version`: of its figures, see sweep.Job."""
+
+    entry: Entry
+    seed: int
+    version: str
+
+    @property
+    def config(self) -> Config:
+        """The entry's config with this seed."""
+        run = self.entry.config.run.model_copy(update={"seed": self.seed})
+        return self.entry.config.model_copy(update={"run": run})
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Config, row and seed."""
+        return {"config": Path(self.entry.source).stem, "row": self.entry.name, "seed": self.seed}
 
 
 def entries(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.bench.intervals import t_quantile
 from agentsim.errors import UserError
+from agentsim.studies.intervals import t_quantile
 
 BINS = 60  # at most, along the time axis
 LIMITS = {"accuracy": (0.0, 1.0), "score": (-1.5, 1.5)}

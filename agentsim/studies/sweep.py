@@ -1,4 +1,4 @@
-"""One run of a learning benchmark; and many runs side by side in processes, kept as one JSON file each."""
+"""Many jobs side by side in processes, kept as one JSON file each."""
 
 from __future__ import annotations
 
@@ -22,14 +22,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import typer
 from pydantic import BaseModel
 
-from agentsim.bench.entries import Entry
-from agentsim.bench.report import progress
-from agentsim.config.load import Config
 from agentsim.errors import UserError
-from agentsim.loop.building import timetable
-from agentsim.loop.probe import probe_simulation
-from agentsim.loop.simulation import Simulation
 from agentsim.registry import import_module
+from agentsim.studies.entries import Entry, Run
+from agentsim.studies.report import progress
 from agentsim.system.files import write_whole
 from agentsim.system.hashing import short_digest
 from agentsim.system.machine import limit_threads
@@ -56,81 +52,7 @@ class Job(Protocol):
 
 J = TypeVar("J", bound=Job)
 
-VERSION = "learning 1"
 POOLS = 4  # that a sweep starts at most: another one where a process was killed
-
-FIGURES = (
-    "world",
-    "brain",
-    "seed",
-    "ticks",
-    "hash",
-    "accuracy",
-    "score",
-    "reward",
-    "episodes",
-    "learning_steps",
-    "rollbacks",
-)
-
-
-@dataclass(frozen=True)
-class Run:
-    """An entry with its seed."""
-
-    entry: Entry
-    seed: int
-    version: str = VERSION
-
-    @property
-    def config(self) -> Config:
-        """The entry's config with this seed."""
-        run = self.entry.config.run.model_copy(update={"seed": self.seed})
-        return self.entry.config.model_copy(update={"run": run})
-
-    @property
-    def words(self) -> dict[str, Any]:
-        """Config, row and seed."""
-        return {"config": Path(self.entry.source).stem, "row": self.entry.name, "seed": self.seed}
-
-
-def run_once(config: Config) -> Result | None:
-    """Run to the end, with a probe at the end of every phase; None if it was interrupted. Raises UserError."""
-    simulation = Simulation(config)
-    end = simulation.end_tick or 0
-    ends = {tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < end} | {end}
-    probes = []
-    probing = 0.0
-
-    def at_the_end_of_a_phase(simulation: Simulation) -> None:
-        nonlocal probing
-        if simulation.tick_index in ends:
-            before = time.process_time()
-            probes.append(probe_simulation(simulation) or None)
-            probing += time.process_time() - before
-
-    with simulation:
-        simulation.warm_up()
-        before = time.process_time()
-        simulation.run(on_tick=at_the_end_of_a_phase)
-        taken = time.process_time() - before - probing
-        result = simulation.close()
-    if simulation.interrupted is not None:
-        return None
-    if simulation.error is not None:
-        raise UserError(str(simulation.error))
-    telemetry = simulation.telemetry
-    phases = [phase | {"probe": None} for phase in result["phases"]]
-    for phase, found in zip(phases, probes, strict=False):
-        phase["probe"] = found
-    return {
-        **{name: result[name] for name in FIGURES},
-        "phases": phases,
-        "curve": {name: list(getattr(telemetry, name)) for name in ("tick", "accuracy", "score", "reward")},
-        "returns": telemetry.returns,
-        "cpu_seconds": taken,
-        "versions": result["versions"],
-    }
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from agentsim.bench.runs import words_of
 from agentsim.errors import UserError
+from agentsim.studies.sweep import words_of
 from agentsim.system.files import write_whole
 from agentsim.system.output import finite
 
