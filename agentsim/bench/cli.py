@@ -91,7 +91,7 @@ def collatz(repeats: Repeats = 11, as_json: AsJson = False) -> None:
       agentsim bench collatz
       agentsim bench collatz --json
     """
-    from agentsim.batch.collatz import speed as benchmark
+    from agentsim.bench import collatz as benchmark
 
     _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 
