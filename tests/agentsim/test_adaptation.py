@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from agentsim.adaptation import commands, concept, metrics, nets, picture, protocol, static, static_table, suites
 from agentsim.adaptation import table as tables
-from agentsim.cli import app
+from agentsim.cli.app import app
 from agentsim.config.load import Config, load_brain
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation

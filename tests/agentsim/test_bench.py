@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agentsim.bench import controls, learning, ticks, timing, worlds
-from agentsim.cli import app
+from agentsim.cli.app import app
 from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 import brains
 from agentsim import registry
-from agentsim.cli import app
+from agentsim.cli.app import app
 from agentsim.errors import UserError
 from agentsim.window.display import DISPLAY_VARIABLES, display_problem
 
@@ -448,7 +448,7 @@ def test_an_interrupt_saves_and_says_how_to_resume(number: signal.Signals) -> No
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from agentsim.cli import app\n"
+        "import sys; from agentsim.cli.app import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "print(*({'torch', 'numba', 'pygame', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"

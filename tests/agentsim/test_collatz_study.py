@@ -19,7 +19,7 @@ from agentsim.batch.collatz import commands, settings, spreadsheet, study, table
 from agentsim.batch.collatz.closed_forms import CLOSED_FORMS
 from agentsim.batch.collatz.evaluation import all_odd, fresh_numbers, interior_states
 from agentsim.batch.collatz.settings import CollatzConfig
-from agentsim.cli import app
+from agentsim.cli.app import app
 from agentsim.errors import UserError
 
 NUMBERS = (7, 9, 27, 97, 2**100 + 3, 2**127 - 1)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from agentsim import terminal
+from agentsim.cli import terminal
 from agentsim.config.load import Config, load_config
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError

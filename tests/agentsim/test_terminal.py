@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim import terminal
-from agentsim.terminal import Painter, character_picture, sparkline
+from agentsim.cli import terminal
+from agentsim.cli.terminal import Painter, character_picture, sparkline
 
 
 def test_sparkline_is_a_character_a_value_from_low_to_high() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import brains
 import worlds
-from agentsim.config.sources import configs_directory
-from agentsim.system.output import Console
+from agentsim.cli.options import AsJson, Import
+from agentsim.system.output import Console, print_json
 
 Listing = dict[str, dict[str, str]]  # section -> name -> what it is
 
@@ -20,9 +20,26 @@ _TESTED = {
 }
 
 
+def list_(modules: Import = None, as_json: AsJson = False) -> None:
+    """Show the configs, brains and worlds that there are.
+
+    \b
+    Examples:
+      agentsim list
+      agentsim list --import my_module --json
+    """
+    there = everything()
+    if as_json:
+        print_json(there)
+    else:
+        show(there)
+
+
 def everything() -> Listing:
     """Names and one-line descriptions of what `agentsim run`, and `agentsim train collatz --config`, accept."""
     import gymnasium
+
+    from agentsim.config.sources import configs_directory
 
     folder = configs_directory()
     own = {

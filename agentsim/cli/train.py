@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentsim.options import AsJson, Jobs, KeptIn
+from agentsim.cli.options import AsJson, Jobs, KeptIn
 
 app = typer.Typer(
     rich_markup_mode=None,

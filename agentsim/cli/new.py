@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import enum
 import importlib.resources
 import importlib.util
 import keyword
 import re
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from agentsim.errors import UserError
+
+
+class What(enum.StrEnum):
+    """What `agentsim new` can write."""
+
+    brain = "brain"
+    world = "world"
+
+
+def new(
+    what: Annotated[What, typer.Argument(help="What to write.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A Python module name, such as my_brain.")],
+) -> None:
+    """Write a small working brain or world of your own, with its test and a config, into the current directory.
+
+    \b
+    Examples:
+      agentsim new brain my_brain
+      agentsim run --import my_brain --brain my_brain --headless --seconds 5
+      agentsim new world my_world
+      agentsim run my_world.yaml --import my_world
+    """
+    for line in write(what.value, name):
+        typer.echo(line)
 
 
 def write(what: str, name: str) -> list[str]:

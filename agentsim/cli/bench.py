@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from agentsim.options import AsJson, Brains, Import, Jobs, KeptIn
+from agentsim.cli.options import AsJson, Brains, Import, Jobs, KeptIn
 from agentsim.system.machine import usable_cores
 from agentsim.system.output import print_json
 

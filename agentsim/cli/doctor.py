@@ -12,9 +12,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import typer
+
 import agentsim
+from agentsim.cli.options import AsJson
 from agentsim.system.machine import THREAD_VARIABLES, machine
-from agentsim.system.output import Console
+from agentsim.system.output import Console, print_json
 from agentsim.window.display import DISPLAY_VARIABLES, display_problem, pygame_version
 
 State = Literal["ok", "absent", "missing"]  # absent: agentsim works without it; missing: it does not
@@ -42,6 +45,25 @@ class Finding:
     value: str
     state: State = "ok"
     advice: str = ""
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Show versions, CPU, GPU, backends and display, and what is missing and what to do about it.
+
+    Exit status 1 if something that agentsim needs is missing.
+
+    \b
+    Examples:
+      agentsim doctor
+      agentsim doctor --json
+    """
+    findings = examine()
+    if as_json:
+        print_json(as_dict(findings))
+    else:
+        show(findings)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(1)
 
 
 def examine() -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pydantic
 
-from agentsim import terminal
+from agentsim.cli import terminal
 from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing, first_problem
 from agentsim.errors import UserError
