@@ -140,7 +140,7 @@ def start(tmp_path: Path, make_config: Make) -> Callable[[str], tuple[subprocess
     def started(name: str) -> tuple[subprocess.Popen[str], Path]:
         config, run = tmp_path / f"{name}.yaml", tmp_path / name
         config.write_text(make_config(run__checkpoint_every=0.1).to_yaml())
-        command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(config), str(run)]
+        command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1]), str(config), str(run)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
