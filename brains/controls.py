@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State
-from brains.network import load_arrays
+from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State, load_arrays
 
 
 class Control:
@@ -22,7 +21,8 @@ class Control:
 
     latency, settling_ticks, backend = 0, 1, "numpy"
     memory_size = 0
-    asks_the_oracle = False  # whether its actions are the oracle's: a probe of it would say what the oracle knows
+    asks_the_oracle = False  # whether this kind may be handed the oracle
+    is_the_oracle = False  # whether its actions are the oracle's: a probe of it would say what the oracle knows
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         self.config, self.body, self.seed = config, body, seed
@@ -196,7 +196,7 @@ class DelayedOracleBrain(Control):
     """The ceiling of a brain of that latency. Until the first observation is old enough it answers action 0."""
 
     Config: type[BaseModel] = OracleConfig
-    asks_the_oracle = True
+    asks_the_oracle = is_the_oracle = True
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         self.delay = getattr(config, "delay", 1)
@@ -230,18 +230,18 @@ class RepeatLastLabelBrain(DelayedOracleBrain):
     Config = RepeatLastLabelConfig
 
     def __init__(self, config: RepeatLastLabelConfig, body: Body, seed: np.random.SeedSequence) -> None:
-        self.asks_the_oracle = config.hears == "oracle"
+        self.is_the_oracle = config.hears == "oracle"
         super().__init__(config, body, seed)
 
     def act(self, observation: Float) -> NDArray[Any]:
         """(N, obs) -> (N,) int64."""
-        if self.asks_the_oracle:
+        if self.is_the_oracle:
             return super().act(observation)
         return self.show(self.memory[:, 0].astype(np.int64))
 
     def learn(self, experience: Experience) -> Learning:
         """Remember what the teacher says, where it speaks."""
-        if not self.asks_the_oracle:
+        if not self.is_the_oracle:
             label = self.heard(experience)
             self.memory[:, 0] = np.where(label == NO_LABEL, self.memory[:, 0], label)
         return Learning()
@@ -260,6 +260,7 @@ class BiasOnlyBrain(Control):
     """Sigmoid biases and no input: it can know the commonest recent label and nothing else."""
 
     Config = BiasOnlyConfig
+    asks_the_oracle = True
 
     def __init__(self, config: BiasOnlyConfig, body: Body, seed: np.random.SeedSequence) -> None:
         self.memory_size = body.actions

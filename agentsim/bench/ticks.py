@@ -21,8 +21,8 @@ from agentsim.config import load_config
 from agentsim.process import one_compute_thread
 from brains.brain import Body
 from brains.kernels import layout as at
-from brains.settings import SteppingConfig
-from brains.stepping import TaughtBrain
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.taught import TaughtBrain
 
 HIDDEN = (32, 64, 64, 64, 32)  # the published six-layer net: 8-32-64-64-64-32-4
 OBSERVATION, ACTIONS, DRAWS = 8, 4, 512

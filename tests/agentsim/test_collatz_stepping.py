@@ -14,7 +14,7 @@ from agentsim.batch.collatz.samples import Pairs
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.stepping import SteppingLearner, loss_of, senses_of
 from agentsim.errors import UserError
-from brains.settings import SteppingConfig
+from brains.stepping.settings import SteppingConfig
 
 LOOKAHEAD = 12
 RULES: dict[str, dict[str, Any]] = {

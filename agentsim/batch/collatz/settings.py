@@ -17,7 +17,7 @@ from agentsim.located_yaml import Location
 from agentsim.settings import Section
 from agentsim.sources import configs_directory, find, names_in, override, parse_override
 from agentsim.validation import everything_wrong, validate
-from brains.settings import SteppingConfig
+from brains.stepping.settings import SteppingConfig
 
 Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 Share = Annotated[float, Field(ge=0, le=1)]

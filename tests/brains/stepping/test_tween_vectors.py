@@ -11,7 +11,9 @@ import torch
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS, reference
 from brains.kernels import layout as at
-from brains.stepping import SteppingBrain, SteppingConfig, TaughtBrain
+from brains.stepping.kind import stepping
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.taught import TaughtBrain
 
 VECTORS = json.loads((Path(__file__).parent / "tween_dense.json").read_text())
 ACTIVATIONS = {"dense_tanh": "tanh", "dense_leaky": "leaky_relu", "dense_scaledrelu": "scaled_relu"}
@@ -31,7 +33,7 @@ def brain_of(name: str, backend: str, **changes: object) -> TaughtBrain:
         "backend": backend,
     }
     config = SteppingConfig.model_validate(settings | changes)
-    brain = SteppingBrain(config, Body(4, 3, teacher=True), np.random.SeedSequence(0))
+    brain = stepping(config, Body(4, 3, teacher=True), np.random.SeedSequence(0))
     assert isinstance(brain, TaughtBrain)
     for i, saved in enumerate(VECTORS[name]["params_before"]):
         brain.network.weight(i)[:] = np.array(saved["Kernel"], np.float32).reshape(brain.network.weight(i).shape)

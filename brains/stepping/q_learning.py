@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from brains.brain import Body, Brain, Experience, Float, Learning, State
 from brains.kernels import QLearningKernel, bind_q_learning
 from brains.kernels import layout as at
-from brains.settings import SteppingConfig
-from brains.stepping import SteppingBrain, check_fit, network_of
-from brains.streaming import FrozenPolicy, live_a_tick, settings_of
+from brains.stepping.base import SteppingBrain, check_fit, network_of
+from brains.stepping.reward import FrozenPolicy, live_a_tick, settings_of
+from brains.stepping.settings import SteppingConfig
 
 
 class QLearningBrain(SteppingBrain):

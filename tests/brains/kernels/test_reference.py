@@ -13,7 +13,7 @@ from brains.kernels import layout as at
 from brains.kernels import reference, reference_layers
 from brains.layers import Dense
 from brains.layers.plan import Activation
-from brains.network import Network
+from brains.stepping.network import Network
 
 HIDDEN = get_args(Activation)
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}

@@ -62,7 +62,7 @@ def test_no_folder_where_none_can_be_written(sources: Path, tmp_path: Path, monk
 
 def run(script: Path, cache: Path) -> list[str]:
     """What a fresh process that compiles one tiny function says: result, cache hits, cached, folder."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)
     return done.stdout.split()
 
@@ -91,12 +91,12 @@ LIVES = """
 import hashlib
 import numpy as np
 from brains.brain import Body, Experience
-from brains.settings import SteppingConfig
-from brains.stepping import SteppingBrain
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.kind import stepping
 
 config = SteppingConfig(layers=[{"units": 33, "activation": "tanh"}, {"units": 17, "normalize": True}, {}],
                         optimizer="adam", learning_rate=0.01, replay={"per_tick": 8})
-brain = SteppingBrain(config, Body(8, 4, teacher=True), np.random.SeedSequence(1))
+brain = stepping(config, Body(8, 4, teacher=True), np.random.SeedSequence(1))
 rng, none = np.random.default_rng(2), np.zeros(1, bool)
 for _ in range(100):
     x = rng.uniform(-1, 1, (1, 8)).astype(np.float32)

@@ -12,8 +12,8 @@ from brains.kernels import BACKENDS
 from brains.kernels import layout as at
 from brains.layers import Dense
 from brains.layers.plan import padded
-from brains.network import Network
-from brains.stepping import depth_scale
+from brains.stepping.network import Network
+from brains.stepping.options import depth_scale
 
 
 def test_depth_scale_closed_form() -> None:

@@ -242,17 +242,3 @@ class Network:
         ):
             if not ((self.state[:, column] >= 0) & (self.state[:, column] < limit)).all():
                 raise ValueError(f"brain state 'state': {name} {self.state[:, column]} is outside [0, {limit})")
-
-
-def load_arrays(arrays: State, saved: State) -> None:
-    """Copy `saved` into `arrays`, in place. Raises ValueError naming the first entry that does not fit."""
-    for name in sorted(arrays.keys() ^ saved.keys()):
-        raise ValueError(f"brain state {name!r} is {'missing' if name in arrays else 'unknown'}")
-    for name, array in arrays.items():
-        if (array.shape, array.dtype) != (saved[name].shape, saved[name].dtype):
-            raise ValueError(
-                f"brain state {name!r} is {saved[name].dtype}{list(saved[name].shape)}, "
-                f"this brain needs {array.dtype}{list(array.shape)}"
-            )
-    for name, array in arrays.items():
-        array[...] = saved[name]

@@ -18,7 +18,7 @@ from brains.brain import NO_LABEL, Experience
 from brains.kernels import cpu_fused
 from brains.kernels import layout as at
 from brains.layers.dense import Activation
-from brains.settings import SteppingConfig
+from brains.stepping.settings import SteppingConfig
 
 ACTIVATIONS = get_args(Activation)
 FIELDS = SteppingConfig.model_fields

@@ -16,7 +16,7 @@ from brains.kernels import layout as at
 from brains.kernels import reference
 from brains.kernels.reference_layers import Operation, operations, parameter_views
 from brains.layers import LAYERS, Layer
-from brains.network import Network
+from brains.stepping.network import Network
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 WINDOW = 3

@@ -14,8 +14,11 @@ from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.kernels import layout as at
 from brains.layers import LAYERS
-from brains.settings import SteppingConfig
-from brains.stepping import RULES, SteppingBrain, TaughtBrain
+from brains.stepping.base import SteppingBrain
+from brains.stepping.kind import stepping
+from brains.stepping.options import RULES
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.taught import TaughtBrain
 
 SIZE, ACTIONS = 6, 3
 BRANCHES = [[{"units": 5, "activation": "tanh"}, {"type": "layer_norm"}], [{"type": "rnn", "units": 5}]]
@@ -51,7 +54,7 @@ every_type = pytest.mark.parametrize("net", LAYERS)
 def brain_of(net: str, seed: int = 0, lanes: int = 1, **settings: Any) -> TaughtBrain:
     """A brain with this net, its biases random, so that nothing sits on a kink."""
     config = SteppingConfig.model_validate({"tile": 24, "layers": NETS[net], **settings})
-    brain = SteppingBrain(config, Body(SIZE, ACTIONS, teacher=True, lanes=lanes), np.random.SeedSequence(seed))
+    brain = stepping(config, Body(SIZE, ACTIONS, teacher=True, lanes=lanes), np.random.SeedSequence(seed))
     assert isinstance(brain, TaughtBrain)
     generator = np.random.default_rng(seed + 1)
     for lane in range(lanes):

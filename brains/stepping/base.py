@@ -2,8 +2,8 @@
 
 Stepping: on a tick every layer computes from what its predecessor put out on the previous tick, so that
 output(t) = f(input(t - (L-1))): depth costs latency, not waiting. Known elsewhere as depth-parallel training: Sideways
-(Malinowski et al., CVPR 2020, arXiv 2001.06232). Where the world has a teacher the brain learns from its labels, here;
-where it has only reward, see `streaming`.
+(Malinowski et al., CVPR 2020, arXiv 2001.06232). What it learns from is its subclasses': `taught` from a teacher's
+labels; from reward, `streaming` one sample at a time and `q_learning` by replay.
 """
 
 from __future__ import annotations
@@ -17,20 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State
+from brains.brain import Body, Brain, Experience, Float, Learning, State, load_arrays
 from brains.kernels import Kernel, bind
 from brains.kernels import layout as at
-from brains.layers import TYPE_RATES
-from brains.network import Network, load_arrays
-from brains.settings import Block, SteppingConfig
-
-RULES = ("backprop", "tween", "tween_chain")
-
-
-def depth_scale(distance: int) -> float:
-    """min(100, 1.2^d) for a layer d below the output; an exponent over 10 becomes 10 + ln(d - 9)."""
-    exponent = distance if distance <= 10 else 10.0 + np.log(distance - 9.0)
-    return float(min(100.0, 1.2**exponent))
+from brains.stepping.network import Network
+from brains.stepping.options import numbers_of, options_of
+from brains.stepping.settings import SteppingConfig
 
 
 def backend_name(config: SteppingConfig) -> str:
@@ -39,29 +31,9 @@ def backend_name(config: SteppingConfig) -> str:
 
 
 class SteppingBrain:
-    """One network acting, and in its subclasses learning, in N lanes, each with weights of its own.
+    """One network acting, and in its subclasses learning, in N lanes, each with weights of its own."""
 
-    Calling SteppingBrain(config, body, seed) gives the brain for that body: taught (TaughtBrain) or, where the world
-    has no teacher, learning from reward, by replay (QLearningBrain) or one sample at a time (StreamingBrain). Raises
-    ValueError where the config does not fit the body.
-    """
-
-    Config = SteppingConfig
     replay_shape = (0, 0)  # (capacity, numbers in an experience)
-
-    def __new__(cls, config: SteppingConfig, body: Body, *_: Any) -> SteppingBrain:
-        """Choose the brain for this body."""
-        if cls is not SteppingBrain:
-            return super().__new__(cls)
-        if body.teacher:
-            return super().__new__(TaughtBrain)
-        if config.replay is not None:
-            from brains.q_learning import QLearningBrain
-
-            return super().__new__(QLearningBrain)
-        from brains.streaming import StreamingBrain
-
-        return super().__new__(StreamingBrain)
 
     def __init__(self, config: SteppingConfig, body: Body, network: Network) -> None:
         self.config, self.body, self.network = config, body, network
@@ -99,7 +71,7 @@ class SteppingBrain:
                 "discrete" if self.body.discrete else "continuous",
                 "stateful" if self.network.state_total else "stateless",
             )
-            compiled_elsewhere("-".join(kind), "brains.precompile", *kind)
+            compiled_elsewhere("-".join(kind), "brains.stepping.precompile", *kind)
 
     def warm_up(self) -> None:
         """Load the kernels by living a tick in a copy."""
@@ -160,56 +132,6 @@ class FrozenBrain(SteppingBrain):
     """A network that acts and never learns."""
 
 
-class TaughtBrain(SteppingBrain):
-    """A stepping brain that learns from a teacher's labels: backprop, tween or tween_chain, with replay."""
-
-    def __init__(self, config: SteppingConfig, body: Body, seed: np.random.SeedSequence) -> None:
-        check_fit(config, body)
-        weights, stream = seed.spawn(2)
-        ring = max(2, len(config.layers))
-        network = network_of(config, body, config.layers, body.actions, config.readout, ring)
-        network.initialize(weights)
-        network.begin_stream(stream)
-        target_size = 1 if body.discrete else body.actions
-        self.target = np.zeros((body.lanes, target_size), np.float32)
-        if isinstance(config.schedule, Block):
-            self.replay_shape = (config.schedule.block, body.observation_size + network.state_total + target_size)
-        elif config.replay is not None:
-            self.replay_shape = (config.replay.capacity, body.observation_size + network.state_total + target_size)
-        super().__init__(config, body, network)
-        learns_at_once = not isinstance(config.schedule, Block)  # a block makes its own forward passes, later
-        self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant" and learns_at_once
-
-    def warm_up(self) -> None:
-        """Load the kernels by living a tick in a copy."""
-        twin = TaughtBrain(self.config, self.body, np.random.SeedSequence(0))
-        twin.kernel.act(np.zeros((self.body.lanes, self.body.observation_size), np.float32), twin.action)
-        twin.kernel.learn(twin.target, True)
-
-    def learn(self, experience: Experience) -> Learning:
-        """Remember the labelled lanes and make the first learning step of the tick."""
-        label = experience.teacher_action
-        if label is None:
-            self.target[:] = np.nan
-        elif self.body.discrete:
-            if not ((label >= NO_LABEL) & (label < self.body.actions)).all():
-                raise ValueError(f"the teacher names action {label}; this body has 0 to {self.body.actions - 1}")
-            self.target[:, 0] = np.where(label == NO_LABEL, np.nan, label)
-        else:
-            self.target[:] = label
-        return self.learned(*self.kernel.learn(self.target, True))
-
-    def rehearse(self) -> Learning:
-        """One more learning step, on replayed experiences alone."""
-        if self.config.replay is None:
-            return Learning()
-        return self.learned(*self.kernel.learn(self.target, False))
-
-    def arrays(self) -> State:
-        """The live arrays that are this brain's whole state."""
-        return {**self.network.arrays(), "replay": self.replay}
-
-
 def check_fit(config: SteppingConfig, body: Body) -> None:
     """Raise ValueError, saying what to change, where a config does not fit a body."""
     if problem := config.misfit(body.observation_size, body.actions, body.discrete, body.teacher):
@@ -230,32 +152,3 @@ def settling_ticks(config: SteppingConfig, network: Network) -> int:
     brain_ticks = len(config.layers) if config.execution == "stepping" else 1
     brain_ticks += int(attention[:, at.WINDOW].max(initial=1)) - 1
     return -(-brain_ticks // config.brain_ticks_per_world_tick)
-
-
-def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDArray[np.int64]:
-    """What does not change while the brain lives, as the kernels read it."""
-    options = np.zeros(at.OPTIONS, np.int64)
-    options[at.EXECUTION] = ("sequential", "stepping").index(config.execution)
-    options[at.RULE] = RULES.index(config.rule)
-    options[at.ALIGN] = ("instant", "pipeline", "sideways", "now").index(config.align)
-    options[at.SCHEDULE] = (
-        at.BLOCK if isinstance(config.schedule, Block) else at.EVERY_TICK if config.period == 1 else at.ACCUMULATE
-    )
-    options[at.PERIOD] = config.period
-    options[at.EPOCHS] = config.schedule.epochs if isinstance(config.schedule, Block) else 1
-    options[at.OPTIMIZER] = ("sgd", "adam").index(config.optimizer)
-    if config.replay is not None:
-        options[at.PER_STEP], options[at.RECENT] = config.replay.per_tick, config.replay.recent
-    options[at.DISCRETE], options[at.RING], options[at.SNAPSHOT_EVERY] = discrete, network.ring, config.snapshot_every
-    options[at.INPUTS], options[at.STATE_TOTAL] = network.inputs, network.state_total
-    options[at.STAGES], options[at.BRAIN_TICKS] = len(config.layers), config.brain_ticks_per_world_tick
-    options[at.EXPLOSION] = config.explosion_detection
-    return options
-
-
-def numbers_of(config: SteppingConfig, network: Network) -> Float:
-    """Rates and the like, then every operation's depth scale and type rate."""
-    numbers = [config.learning_rate, config.momentum, config.beta1, config.beta2, 1e-8, config.gradient_clip]
-    for op in network.table:
-        numbers += [depth_scale(len(config.layers) - 1 - int(op[at.STAGE])), TYPE_RATES.get(at.TYPES[op[at.TYPE]], 1.0)]
-    return np.array(numbers, np.float32)

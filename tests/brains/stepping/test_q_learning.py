@@ -14,8 +14,8 @@ from torch.nn.functional import huber_loss
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.kernels import layout as at
-from brains.settings import SteppingConfig
-from brains.stepping import SteppingBrain
+from brains.stepping.kind import stepping
+from brains.stepping.settings import SteppingConfig
 
 
 def make(make_brain: Any, *, reward: dict[str, Any] | None = None, replay: Any = None, **settings: Any) -> Any:
@@ -121,7 +121,7 @@ def test_values_of_a_corridor() -> None:
             },
         }
     )
-    brain = SteppingBrain(config, Body(3, 2), np.random.SeedSequence(0))  # type: ignore[arg-type]
+    brain = stepping(config, Body(3, 2), np.random.SeedSequence(0))  # type: ignore[arg-type]
     rooms, room, age = np.eye(3, dtype=np.float32), 0, 0
     for _ in range(3000):
         observation = rooms[[room]]

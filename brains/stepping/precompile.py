@@ -1,6 +1,6 @@
 """Compiles the kernels of one sort of brain.
 
-python -m brains.precompile taught|streaming|q_learning discrete|continuous stateful|stateless
+python -m brains.stepping.precompile taught|streaming|q_learning discrete|continuous stateful|stateless
 
 Run by `kernels.compile.compiled_elsewhere`, in a process of its own.
 """
@@ -10,8 +10,8 @@ import sys
 import numpy as np
 
 from brains.brain import Body
-from brains.settings import SteppingConfig
-from brains.stepping import SteppingBrain
+from brains.stepping.kind import stepping
+from brains.stepping.settings import SteppingConfig
 
 
 def main(sort: str, actions: str, network: str) -> None:
@@ -29,7 +29,7 @@ def main(sort: str, actions: str, network: str) -> None:
     )
     bounds = () if discrete else (1.0, 1.0)
     body = Body(2, 2, discrete, tuple(-bound for bound in bounds), bounds, teacher)
-    SteppingBrain(config, body, np.random.SeedSequence(0)).warm_up()  # type: ignore[arg-type]
+    stepping(config, body, np.random.SeedSequence(0)).warm_up()
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from brains.brain import Body, Brain, Experience, Float, Learning, State
 from brains.kernels import StreamingKernel, bind_streaming
 from brains.kernels import layout as at
 from brains.layers import Dense
-from brains.network import Network
-from brains.settings import Reward, SteppingConfig
-from brains.stepping import FrozenBrain, SteppingBrain, check_fit, network_of
+from brains.stepping.base import SteppingBrain, check_fit, network_of
+from brains.stepping.reward import FrozenPolicy, live_a_tick, settings_of
+from brains.stepping.settings import SteppingConfig
 
 
 class StreamingBrain(SteppingBrain):
@@ -99,50 +99,3 @@ class StreamingBrain(SteppingBrain):
         """The same policy with fresh activity, its likeliest action and its statistics as they are."""
         body = replace(self.body, lanes=lanes or self.body.lanes)
         return FrozenPolicy(self.config, body, self.network.twin(lanes), self.statistics, lanes)
-
-
-class FrozenPolicy(FrozenBrain):
-    """The greedy policy of a brain that learns from reward, with fixed normalisation."""
-
-    def __init__(
-        self, config: SteppingConfig, body: Body, network: Network, statistics: NDArray[np.float64], lanes: int | None
-    ) -> None:
-        super().__init__(config, body, network)
-        size, statistics = body.observation_size, statistics if lanes is None else statistics[:1]
-        self.mean, self.deviation = np.zeros((1, size)), np.ones((1, size))
-        if config.reward.normalize_observation:
-            count = np.maximum(statistics[:, [at.COUNT]], 2.0)
-            self.mean = statistics[:, at.STATISTICS : at.STATISTICS + size].copy()
-            squares = statistics[:, at.STATISTICS + size :]
-            variance = np.where(statistics[:, [at.COUNT]] > 1.0, squares / (count - 1.0), 1.0)
-            self.deviation = np.sqrt(variance + 1e-8)
-
-    def act(self, observation: Float) -> NDArray[Any]:
-        """One tick: the policy's likeliest action."""
-        return super().act(((observation - self.mean) / self.deviation).astype(np.float32))
-
-
-def live_a_tick(brain: SteppingBrain) -> None:
-    """Act on nothing and learn from it."""
-    lanes, observation = brain.body.lanes, np.zeros((brain.body.lanes, brain.body.observation_size), np.float32)
-    no, nothing = np.zeros(lanes, bool), np.zeros(lanes, np.float32)
-    brain.learn(Experience(observation, brain.act(observation), nothing, observation, no, no))
-
-
-def settings_of(reward: Reward) -> NDArray[np.float64]:
-    """What the kernels of learning from reward read, in the order of `layout`."""
-    return np.array(
-        [
-            reward.learning_rate,
-            reward.discount,
-            reward.trace_decay,
-            reward.kappa_policy,
-            reward.kappa_value,
-            reward.entropy,
-            reward.normalize_observation,
-            reward.scale_reward,
-            reward.exploration,
-            reward.tracking,
-        ],
-        np.float64,
-    )
