@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agentsim.errors import UserError
     from agentsim.registry import register_brain, register_world
     from agentsim.simulation import Simulation
-    from brains.brain import NO_LABEL, Body, Brain, Experience, Learning
+    from brains.brain import NO_LABEL, Body, Brain, BrainBase, Experience, Learning
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ _MODULES = {
     "NO_LABEL": "brains.brain",
     "Body": "brains.brain",
     "Brain": "brains.brain",
+    "BrainBase": "brains.brain",
     "Experience": "brains.brain",
     "Learning": "brains.brain",
 }
@@ -51,6 +52,7 @@ __all__ = [
     "NO_LABEL",
     "Body",
     "Brain",
+    "BrainBase",
     "Config",
     "Experience",
     "Learning",

@@ -111,6 +111,95 @@ class Brain(Protocol):
         that many lanes sharing lane 0's knowledge: what a probe asks."""
 
 
+class BrainBase:
+    """A brain without the obvious parts: a subclass must `act`, and overrides what else is not as here.
+
+    `arrays` names the live arrays that are its whole state, each with a leading lane axis; what saves, loads and copies
+    a brain follows from them.
+    """
+
+    latency = 0
+    settling_ticks = 1
+
+    def __init__(self, config: Any, body: Body) -> None:
+        self.config, self.body = config, body
+
+    def warm_up(self) -> None:
+        """Nothing to compile."""
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """No activity to forget."""
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """Each brain's own."""
+        raise NotImplementedError
+
+    def learn(self, experience: Experience) -> Learning:
+        """Nothing."""
+        return Learning()
+
+    def rehearse(self) -> Learning:
+        """No memory, no rehearsal."""
+        return Learning()
+
+    def arrays(self) -> State:
+        """The live arrays that are this brain's whole state, by name."""
+        return {}
+
+    def state_dict(self) -> State:
+        """Copies of all arrays."""
+        return {name: array.copy() for name, array in self.arrays().items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
+        load_arrays(self.arrays(), state)
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """Nothing to draw."""
+        return {}
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """A brain of the same class and arrays, reset, that is never taught; with `lanes`, lane 0's in each of them."""
+        body = replace(self.body, lanes=lanes or self.body.lanes)
+        twin = type(self)(self.config, body, np.random.SeedSequence(0))  # type: ignore[call-arg]  # a kind's signature
+        for name, array in twin.arrays().items():
+            array[...] = self.arrays()[name] if lanes is None else self.arrays()[name][:1]
+        twin.reset(np.ones(body.lanes, np.bool_))
+        return Frozen(twin, body)
+
+
+class Frozen(BrainBase):
+    """Another brain that only acts."""
+
+    def __init__(self, brain: Brain, body: Body) -> None:
+        super().__init__(None, body)
+        self.brain, self.latency, self.settling_ticks = brain, brain.latency, brain.settling_ticks
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """The brain's."""
+        self.brain.reset(lanes)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """The brain's action."""
+        return self.brain.act(observation)
+
+    def state_dict(self) -> State:
+        """The brain's."""
+        return self.brain.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """The brain's."""
+        self.brain.load_state_dict(state)
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """The brain's."""
+        return self.brain.activity()
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """The brain's."""
+        return self.brain.frozen_copy(lanes)
+
+
 class Kind(Protocol):
     """What makes brains: `kind(config, body, seed)` is a brain for that body. Raises ValueError, starting with the key
     if one is to blame, where the config does not fit the body.

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brains.brain import Body, Brain, Experience, Float, Learning, State, load_arrays
+from brains.brain import Body, Brain, BrainBase, Float, Learning, State
 from brains.kernels import Kernel, bind
 from brains.kernels import layout as at
 from brains.stepping.network import Network
@@ -30,13 +30,14 @@ def backend_name(config: SteppingConfig) -> str:
     return "numba" if config.backend == "auto" else config.backend
 
 
-class SteppingBrain:
+class SteppingBrain(BrainBase):
     """One network acting, and in its subclasses learning, in N lanes, each with weights of its own."""
 
     replay_shape = (0, 0)  # (capacity, numbers in an experience)
 
     def __init__(self, config: SteppingConfig, body: Body, network: Network) -> None:
-        self.config, self.body, self.network = config, body, network
+        super().__init__(config, body)
+        self.network = network
         self.backend = backend_name(config)
         thinks = config.brain_ticks_per_world_tick
         self.latency = max(0, -(-(config.brain_latency + 1 - thinks) // thinks))
@@ -88,14 +89,6 @@ class SteppingBrain:
             return self.action[:, 0].copy()
         return np.clip(self.action[:, : self.body.actions], self.body.low, self.body.high).astype(np.float32)
 
-    def learn(self, experience: Experience) -> Learning:
-        """Learn nothing: a frozen brain."""
-        return Learning()
-
-    def rehearse(self) -> Learning:
-        """No further learning step."""
-        return Learning()
-
     def learned(self, loss: float, updates: int, rollbacks: int) -> Learning:
         """What a step of the kernel came to, with the roll-backs since the last one; a loss that was not finite has
         been rolled back, and is left out."""
@@ -106,13 +99,9 @@ class SteppingBrain:
         """The live arrays that are this brain's whole state."""
         return self.network.arrays()
 
-    def state_dict(self) -> State:
-        """Network, optimiser, snapshot, replay and random streams."""
-        return {name: array.copy() for name, array in self.arrays().items()}
-
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
-        load_arrays(self.arrays(), state)
+        super().load_state_dict(state)
         self.network.check_counters(self.replay.shape[1])
 
     def activity(self) -> dict[str, NDArray[Any]]:
