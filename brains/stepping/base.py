@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from brains.brain import Body, Brain, BrainBase, Float, Learning, State
 from brains.kernels import Kernel, bind
 from brains.kernels import layout as at
-from brains.stepping.network import Network
+from brains.stepping.network import Indices, Network, check_indices
 from brains.stepping.options import numbers_of, options_of
 from brains.stepping.settings import SteppingConfig
 
@@ -102,7 +102,11 @@ class SteppingBrain(BrainBase):
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
         super().load_state_dict(state)
-        self.network.check_counters(self.replay.shape[1])
+        check_indices(self.indices())
+
+    def indices(self) -> Indices:
+        """What of a loaded state is used as an index."""
+        return self.network.indices(self.replay.shape[1])
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """Every layer's output of the last tick, in order, each (N, units)."""

@@ -15,6 +15,9 @@ from brains.kernels import layout as at
 from brains.layers import Dense, Parallel
 from brains.layers.plan import Draw, Plan, Shape, padded
 
+# name -> (the entry of the state it is part of, its values, what they must be less than)
+Indices = dict[str, tuple[str, NDArray[Any], int]]
+
 
 class Place(NamedTuple):
     """Numbers in a row of activity: where they start, their shape, which operation writes them (-1: the world), and in
@@ -50,8 +53,8 @@ class Network:
 
     Attributes: `table` (K, COLUMNS), one row an operation, int32 if none of them carries a state, else int64;
     `views`, for each operation its parameters by name; `places`, each layer's output; `parameters` (N, BLOCKS, P)
-    float32; `activity` (N, ring + EXTRA_ROWS, S) float32; `state` (N, STATES) int64. Raises ValueError, starting with
-    the key, where two layers do not fit.
+    float32, (1, BLOCKS, P) where all lanes have theirs `shared`; `activity` (N, ring + EXTRA_ROWS, S) float32; `state`
+    (N, STATES) int64. Raises ValueError, starting with the key, where two layers do not fit.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Network:
         ring: int,
         lanes: int = 1,
         skip_to_output: bool = False,
+        shared: bool = False,
     ) -> None:
         self._twin = partial(Network, layers, inputs, outputs, readout, ring, skip_to_output=skip_to_output)
         self.inputs, self.outputs, self.ring, self.lanes = inputs, outputs, ring, lanes
@@ -83,7 +87,7 @@ class Network:
         self._join()
         if not self.table[:, at.STATE_SIZE].any():  # the kernels of `compile.stateful` are not needed
             self.table = self.table.astype(np.int32)
-        self.parameters = np.zeros((lanes, at.BLOCKS, self._parameters), np.float32)
+        self.parameters = np.zeros((1 if shared else lanes, at.BLOCKS, self._parameters), np.float32)
         self.activity = np.zeros((lanes, ring + at.EXTRA_ROWS, max(self._row, self._work)), np.float32)
         self.state = np.zeros((lanes, at.STATES), np.int64)
 
@@ -224,21 +228,24 @@ class Network:
 
     def twin(self, lanes: int | None = None) -> Network:
         """A copy with fresh activity; with `lanes`, that many lanes which share a copy of lane 0's parameters."""
-        twin = self._twin(lanes=lanes or self.lanes)
-        twin.parameters = self.parameters.copy() if lanes is None else self.parameters[:1].copy()
+        twin = self._twin(lanes=lanes or self.lanes, shared=lanes is not None or len(self.parameters) < self.lanes)
+        twin.parameters[:] = self.parameters[: len(twin.parameters)]
         return twin
 
     def arrays(self) -> State:
         """What resuming exactly needs, by name: the live arrays, not copies."""
         return {"parameters": self.parameters, "activity": self.activity, "state": self.state}
 
-    def check_counters(self, capacity: int = 0) -> None:
-        """Raise ValueError where a counter, as loaded, would point outside an array."""
-        for name, column, limit in (
-            ("tick", at.TICK, 1 << 62),
-            ("age", at.AGE, 1 << 62),
-            ("replay size", at.SIZE, capacity + 1),
-            ("replay position", at.POSITION, max(1, capacity)),
-        ):
-            if not ((self.state[:, column] >= 0) & (self.state[:, column] < limit)).all():
-                raise ValueError(f"brain state 'state': {name} {self.state[:, column]} is outside [0, {limit})")
+    def indices(self, capacity: int) -> Indices:
+        """The counters that point into an array, or are the size of one; `capacity`: that of the replay ring."""
+        limits = {"tick": (at.TICK, 1 << 62), "age": (at.AGE, 1 << 62), "replay size": (at.SIZE, capacity + 1)}
+        limits["replay position"] = at.POSITION, max(1, capacity)
+        return {name: ("state", self.state[:, column], limit) for name, (column, limit) in limits.items()}
+
+
+def check_indices(indices: Indices) -> None:
+    """Raise ValueError where a number, as loaded, would point outside an array."""
+    for name, (entry, values, limit) in indices.items():
+        outside = values[~((values >= 0) & (values < limit))]  # NaN is
+        if outside.size:
+            raise ValueError(f"brain state {entry!r}: {name} {outside[0]} is outside [0, {limit})")

@@ -18,6 +18,7 @@ from brains.brain import Body, Brain, Experience, Float, Learning, State
 from brains.kernels import QLearningKernel, bind_q_learning
 from brains.kernels import layout as at
 from brains.stepping.base import SteppingBrain, check_fit, network_of
+from brains.stepping.network import Indices
 from brains.stepping.reward import FrozenPolicy, live_a_tick, settings_of
 from brains.stepping.settings import SteppingConfig
 
@@ -76,6 +77,11 @@ class QLearningBrain(SteppingBrain):
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""
         return {**self.network.arrays(), "replay": self.replay, "slow": self.slow, "statistics": self.statistics}
+
+    def indices(self) -> Indices:
+        """Besides, the actions that are remembered."""
+        actions = self.replay[..., self.body.observation_size]
+        return {**super().indices(), "action": ("replay", actions, self.body.actions)}
 
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """The action of the largest value, with fresh activity and statistics as they are."""

@@ -24,6 +24,7 @@ from brains.kernels import StreamingKernel, bind_streaming
 from brains.kernels import layout as at
 from brains.layers import Dense
 from brains.stepping.base import SteppingBrain, check_fit, network_of
+from brains.stepping.network import Indices
 from brains.stepping.reward import FrozenPolicy, live_a_tick, settings_of
 from brains.stepping.settings import SteppingConfig
 
@@ -94,6 +95,11 @@ class StreamingBrain(SteppingBrain):
         """The live arrays that are this brain's whole state."""
         critic = {f"critic.{name}": array for name, array in self.critic.arrays().items()}
         return {**self.network.arrays(), **critic, "statistics": self.statistics, "sampled": self.sampled}
+
+    def indices(self) -> Indices:
+        """Besides, the action that is to be learned from."""
+        found = super().indices()
+        return {**found, "action": ("sampled", self.sampled, self.body.actions)} if self.body.discrete else found
 
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """The same policy with fresh activity, its likeliest action and its statistics as they are."""

@@ -7,6 +7,7 @@ import numpy as np
 from brains.brain import NO_LABEL, Body, Experience, Learning, State
 from brains.kernels import layout as at
 from brains.stepping.base import SteppingBrain, check_fit, network_of
+from brains.stepping.network import Indices
 from brains.stepping.settings import Block, SteppingConfig
 
 
@@ -58,3 +59,9 @@ class TaughtBrain(SteppingBrain):
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""
         return {**self.network.arrays(), "replay": self.replay}
+
+    def indices(self) -> Indices:
+        """Besides, the labels that are remembered."""
+        if not self.body.discrete:
+            return super().indices()
+        return {**super().indices(), "label": ("replay", self.replay[..., -1:], self.body.actions)}
