@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brains.kernels import layout as at
-from brains.kernels import reference, reference_layers
+from brains.kernels.reference.activations import SLOPE, TWEEN_SLOPE
+from brains.kernels.reference.backprop import backprop
+from brains.kernels.reference.layer_norm import layer_norm, through_layer_norm
+from brains.kernels.reference.operation import operations
+from brains.kernels.reference.wave import Wave, fire
 from brains.layers import Dense
 from brains.layers.plan import Activation
 from brains.stepping.network import Network
@@ -29,7 +33,7 @@ def test_slope_is_the_derivative_from_the_output(name: str, activations: dict[st
     z = normal(200).mul(3).requires_grad_()
     y = activations[name](z)
     (expected,) = torch.autograd.grad(y.sum(), z)
-    torch.testing.assert_close(reference_layers.SLOPE[at.ACTIVATIONS.index(name)](y.detach()), expected, **CLOSE)
+    torch.testing.assert_close(SLOPE[at.ACTIVATIONS.index(name)](y.detach()), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("name", at.ACTIVATIONS[:-1])
@@ -43,7 +47,7 @@ def test_tween_slope_as_published(name: str) -> None:
         "scaled_relu": torch.tensor([0.0, 0.0, 1.1, 1.1]),
         "softplus": 1 / (1 + torch.exp(-o)) + 0.01,
     }.get(name, torch.ones(4))
-    actual = reference_layers.TWEEN_SLOPE[at.ACTIVATIONS.index(name)](o)
+    actual = TWEEN_SLOPE[at.ACTIVATIONS.index(name)](o)
     torch.testing.assert_close(actual, expected.double(), rtol=0, atol=1e-7)
 
 
@@ -52,8 +56,8 @@ def test_tween_slope_as_published(name: str) -> None:
 def test_through_layer_norm_is_its_vector_jacobian_product(units: int, seed: int) -> None:
     z, delta = normal(units, seed=seed).requires_grad_(), normal(units, seed=seed + 1)
     (expected,) = torch.autograd.grad(torch.nn.functional.layer_norm(z, z.shape), z, delta)
-    hat, inverse = reference_layers.layer_norm(z.detach())
-    torch.testing.assert_close(reference_layers.through_layer_norm(delta, hat, inverse), expected, rtol=1e-7, atol=1e-9)
+    hat, inverse = layer_norm(z.detach())
+    torch.testing.assert_close(through_layer_norm(delta, hat, inverse), expected, rtol=1e-7, atol=1e-9)
 
 
 @given(
@@ -77,13 +81,13 @@ def test_backprop_is_autograd_of_the_loss(
     block = normal(network.parameters.shape[2], seed=seed).requires_grad_()
     target, x = seed % sizes[-1], normal(sizes[0], seed=seed)
     goal = torch.nn.functional.one_hot(torch.tensor(target), sizes[-1]).double()
-    layers = reference_layers.operations(network.table, block)
-    wave, errors = (reference.Wave(network.table, normal(network.activity.shape[2], seed=seed)) for _ in range(2))
+    layers = operations(network.table, block)
+    wave, errors = (Wave(network.table, normal(network.activity.shape[2], seed=seed)) for _ in range(2))
     wave.world.copy_(x)
     with torch.no_grad():
         for k, layer in enumerate(layers):
-            reference.fire(layer, k, wave, wave)
-        update = reference.backprop(layers, wave, errors, goal - wave.output)
+            fire(layer, k, wave, wave)
+        update = backprop(layers, wave, errors, goal - wave.output)
     output = x
     for views, kind, layer in zip(network.views, kinds, layers, strict=True):
         z = output @ views["weight"].of(block) + views["bias"].of(block)

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from brains.kernels import layout as at
-from brains.kernels import reference
-from brains.kernels.reference_layers import Operation, operations, parameter_views
+from brains.kernels.reference.backprop import backprop
+from brains.kernels.reference.operation import Operation, operations, parameter_views
+from brains.kernels.reference.tween import tween_targets
+from brains.kernels.reference.tween_chain import tween_chain
+from brains.kernels.reference.wave import Wave, fire
 from brains.layers import LAYERS, Layer
 from brains.stepping.network import Network
 
@@ -251,17 +254,17 @@ def whole_forward(layers: list[dict[str, Any]], own: list[dict[str, Tensor]], x:
     return (torch.cat(outputs) if skip else x) @ last["weight"] + last["bias"]
 
 
-def fired(network: Network, x: Tensor) -> tuple[list[Operation], reference.Wave, reference.Wave]:
+def fired(network: Network, x: Tensor) -> tuple[list[Operation], Wave, Wave]:
     """The operations, the row of an ordinary forward pass in float64, and a row of errors that are NaN."""
     layers = operations(network.table, torch.tensor(network.parameters[0, at.VALUE]).double())
     wave, errors = (
-        reference.Wave(network.table, torch.full((network.activity.shape[2],), value, dtype=torch.float64))
+        Wave(network.table, torch.full((network.activity.shape[2],), value, dtype=torch.float64))
         for value in (0.0, float("nan"))
     )
     wave.world.copy_(x)
     with torch.inference_mode():
         for k, layer in enumerate(layers):
-            reference.fire(layer, k, wave, wave)
+            fire(layer, k, wave, wave)
     return layers, wave, errors
 
 
@@ -288,7 +291,7 @@ def test_backprop_through_everything_is_autograd(layers: list[dict[str, Any]], s
     torch.testing.assert_close(wave.output, torch.softmax(logits, 0).detach(), **CLOSE)
     with torch.inference_mode():
         error = functional.one_hot(label, 3) - wave.output
-        found = {k: gradients for k, gradients, *_ in reference.backprop(kernels, wave, errors, error)}
+        found = {k: gradients for k, gradients, *_ in backprop(kernels, wave, errors, error)}
     learners = [k for k, views in enumerate(network.views) if views]
     assert sorted(found) == learners
     for (i, name, _), gradient in zip(flat, expected, strict=True):
@@ -325,7 +328,7 @@ def test_neural_tween_takes_an_error_through_the_true_jacobian(inputs: int, conf
     jacobian = torch.autograd.functional.jacobian(lambda x: oracle(config, own, x[None])[0], x)
     scales, rates = [torch.tensor(1.2), torch.tensor(1.0)], [0.3, 0.2]
     with torch.inference_mode():
-        update = reference.tween_chain(layers, wave, errors, normal(3, seed=5), scales, rates)
+        update = tween_chain(layers, wave, errors, normal(3, seed=5), scales, rates)
     g = errors.y[0]
     link = (g * 1.2).clamp(-10, 10)
     expected = (jacobian.T @ link / layers[0].units ** 0.5).clamp(-10, 10)
@@ -350,7 +353,7 @@ def test_a_legacy_target_goes_back_by_the_normalised_transpose(inputs: int, conf
     layers, wave, targets = fired(network, x)
     own = parameters_of(network)[0]
     with torch.inference_mode():
-        reference.tween_targets(layers, wave, targets, normal(3, seed=5))
+        tween_targets(layers, wave, targets, normal(3, seed=5))
     plain = {key: value for key, value in config.items() if key != "normalize"}
     jacobian = torch.autograd.functional.jacobian(lambda x: oracle(plain, own, x[None])[0], x)
     expected = jacobian.T @ targets.y[0] / jacobian.abs().sum(0)

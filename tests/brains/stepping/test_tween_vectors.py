@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from brains.brain import Body, Experience
-from brains.kernels import BACKENDS, reference
+from brains.kernels import BACKENDS
 from brains.kernels import layout as at
+from brains.kernels.reference.tween import link_budget, tween_targets
+from brains.kernels.reference.tween_chain import chain_targets, tween_chain
 from brains.stepping.kind import stepping
 from brains.stepping.settings import SteppingConfig
 from brains.stepping.taught import TaughtBrain
@@ -96,19 +98,17 @@ def test_activations_errors_and_targets(name: str) -> None:
         np.testing.assert_allclose(mine, saved, **TOLERANCE)
     errors = lane.errors
     if name in CHAINS:
-        reference.tween_chain(lane.layers, wave, errors, goal - wave.output, lane.scales, lane.chain_rates)
+        tween_chain(lane.layers, wave, errors, goal - wave.output, lane.scales, lane.chain_rates)
         for mine, saved in zip([*errors.x, errors.y[-1]], vector["step1_chain_gradients"], strict=True):
             np.testing.assert_allclose(mine, saved, **TOLERANCE)
-        targets = [target for _, target in reference.chain_targets(lane.layers, wave, errors, goal)]
+        targets = [target for _, target in chain_targets(lane.layers, wave, errors, goal)]
     else:
-        reference.tween_targets(lane.layers, wave, errors, goal)
+        tween_targets(lane.layers, wave, errors, goal)
         targets = [*errors.x, goal]
     for mine, saved in zip(targets, vector["step1_backward_targets"], strict=True):
         np.testing.assert_allclose(mine, saved, **TOLERANCE)
     links = list(zip(wave.y, targets[1:], strict=True))
-    np.testing.assert_allclose(
-        [reference.link_budget(a, t) for a, t in links], vector["step1_link_budgets"], **TOLERANCE
-    )
+    np.testing.assert_allclose([link_budget(a, t) for a, t in links], vector["step1_link_budgets"], **TOLERANCE)
     np.testing.assert_allclose([float((a - t).square().mean()) for a, t in links], vector["step1_gaps"], **TOLERANCE)
 
 

@@ -1,7 +1,4 @@
-"""Stream AC(lambda) in torch, for what `cpu_streaming` must mean: Elsayed et al. 2024 (arXiv 2410.14606).
-
-Works on the same arrays as `reference_brain`, with the layers, forward pass and backprop of `reference`.
-"""
+"""Stream AC(lambda) with ObGD: Elsayed et al. 2024 (arXiv 2410.14606)."""
 
 from __future__ import annotations
 
@@ -15,66 +12,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from brains.kernels import layout as at
-from brains.kernels.reference import backprop
-from brains.kernels.reference_brain import MASK, Lane, draw, tick_path
-
-
-class RunningMoments:
-    """Mean and variance of a stream of numbers (Welford 1962), kept in views of a float64 array."""
-
-    def __init__(self, count: NDArray[Any], mean: NDArray[Any], squares: NDArray[Any]) -> None:
-        self.count, self.mean, self.squares = count, mean, squares
-
-    def add(self, value: NDArray[Any]) -> None:
-        """Take in one value."""
-        self.count += 1.0
-        off = value - self.mean
-        self.mean += off / self.count
-        self.squares += off * (value - self.mean)
-
-    @property
-    def deviation(self) -> NDArray[Any]:
-        """sqrt(variance + 1e-8); the variance of fewer than two values is 1."""
-        variance = self.squares / (self.count - 1.0) if self.count > 1.0 else np.ones_like(self.mean)
-        return np.sqrt(variance + 1e-8)
-
-
-class RewardedLane:
-    """What any learning from reward needs in one lane: the network that acts, and the running moments."""
-
-    def __init__(self, actor: Lane, settings: NDArray[Any], statistics: NDArray[Any]) -> None:
-        self.actor, self.settings = actor, settings
-        half = (len(statistics) - at.STATISTICS) // 2
-        moments = statistics[at.STATISTICS :]
-        self.seen = RunningMoments(statistics[at.COUNT : at.COUNT + 1], moments[:half], moments[half:])
-        self.returns = RunningMoments(
-            statistics[at.REWARD_COUNT : at.REWARD_COUNT + 1],
-            statistics[at.REWARD_MEAN : at.REWARD_MEAN + 1],
-            statistics[at.REWARD_SQUARES : at.REWARD_SQUARES + 1],
-        )
-        self.reward_trace = statistics[at.REWARD_TRACE : at.REWARD_TRACE + 1]
-
-    def normalized(self, observation: NDArray[Any]) -> Tensor:
-        """The observation, normalised by the running moments if that is on."""
-        if self.settings[at.NORMALIZE_OBSERVATION]:
-            observation = (observation - self.seen.mean) / self.seen.deviation
-        return torch.from_numpy(np.asarray(observation, np.float32))
-
-    def uniform(self) -> float:
-        """A number in (0, 1) from the lane's stream."""
-        stream, bits = draw(int(self.actor.state[at.STREAM]) & MASK, 1 << 24)
-        self.actor.state[at.STREAM] = stream - (1 << 64) if stream >> 63 else stream
-        return (bits + 0.5) / (1 << 24)
-
-    def count_reward(self, reward: float, done: bool) -> None:
-        """Take a reward into the running moments of the discounted return, if rewards are scaled."""
-        if self.settings[at.SCALE_REWARD] and math.isfinite(reward):
-            self.reward_trace[:] = (0.0 if done else self.settings[at.DISCOUNT] * self.reward_trace) + reward
-            self.returns.add(self.reward_trace.copy())
-
-    def scaled(self, reward: float) -> float:
-        """The reward over the running deviation of the discounted return."""
-        return reward / float(self.returns.deviation[0]) if self.settings[at.SCALE_REWARD] else reward
+from brains.kernels.reference.backprop import backprop
+from brains.kernels.reference.lane import Lane, tick_path
+from brains.kernels.reference.reward import RewardedLane
 
 
 class StreamingLane(RewardedLane):
@@ -147,7 +87,7 @@ class StreamingLane(RewardedLane):
         error = self.policy_error(actor.waves[now].output, settings[at.ENTROPY] * float(np.sign(delta)))
         for lane, gradient, kappa in (
             (actor, error, settings[at.KAPPA_POLICY]),
-            (critic, torch.ones(1), settings[at.KAPPA_VALUE]),
+            (critic, actor.own.new_ones(1), settings[at.KAPPA_VALUE]),
         ):
             self.overshoot_bounded(lane, gradient, delta, kappa)
             if done:

@@ -1,7 +1,4 @@
-"""Q-learning from replay in torch, for what `cpu_q_learning` must mean.
-
-Works on the same arrays as `reference_brain`, with the layers, forward pass, backprop and optimiser of `reference`.
-"""
+"""Double Q-learning from replay."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from brains.kernels import layout as at
-from brains.kernels.reference import backprop
-from brains.kernels.reference_brain import Lane, tick_path
-from brains.kernels.reference_streaming import RewardedLane
+from brains.kernels.reference.backprop import backprop
+from brains.kernels.reference.lane import Lane, tick_path
+from brains.kernels.reference.reward import RewardedLane
 
 
 class QLearningLane(RewardedLane):
