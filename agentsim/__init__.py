@@ -26,7 +26,7 @@ import worlds
 if TYPE_CHECKING:
     from agentsim.config import Config, load_brain, load_config
     from agentsim.errors import UserError
-    from agentsim.registry import register_brain, register_world
+    from agentsim.registry import register_brain, register_layer, register_rule, register_world
     from agentsim.simulation import Simulation
     from brains.brain import NO_LABEL, Body, Brain, BrainBase, Experience, Learning
 
@@ -38,6 +38,8 @@ _MODULES = {
     "load_config": "agentsim.config",
     "UserError": "agentsim.errors",
     "register_brain": "agentsim.registry",
+    "register_layer": "agentsim.registry",
+    "register_rule": "agentsim.registry",
     "register_world": "agentsim.registry",
     "Simulation": "agentsim.simulation",
     "NO_LABEL": "brains.brain",
@@ -61,6 +63,8 @@ __all__ = [
     "load_brain",
     "load_config",
     "register_brain",
+    "register_layer",
+    "register_rule",
     "register_world",
 ]
 

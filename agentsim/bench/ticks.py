@@ -19,6 +19,7 @@ from agentsim.bench.report import progress, report, table
 from agentsim.bench.timing import Job
 from agentsim.config import load_config
 from agentsim.process import one_compute_thread
+from brains import rules
 from brains.brain import Body
 from brains.kernels import layout as at
 from brains.stepping.settings import SteppingConfig
@@ -130,8 +131,8 @@ def cost_of(case: Case) -> tuple[int, int, int]:
     brain, steps = case.brain, case.steps
     config, table = brain.config, brain.network.table
     weights = int(((table[:, at.IN] + 1) * table[:, at.UNITS]).sum())
-    moments = {"tween": 1, "tween_chain": 1, "backprop": 2 if config.optimizer == "adam" else int(config.momentum > 0)}
-    kept = moments[config.rule] if steps else 0
+    optimizer = 2 if config.optimizer == "adam" else int(config.momentum > 0)
+    kept = (optimizer if rules.RULES[config.rule].optimizer else 1) if steps else 0
     fresh = (config.align == "instant" and config.execution == "stepping") if steps else 0
     replayed = config.replay.per_tick if config.replay else 0
     passes = 1 + (fresh + steps if not replayed else 2 * steps)

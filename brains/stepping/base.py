@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from brains.brain import Body, Brain, BrainBase, Float, Learning, State
 from brains.kernels import Kernel, bind
-from brains.kernels import layout as at
 from brains.stepping.network import Indices, Network, check_indices
 from brains.stepping.options import numbers_of, options_of
 from brains.stepping.settings import SteppingConfig
@@ -141,7 +140,6 @@ def network_of(
 
 def settling_ticks(config: SteppingConfig, network: Network) -> int:
     """World ticks after which a held input has filled every layer and every attention window."""
-    attention = network.table[network.table[:, at.TYPE] == at.ATTENTION]
     brain_ticks = len(config.layers) if config.execution == "stepping" else 1
-    brain_ticks += int(attention[:, at.WINDOW].max(initial=1)) - 1
+    brain_ticks += network.window - 1
     return -(-brain_ticks // config.brain_ticks_per_world_tick)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from brains.brain import Float, State
 from brains.kernels import layout as at
-from brains.layers import Dense, Parallel
+from brains.kernels.reference import names
+from brains.layers import Dense, LayerConfig, Parallel
 from brains.layers.plan import Draw, Plan, Shape, padded
 
 # name -> (the entry of the state it is part of, its values, what they must be less than)
@@ -52,9 +53,11 @@ class Network:
     """The arrays of one network of L layers in N lanes (see kernels/layout), freshly initialised.
 
     Attributes: `table` (K, COLUMNS), one row an operation, int32 if none of them carries a state, else int64;
-    `views`, for each operation its parameters by name; `places`, each layer's output; `parameters` (N, BLOCKS, P)
-    float32, (1, BLOCKS, P) where all lanes have theirs `shared`; `activity` (N, ring + EXTRA_ROWS, S) float32; `state`
-    (N, STATES) int64. Raises ValueError, starting with the key, where two layers do not fit.
+    `views`, for each operation its parameters by name, and `type_rates`, its type's learning rate; `window`, over how
+    many ticks an input that stands still keeps changing an operation's output; `places`, each layer's output;
+    `parameters` (N, BLOCKS, P) float32, (1, BLOCKS, P) where all lanes have theirs `shared`; `activity`
+    (N, ring + EXTRA_ROWS, S) float32; `state` (N, STATES) int64. Raises ValueError, starting with the key, where two
+    layers do not fit.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class Network:
         self.inputs, self.outputs, self.ring, self.lanes = inputs, outputs, ring, lanes
         self.views: list[dict[str, View]] = []
         self._rows: list[NDArray[np.int64]] = []
+        self.type_rates: list[float] = []
+        self.window = 1
         self._parameters, self._row, self._work = 0, padded(inputs), 0
         place = Place(0, (inputs,))
         places: list[Place] = []
@@ -100,7 +105,7 @@ class Network:
             plan = layer.plan(source.shape)
         except ValueError as error:
             raise ValueError(f"{key}.{error}") from error
-        return self._add(layer.type, plan, source, stage)
+        return self._add(type(layer), plan, source, stage)
 
     def _add_parallel(self, layer: Parallel, source: Place, stage: int, key: str) -> Place:
         """The operations of every branch, then those that bring their outputs together."""
@@ -118,13 +123,13 @@ class Network:
         gate = None
         if layer.combine == "gate":
             plan = Dense(units=len(ends), init="xavier").plan(source.shape)
-            gate = self._add("dense", plan._replace(activation="shares"), source, stage)
+            gate = self._add(Dense, plan._replace(activation="shares"), source, stage)
         whole = Place(self._row, ends[0].shape, -1, stage)
         self._row += padded(whole.size)
         for e, end in enumerate(ends):
             factor, divisor = gate.start + e if gate else -1, len(ends) if layer.combine == "mean" else 1
             move = Plan(end.shape, sizes=(factor, divisor, int(e > 0)))
-            self._add("move", move, end, stage, at_start=whole.start)
+            self._add(None, move, end, stage, at_start=whole.start)
         return whole._replace(writer=len(self._rows) - 1)
 
     def _concatenated(self, sources: list[Place], stage: int) -> Place:
@@ -133,14 +138,20 @@ class Network:
         self._row += padded(sum(source.size for source in sources))
         offset = start
         for source in sources:
-            self._add("move", Plan(source.shape, sizes=(-1, 1, 0)), source, stage, at_start=offset)
+            self._add(None, Plan(source.shape, sizes=(-1, 1, 0)), source, stage, at_start=offset)
             offset += source.size
         return Place(start, (offset - start,), len(self._rows) - 1, stage)
 
-    def _add(self, kind: str, plan: Plan, source: Place, stage: int, at_start: int | None = None) -> Place:
-        """Append an operation; `at_start`: its output's place, if that is not a new one."""
+    def _add(
+        self, layer: type[LayerConfig] | None, plan: Plan, source: Place, stage: int, at_start: int | None = None
+    ) -> Place:
+        """Append the operation of a layer's type, or a move; `at_start`: its output's place, if that is not a new
+        one."""
         row = np.zeros(at.COLUMNS, np.int64)
-        row[[at.TYPE, at.STAGE, at.IN, at.UNITS]] = at.TYPES.index(kind), stage, source.size, plan.units
+        number = at.MOVE if layer is None else names.number_of(names.OPERATIONS, layer.reference)
+        row[[at.TYPE, at.STAGE, at.IN, at.UNITS]] = number, stage, source.size, plan.units
+        self.type_rates.append(1.0 if layer is None else layer.type_rate)
+        self.window = max(self.window, plan.window)
         row[at.WIDTH] = padded(plan.units) if at_start is None else plan.units
         row[[at.NORMALIZE, at.RESIDUAL]] = plan.normalize, plan.residual
         row[at.ACTIVATION] = at.ACTIVATIONS.index(plan.activation)

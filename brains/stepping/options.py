@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from brains.brain import Float
 from brains.kernels import layout as at
-from brains.layers import TYPE_RATES
+from brains.kernels.reference import names
+from brains.rules import RULES
 from brains.stepping.network import Network
 from brains.stepping.settings import Block, SteppingConfig
-
-RULES = ("backprop", "tween", "tween_chain")
 
 
 def depth_scale(distance: int) -> float:
@@ -24,7 +23,7 @@ def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDAr
     """What does not change while the brain lives, as the kernels read it."""
     options = np.zeros(at.OPTIONS, np.int64)
     options[at.EXECUTION] = ("sequential", "stepping").index(config.execution)
-    options[at.RULE] = RULES.index(config.rule)
+    options[at.RULE] = names.number_of(names.RULES, RULES[config.rule].reference)
     options[at.ALIGN] = ("instant", "pipeline", "sideways", "now").index(config.align)
     options[at.SCHEDULE] = (
         at.BLOCK if isinstance(config.schedule, Block) else at.EVERY_TICK if config.period == 1 else at.ACCUMULATE
@@ -44,6 +43,6 @@ def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDAr
 def numbers_of(config: SteppingConfig, network: Network) -> Float:
     """Rates and the like, then every operation's depth scale and type rate."""
     numbers = [config.learning_rate, config.momentum, config.beta1, config.beta2, 1e-8, config.gradient_clip]
-    for op in network.table:
-        numbers += [depth_scale(len(config.layers) - 1 - int(op[at.STAGE])), TYPE_RATES.get(at.TYPES[op[at.TYPE]], 1.0)]
+    for op, type_rate in zip(network.table, network.type_rates, strict=True):
+        numbers += [depth_scale(len(config.layers) - 1 - int(op[at.STAGE])), type_rate]
     return np.array(numbers, np.float32)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from brains.layers import Dense, Layer
+from brains.rules import RULES
+
+
+def _name_rules(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(RULES)
 
 
 class Replay(BaseModel):
@@ -78,7 +84,7 @@ class SteppingConfig(BaseModel):
     skip_to_output: bool = False
     brain_ticks_per_world_tick: int = Field(default=1, ge=1, le=1000)
     readout: Literal["softmax", "sigmoid", "linear"] = "softmax"
-    rule: Literal["backprop", "tween", "tween_chain"] = "backprop"
+    rule: Annotated[str, Field(json_schema_extra=_name_rules)] = "backprop"
     schedule: Literal["every_tick"] | Block | Accumulate = "every_tick"
     align: Literal["instant", "pipeline", "sideways", "now"] = "instant"
     optimizer: Literal["sgd", "adam"] = "sgd"
@@ -91,6 +97,14 @@ class SteppingConfig(BaseModel):
     snapshot_every: int = Field(default=256, ge=1)
     explosion_detection: bool = False
     reward: Reward = Reward()
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _rule_is_known(cls, rule: Any) -> Any:
+        if not (isinstance(rule, str) and rule in RULES):
+            *others, last = (repr(name) for name in RULES)
+            raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
+        return rule
 
     @field_validator("layers")
     @classmethod
@@ -118,8 +132,9 @@ class SteppingConfig(BaseModel):
             raise ValueError("skip_to_output mixes the waves of several ticks: use align: instant or sideways")
         if self.brain_ticks_per_world_tick > 1 and self.execution == "sequential":
             raise ValueError("brain_ticks_per_world_tick: a sequential brain answers at once: remove it")
-        if self.explosion_detection and self.rule != "tween_chain":
-            raise ValueError("explosion_detection watches the links of rule: tween_chain; remove one of the two")
+        if self.explosion_detection and not RULES[self.rule].explosion_detection:
+            watched = ", ".join(name for name, rule in RULES.items() if rule.explosion_detection)
+            raise ValueError(f"explosion_detection watches the links of rule: {watched}; remove one of the two")
         return self
 
     @property
@@ -150,8 +165,9 @@ class SteppingConfig(BaseModel):
             )
         if teacher and not discrete and self.readout != "linear":
             return f"readout: {self.readout} chooses among actions, but the world's are continuous: use linear"
-        if not teacher and self.rule != "backprop":
-            return f"rule: {self.rule} learns from a teacher's labels and this world has only reward: use backprop"
+        if not teacher and not RULES[self.rule].from_reward:
+            others = ", ".join(name for name, rule in RULES.items() if rule.from_reward)
+            return f"rule: {self.rule} learns from a teacher's labels and this world has only reward: use {others}"
         if not teacher and self.schedule != "every_tick":
             return "schedule: learning from reward is every tick: remove it"
         if not teacher and self.replay is not None:

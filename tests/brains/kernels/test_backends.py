@@ -18,12 +18,13 @@ from brains.brain import NO_LABEL, Experience
 from brains.kernels import cpu_fused
 from brains.kernels import layout as at
 from brains.layers.dense import Activation
+from brains.rules import RULES
 from brains.stepping.settings import SteppingConfig
 
 ACTIVATIONS = get_args(Activation)
 FIELDS = SteppingConfig.model_fields
-RULES, ALIGNMENTS, EXECUTIONS, READOUTS, OPTIMIZERS = (
-    get_args(FIELDS[name].annotation) for name in ("rule", "align", "execution", "readout", "optimizer")
+ALIGNMENTS, EXECUTIONS, READOUTS, OPTIMIZERS = (
+    get_args(FIELDS[name].annotation) for name in ("align", "execution", "readout", "optimizer")
 )
 SCHEDULES: tuple[dict[str, Any], ...] = (
     {},

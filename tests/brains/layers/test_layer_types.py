@@ -14,9 +14,9 @@ from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.kernels import layout as at
 from brains.layers import LAYERS
+from brains.rules import RULES
 from brains.stepping.base import SteppingBrain
 from brains.stepping.kind import stepping
-from brains.stepping.options import RULES
 from brains.stepping.settings import SteppingConfig
 from brains.stepping.taught import TaughtBrain
 
