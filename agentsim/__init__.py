@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from agentsim.config.load import Config, load_brain, load_config
     from agentsim.errors import UserError
     from agentsim.loop.simulation import Simulation
-    from agentsim.registry import register_brain, register_world
-    from brains.brain import NO_LABEL, Body, Brain, Experience, Learning
+    from agentsim.registry import register_brain, register_layer, register_rule, register_world
+    from brains.brain import NO_LABEL, Body, Brain, BrainBase, Experience, Learning
 
 __version__ = "0.1.0"
 
@@ -38,11 +38,14 @@ _MODULES = {
     "load_config": "agentsim.config.load",
     "UserError": "agentsim.errors",
     "register_brain": "agentsim.registry",
+    "register_layer": "agentsim.registry",
+    "register_rule": "agentsim.registry",
     "register_world": "agentsim.registry",
     "Simulation": "agentsim.loop.simulation",
     "NO_LABEL": "brains.brain",
     "Body": "brains.brain",
     "Brain": "brains.brain",
+    "BrainBase": "brains.brain",
     "Experience": "brains.brain",
     "Learning": "brains.brain",
 }
@@ -51,6 +54,7 @@ __all__ = [
     "NO_LABEL",
     "Body",
     "Brain",
+    "BrainBase",
     "Config",
     "Experience",
     "Learning",
@@ -59,6 +63,8 @@ __all__ = [
     "load_brain",
     "load_config",
     "register_brain",
+    "register_layer",
+    "register_rule",
     "register_world",
 ]
 

@@ -51,7 +51,6 @@ REMAINING = {
         "agentsim/runs/figures.py",
         "agentsim/runs/resuming.py",
     },
-    "brains/stepping.py": {"brains/q_learning.py", "brains/streaming.py"},
 }
 
 

@@ -19,10 +19,11 @@ from agentsim.bench.timing import Job
 from agentsim.config.load import load_config
 from agentsim.studies.report import progress, report, table
 from agentsim.system.process import one_compute_thread
+from brains import rules
 from brains.brain import Body
 from brains.kernels import layout as at
-from brains.settings import SteppingConfig
-from brains.stepping import TaughtBrain
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.taught import TaughtBrain
 
 HIDDEN = (32, 64, 64, 64, 32)  # the published six-layer net: 8-32-64-64-64-32-4
 OBSERVATION, ACTIONS, DRAWS = 8, 4, 512
@@ -130,8 +131,8 @@ def cost_of(case: Case) -> tuple[int, int, int]:
     brain, steps = case.brain, case.steps
     config, table = brain.config, brain.network.table
     weights = int(((table[:, at.IN] + 1) * table[:, at.UNITS]).sum())
-    moments = {"tween": 1, "tween_chain": 1, "backprop": 2 if config.optimizer == "adam" else int(config.momentum > 0)}
-    kept = moments[config.rule] if steps else 0
+    optimizer = 2 if config.optimizer == "adam" else int(config.momentum > 0)
+    kept = (optimizer if rules.RULES[config.rule].optimizer else 1) if steps else 0
     fresh = (config.align == "instant" and config.execution == "stepping") if steps else 0
     replayed = config.replay.per_tick if config.replay else 0
     passes = 1 + (fresh + steps if not replayed else 2 * steps)

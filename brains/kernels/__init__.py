@@ -47,9 +47,9 @@ class QLearningKernel(NamedTuple):
 def bind(backend: str, *arrays: NDArray[Any]) -> Kernel:
     """The functions of a backend, bound to (layers, options, numbers, state, parameters, activity, replay)."""
     if backend == "torch":
-        from brains.kernels.reference_brain import Reference
+        from brains.kernels.reference.taught import TaughtReference
 
-        reference = Reference(*arrays)
+        reference = TaughtReference(*arrays)
         return Kernel(reference.act, reference.learn)
     from brains.kernels import cpu
 
@@ -60,7 +60,7 @@ def bind(backend: str, *arrays: NDArray[Any]) -> Kernel:
 def bind_streaming(backend: str, *arrays: NDArray[Any]) -> StreamingKernel:
     """The same for learning from reward; the arrays are those that `cpu_streaming.act` starts with."""
     if backend == "torch":
-        from brains.kernels.reference_streaming import StreamingReference
+        from brains.kernels.reference.streaming import StreamingReference
 
         reference = StreamingReference(*arrays)
         return StreamingKernel(reference.act, reference.learn)
@@ -72,7 +72,7 @@ def bind_streaming(backend: str, *arrays: NDArray[Any]) -> StreamingKernel:
 def bind_q_learning(backend: str, *arrays: NDArray[Any]) -> QLearningKernel:
     """The same for learning from reward by replay; the arrays are those that `cpu_q_learning.act` starts with."""
     if backend == "torch":
-        from brains.kernels.reference_q_learning import QLearningReference
+        from brains.kernels.reference.q_learning import QLearningReference
 
         reference = QLearningReference(*arrays)
         return QLearningKernel(reference.act, reference.learn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,9 @@ class Plan(NamedTuple):
     """A layer made to measure for an input of a certain shape.
 
     `weights` have momentum under the tween rules, `biases` have none. `sizes`: the columns D1, D2 ... of
-    `kernels.layout`. `states`: numbers carried from tick to tick. `cache`: numbers kept for the gradient. `work`:
-    numbers of working space that the gradient needs, besides one error for each unit and each input.
+    `kernels.layout`, which mean what the layer's kernels say. `states`: numbers carried from tick to tick. `window`:
+    over how many ticks an input that stands still keeps changing the output. `cache`: numbers kept for the gradient.
+    `work`: numbers of working space that the gradient needs, besides one error for each unit and each input.
     """
 
     shape: Shape
@@ -39,6 +40,7 @@ class Plan(NamedTuple):
     biases: tuple[Parameter, ...] = ()
     sizes: tuple[int, ...] = ()
     states: int = 0
+    window: int = 1
     cache: int = 0
     work: int = 0
     activation: str = "linear"
@@ -52,9 +54,16 @@ class Plan(NamedTuple):
 
 
 class LayerConfig(BaseModel):
-    """What every layer's config has in common."""
+    """What every layer's config has in common; its own `type` is Literal["its name in LAYERS"].
+
+    `type_rate`: Neural Tween's learning rate of the type. `reference`: its maths in torch, "module:class". `cpu`: the
+    module of its compiled kernels.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    type_rate: ClassVar[float] = 1.0
+    reference: ClassVar[str]
+    cpu: ClassVar[str]
 
     def plan(self, shape: Shape) -> Plan:
         """The layer for an input of this shape. Raises ValueError where it does not fit, starting with the key."""

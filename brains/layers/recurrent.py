@@ -31,6 +31,10 @@ class Recurrent(LayerConfig):
 class RNN(Recurrent):
     """h_s = tanh(x_s Wx + h_(s-1) Wh + b) (Elman 1990)."""
 
+    type_rate = 0.5
+    reference = "brains.kernels.reference.recurrent:RNN"
+    cpu = "brains.kernels.cpu.recurrent"
+
     type: Literal["rnn"]
 
     def plan(self, shape: Shape) -> Plan:
@@ -53,6 +57,10 @@ class RNN(Recurrent):
 class LSTM(Recurrent):
     """(i, f, g, o) = x_s Wx + h_(s-1) Wh + b; c_s = s(f) c_(s-1) + s(i) tanh(g); h_s = s(o) tanh(c_s)
     (Hochreiter & Schmidhuber 1997; Gers et al. 2000), with the bias of the forget gate starting at 1."""
+
+    type_rate = 0.5
+    reference = "brains.kernels.reference.recurrent:LSTM"
+    cpu = "brains.kernels.cpu.recurrent"
 
     type: Literal["lstm"]
 

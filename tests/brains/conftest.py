@@ -13,8 +13,11 @@ from torch.nn import functional
 
 from brains.brain import Body, Experience, Learning
 from brains.kernels import layout as at
-from brains.network import Network
-from brains.stepping import SteppingBrain, SteppingConfig, TaughtBrain
+from brains.stepping.base import SteppingBrain
+from brains.stepping.kind import stepping
+from brains.stepping.network import Network
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.taught import TaughtBrain
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda z: z,
@@ -128,7 +131,7 @@ def make_brain() -> Callable[..., SteppingBrain]:
         config = SteppingConfig.model_validate({"layers": [*layers, {"init": init}], **settings})
         bounds = {"low": (-2.0,) * actions, "high": (2.0,) * actions} if continuous else {}
         body = Body(observation_size, actions, not continuous, teacher=teacher, lanes=lanes, **bounds)
-        brain = SteppingBrain(config, body, np.random.SeedSequence(seed))
+        brain = stepping(config, body, np.random.SeedSequence(seed))
         generator = np.random.default_rng(seed + 1)
         for network in (brain.network, getattr(brain, "critic", brain.network)):
             for lane in range(lanes):
