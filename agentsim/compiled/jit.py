@@ -10,7 +10,6 @@ product is to be fused with a sum, `vectors.fma` does.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import llvmlite.binding as llvm
 import numba
 from numba import types
 
-from agentsim.compiled import cache
+from agentsim.compiled import target
 
 INTEGERS, FLOATS, DOUBLES = types.CPointer(types.int64), types.CPointer(types.float32), types.CPointer(types.float64)
 INTEGER, FLOAT, DOUBLE = types.int64, types.float32, types.float64
@@ -79,17 +78,9 @@ def object_code(name: str) -> bytes:
     compiled = njit(types.void(*arguments), **OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     signature = next(iter(compiled.overloads))
     module = llvm.parse_assembly(compiled.inspect_llvm(signature))
-    module.get_function(compiled.overloads[signature].fndesc.llvm_func_name).name = cache.SYMBOL
+    module.get_function(compiled.overloads[signature].fndesc.llvm_func_name).name = target.SYMBOL
     for other in module.functions:
         if other.is_declaration and not other.name.startswith("llvm.") and other.name not in LIBRARY:
             raise TypeError(f"{name} calls {other.name}, which a loaded kernel cannot reach")
-    code: bytes = cache.machine().emit_object(module)
-    return code
-
-
-def compile_and_store(name: str) -> bytes:
-    """Compile a kernel and keep it, if it can be kept."""
-    code = object_code(name)
-    with contextlib.suppress(OSError):  # a full disk: the next process compiles again
-        cache.store(name, code)
+    code: bytes = target.machine().emit_object(module)
     return code
