@@ -21,7 +21,7 @@ from agentsim.studies.report import progress, report, table
 from agentsim.system.process import one_compute_thread
 from brains import rules
 from brains.brain import Body
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.stepping.settings import SteppingConfig
 from brains.stepping.taught import TaughtBrain
 
@@ -130,7 +130,7 @@ def cost_of(case: Case) -> tuple[int, int, int]:
     """
     brain, steps = case.brain, case.steps
     config, table = brain.config, brain.network.table
-    weights = int(((table[:, at.IN] + 1) * table[:, at.UNITS]).sum())
+    weights = int(((table[:, op.IN] + 1) * table[:, op.UNITS]).sum())
     optimizer = 2 if config.optimizer == "adam" else int(config.momentum > 0)
     kept = (optimizer if rules.RULES[config.rule].optimizer else 1) if steps else 0
     fresh = (config.align == "instant" and config.execution == "stepping") if steps else 0

@@ -16,6 +16,7 @@ class Conv2D(LayerConfig):
     type_rate = 0.1
     reference = "brains.kernels.reference.conv2d:Conv2D"
     cpu = "brains.kernels.cpu.conv2d"
+    kernels = ("fire", "back", "transpose")
 
     type: Literal["conv2d"]
     filters: int = Field(ge=1, le=4096)

@@ -34,6 +34,8 @@ class Dense(LayerConfig):
 
     reference = "brains.kernels.reference.dense:Dense"
     cpu = "brains.kernels.cpu.dense"
+    kernels = ("fire", "back", "chain", "transpose")
+    passes_targets = False
 
     type: Literal["dense"] = "dense"
     units: int | None = Field(default=None, ge=1, le=65536)

@@ -33,7 +33,7 @@ class RNN(Recurrent):
 
     type_rate = 0.5
     reference = "brains.kernels.reference.recurrent:RNN"
-    cpu = "brains.kernels.cpu.recurrent"
+    cpu = "brains.kernels.cpu.rnn"
 
     type: Literal["rnn"]
 
@@ -60,7 +60,7 @@ class LSTM(Recurrent):
 
     type_rate = 0.5
     reference = "brains.kernels.reference.recurrent:LSTM"
-    cpu = "brains.kernels.cpu.recurrent"
+    cpu = "brains.kernels.cpu.lstm"
 
     type: Literal["lstm"]
 
@@ -77,8 +77,8 @@ class LSTM(Recurrent):
             (Parameter("bias", (4, units), lambda _: forget_bias(units)),),
             (self.steps, features, units),
             states=2 * units,
-            cache=5 * self.steps * padded(units),
-            work=6 * padded(units),
+            cache=(5 * self.steps + 1) * padded(units),
+            work=7 * padded(units),
         )
 
 

@@ -11,7 +11,7 @@ class Rule(NamedTuple):
     `reference` and `cpu` are modules that say of a sample its loss and its update, and what an update does to the
     weights. `optimizer`: the config's optimizer and momentum do that, not velocities of the rule's own. `from_reward`:
     it follows the gradient of any loss, so that it can learn from reward. `explosion_detection`: its links have gaps
-    that can be watched.
+    that can be watched. `uses`: which of a layer's optional kernels (see `kernels.cpu`) it calls.
     """
 
     reference: str
@@ -19,12 +19,13 @@ class Rule(NamedTuple):
     optimizer: bool = False
     from_reward: bool = False
     explosion_detection: bool = False
+    uses: tuple[str, ...] = ()
 
 
 REFERENCE, CPU = "brains.kernels.reference", "brains.kernels.cpu"
 
 RULES: dict[str, Rule] = {
     "backprop": Rule(f"{REFERENCE}.backprop", f"{CPU}.backprop", optimizer=True, from_reward=True),
-    "tween": Rule(f"{REFERENCE}.tween", f"{CPU}.tween"),
-    "tween_chain": Rule(f"{REFERENCE}.tween_chain", f"{CPU}.tween_chain", explosion_detection=True),
+    "tween": Rule(f"{REFERENCE}.tween", f"{CPU}.tween", uses=("transpose",)),
+    "tween_chain": Rule(f"{REFERENCE}.tween_chain", f"{CPU}.tween_chain", explosion_detection=True, uses=("chain",)),
 }

@@ -17,8 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brains import kernels
 from brains.brain import Body, Brain, BrainBase, Float, Learning, State
-from brains.kernels import Kernel, bind
+from brains.kernels import Kernel
+from brains.kernels.cpu import bound
+from brains.kernels.program import block
+from brains.kernels.program.arrays import Arrays, Net, buffers
+from brains.rules import RULES
 from brains.stepping.network import Indices, Network, check_indices
 from brains.stepping.options import numbers_of, options_of
 from brains.stepping.settings import SteppingConfig
@@ -32,6 +37,8 @@ def backend_name(config: SteppingConfig) -> str:
 class SteppingBrain(BrainBase):
     """One network acting, and in its subclasses learning, in N lanes, each with weights of its own."""
 
+    learner = "taught"  # whose kernels it uses
+    learns = True
     replay_shape = (0, 0)  # (capacity, numbers in an experience)
 
     def __init__(self, config: SteppingConfig, body: Body, network: Network) -> None:
@@ -42,40 +49,37 @@ class SteppingBrain(BrainBase):
         self.latency = max(0, -(-(config.brain_latency + 1 - thinks) // thinks))
         self.settling_ticks = settling_ticks(config, network)
         self.replay = np.zeros((body.lanes, *self.replay_shape), np.float32)
-        shape, dtype = ((body.lanes, 1), np.int64) if body.discrete else ((body.lanes, network.outputs), np.float32)
-        self.action: NDArray[Any] = np.zeros(shape, dtype)
         self.options = options_of(config, body.discrete, network)
         self.numbers = numbers_of(config, network)
+        self.net = self.net_of(network)
+        self.action, self.target = self.net.buffers.action, self.net.buffers.target
         self.rollbacks = 0
+
+    def net_of(self, network: Network) -> Net:
+        """A network of this brain as a backend needs it."""
+        arrays = Arrays(network.table, self.numbers, network.state, network.parameters, network.activity, self.replay)
+        targets = 1 if self.body.discrete else self.body.actions
+        work_size = max(network.work_size, self.replay.shape[2])
+        calls = buffers(arrays, self.options, self.body.observation_size, targets, work_size)
+        rule = RULES[self.config.rule] if self.learns else None
+        return Net(arrays, calls, self.options, network.operations, rule)
 
     @cached_property
     def kernel(self) -> Kernel:
         """The backend, bound to this brain's arrays."""
-        self.compile()
-        return bind(self.backend, *self.kernel_arrays)
+        return kernels.taught(self.backend, self.net)
 
-    @property
-    def kernel_arrays(self) -> tuple[NDArray[Any], ...]:
-        """What kernels take first: operations, options, numbers, state, parameters, activity, replay."""
-        network = self.network
-        shared = (network.table, self.options, self.numbers, network.state, network.parameters, network.activity)
-        return (*shared, self.replay)
+    def nets(self) -> list[Net]:
+        """Its networks."""
+        return [self.net]
 
-    def compile(self) -> None:
-        """See that the kernels for this sort of brain are in the cache."""
-        if self.backend == "numba":
-            from brains.kernels.compile import compiled_elsewhere
-
-            kind = (
-                "taught" if self.body.teacher else "streaming" if self.config.replay is None else "q_learning",
-                "discrete" if self.body.discrete else "continuous",
-                "stateful" if self.network.state_total else "stateless",
-            )
-            compiled_elsewhere("-".join(kind), "brains.stepping.precompile", *kind)
+    def kernels(self) -> list[str]:
+        """The compiled kernels it needs, by name; none of the torch backend."""
+        return bound.names(self.learner, self.nets()) if self.backend == "numba" else []
 
     def warm_up(self) -> None:
-        """Load the kernels by living a tick in a copy."""
-        self.frozen_copy().act(np.zeros((self.body.lanes, self.body.observation_size), np.float32))
+        """Load the kernels."""
+        _ = self.kernel
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
         """Forget the activity of the masked lanes (N,)."""
@@ -83,7 +87,7 @@ class SteppingBrain(BrainBase):
 
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick: (N, observation_size) -> (N,) int64, or (N, actions) float32 clipped to the body's bounds."""
-        self.rollbacks += self.kernel.act(observation, self.action)
+        self.rollbacks += self.kernel.act(observation)
         if self.body.discrete:
             return self.action[:, 0].copy()
         return np.clip(self.action[:, : self.body.actions], self.body.low, self.body.high).astype(np.float32)
@@ -123,6 +127,8 @@ class SteppingBrain(BrainBase):
 class FrozenBrain(SteppingBrain):
     """A network that acts and never learns."""
 
+    learns = False
+
 
 def check_fit(config: SteppingConfig, body: Body) -> None:
     """Raise ValueError, saying what to change, where a config does not fit a body."""
@@ -135,7 +141,8 @@ def network_of(
 ) -> Network:
     """The network of a config in a body. Raises ValueError, starting with the key, where two layers do not fit."""
     inputs = config.tile or body.observation_size
-    return Network(layers, inputs, outputs, readout, ring, body.lanes, config.skip_to_output)
+    blocks = block.MANY if config.optimizer == "adam" else block.FEW
+    return Network(layers, inputs, outputs, readout, ring, body.lanes, config.skip_to_output, blocks=blocks)
 
 
 def settling_ticks(config: SteppingConfig, network: Network) -> int:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brains.brain import Float, State
-from brains.kernels import layout as at
+from brains.kernels.program import activation, block, counter, op, row
+from brains.kernels.program.arrays import Operation, aligned
 from brains.kernels.reference import names
 from brains.layers import Dense, LayerConfig, Parallel
 from brains.layers.plan import Draw, Plan, Shape, padded
@@ -42,22 +43,22 @@ class View(NamedTuple):
     shape: Shape
     draw: Draw
 
-    def of(self, block: Any) -> Any:
-        """The array in a block (P,), of NumPy or torch, without its padding columns."""
+    def of(self, numbers: Any) -> Any:
+        """The array in a block (P,) of numbers, of NumPy or torch, without its padding columns."""
         rows, columns = math.prod(self.shape[:-1]), self.shape[-1]
-        flat = block[self.start : self.start + rows * padded(columns)]
+        flat = numbers[self.start : self.start + rows * padded(columns)]
         return flat.reshape(*self.shape[:-1], padded(columns))[..., :columns]
 
 
 class Network:
-    """The arrays of one network of L layers in N lanes (see kernels/layout), freshly initialised.
+    """The arrays of one network of L layers in N lanes (see kernels/program), freshly initialised.
 
-    Attributes: `table` (K, COLUMNS), one row an operation, int32 if none of them carries a state, else int64;
-    `views`, for each operation its parameters by name, and `type_rates`, its type's learning rate; `window`, over how
-    many ticks an input that stands still keeps changing an operation's output; `places`, each layer's output;
-    `parameters` (N, BLOCKS, P) float32, (1, BLOCKS, P) where all lanes have theirs `shared`; `activity`
-    (N, ring + EXTRA_ROWS, S) float32; `state` (N, STATES) int64. Raises ValueError, starting with the key, where two
-    layers do not fit.
+    Attributes: `table` (K, op.COLUMNS), one row an operation; `operations`, of which layer type each is, with which
+    activation; `views`, for each operation its parameters by name, and `type_rates`, its type's learning rate;
+    `window`, over how many ticks an input that stands still keeps changing an operation's output; `places`, each
+    layer's output; `work_size`, the numbers that an operation's working space takes; `parameters` (N, blocks, P)
+    float32, (1, blocks, P) where all lanes have theirs `shared`; `activity` (N, ring + row.EXTRA, S) float32; `state`
+    (N, counter.COUNTERS) int64. Raises ValueError, starting with the key, where two layers do not fit.
     """
 
     def __init__(
@@ -70,12 +71,16 @@ class Network:
         lanes: int = 1,
         skip_to_output: bool = False,
         shared: bool = False,
+        blocks: int = block.FEW,
     ) -> None:
-        self._twin = partial(Network, layers, inputs, outputs, readout, ring, skip_to_output=skip_to_output)
+        self._twin = partial(
+            Network, layers, inputs, outputs, readout, ring, skip_to_output=skip_to_output, blocks=blocks
+        )
         self.inputs, self.outputs, self.ring, self.lanes = inputs, outputs, ring, lanes
         self.views: list[dict[str, View]] = []
         self._rows: list[NDArray[np.int64]] = []
         self.type_rates: list[float] = []
+        self.operations: list[Operation] = []
         self.window = 1
         self._parameters, self._row, self._work = 0, padded(inputs), 0
         place = Place(0, (inputs,))
@@ -88,13 +93,13 @@ class Network:
             places.append(place)
         self.places = places
         self.table = np.stack(self._rows)
-        self.table[-1, at.ACTIVATION] = at.ACTIVATIONS.index(readout)
+        self.table[-1, op.ACTIVATION] = activation.NAMES.index(readout)
+        self.operations[-1] = self.operations[-1]._replace(activation=readout)
         self._join()
-        if not self.table[:, at.STATE_SIZE].any():  # the kernels of `compile.stateful` are not needed
-            self.table = self.table.astype(np.int32)
-        self.parameters = np.zeros((1 if shared else lanes, at.BLOCKS, self._parameters), np.float32)
-        self.activity = np.zeros((lanes, ring + at.EXTRA_ROWS, max(self._row, self._work)), np.float32)
-        self.state = np.zeros((lanes, at.STATES), np.int64)
+        self.work_size = max(self._row, self._work)
+        self.parameters = aligned((1 if shared else lanes, blocks, self._parameters))
+        self.activity = aligned((lanes, ring + row.EXTRA, self._row))
+        self.state = np.zeros((lanes, counter.COUNTERS), np.int64)
 
     # --- building ------------------------------------------------------------------------------------------------
 
@@ -147,44 +152,46 @@ class Network:
     ) -> Place:
         """Append the operation of a layer's type, or a move; `at_start`: its output's place, if that is not a new
         one."""
-        row = np.zeros(at.COLUMNS, np.int64)
-        number = at.MOVE if layer is None else names.number_of(names.OPERATIONS, layer.reference)
-        row[[at.TYPE, at.STAGE, at.IN, at.UNITS]] = number, stage, source.size, plan.units
+        own = np.zeros(op.COLUMNS, np.int64)
+        number = op.MOVE if layer is None else names.number_of(names.OPERATIONS, layer.reference)
+        own[[op.TYPE, op.STAGE, op.IN, op.UNITS]] = number, stage, source.size, plan.units
         self.type_rates.append(1.0 if layer is None else layer.type_rate)
+        passes = layer is not None and layer.passes_targets and source.size == plan.units
+        self.operations.append(Operation(layer, plan.activation, passes))
         self.window = max(self.window, plan.window)
-        row[at.WIDTH] = padded(plan.units) if at_start is None else plan.units
-        row[[at.NORMALIZE, at.RESIDUAL]] = plan.normalize, plan.residual
-        row[at.ACTIVATION] = at.ACTIVATIONS.index(plan.activation)
-        row[at.X], row[at.WITHIN] = source.start, source.stage in (-1, stage)
-        row[at.D1 : at.D1 + len(plan.sizes)] = plan.sizes
-        row[at.Y] = self._row if at_start is None else at_start
-        row[at.STATE_SIZE] = plan.states
-        row[at.BEFORE] = row[at.Y] + row[at.WIDTH]
-        row[at.AFTER] = row[at.BEFORE] + padded(plan.states)
-        row[at.CACHE] = row[at.AFTER] + padded(plan.states)
-        row[at.SPAN] = row[at.CACHE] + plan.cache - row[at.Y]
+        own[op.WIDTH] = padded(plan.units) if at_start is None else plan.units
+        own[[op.NORMALIZE, op.RESIDUAL]] = plan.normalize, plan.residual
+        own[op.ACTIVATION] = activation.NAMES.index(plan.activation)
+        own[op.X], own[op.WITHIN] = source.start, source.stage in (-1, stage)
+        own[op.D1 : op.D1 + len(plan.sizes)] = plan.sizes
+        own[op.Y] = self._row if at_start is None else at_start
+        own[op.STATE_SIZE] = plan.states
+        own[op.BEFORE] = own[op.Y] + own[op.WIDTH]
+        own[op.AFTER] = own[op.BEFORE] + padded(plan.states)
+        own[op.CACHE] = own[op.AFTER] + padded(plan.states)
+        own[op.SPAN] = own[op.CACHE] + plan.cache - own[op.Y]
         if at_start is None:
-            self._row += int(row[at.SPAN])
+            self._row += int(own[op.SPAN])
         views = {}
-        row[at.WEIGHT] = self._parameters
+        own[op.WEIGHT] = self._parameters
         for part in (plan.weights, plan.biases):
             for parameter in part:
                 views[parameter.name] = View(self._parameters, parameter.shape, parameter.draw)
                 self._parameters += math.prod(parameter.shape[:-1]) * padded(parameter.shape[-1])
-            row[at.BIAS if part is plan.weights else at.END] = self._parameters
-        biases = int(row[at.END] - row[at.BIAS])
-        self._work = max(self._work, 2 * padded(plan.units) + 3 * padded(source.size) + biases + plan.work)
+            own[op.BIAS if part is plan.weights else op.END] = self._parameters
+        biases = int(own[op.END] - own[op.BIAS])
+        self._work = max(self._work, padded(plan.units), padded(source.size), biases, plan.work)
         self.views.append(views)
-        self._rows.append(row)
-        return Place(int(row[at.Y]), plan.shape, len(self._rows) - 1, stage)
+        self._rows.append(own)
+        return Place(int(own[op.Y]), plan.shape, len(self._rows) - 1, stage)
 
     def _join(self) -> None:
         """Say of every operation how many read its input, and whether a later one does."""
         seen: set[int] = set()
-        for row in reversed(self.table):
-            row[at.ADDS] = int(row[at.X]) in seen
-            seen.add(int(row[at.X]))
-            row[at.READERS] = (self.table[:, at.X] == row[at.X]).sum()
+        for own in reversed(self.table):
+            own[op.ADDS] = int(own[op.X]) in seen
+            seen.add(int(own[op.X]))
+            own[op.READERS] = (self.table[:, op.X] == own[op.X]).sum()
 
     # --- what is in it -------------------------------------------------------------------------------------------
 
@@ -194,35 +201,35 @@ class Network:
         for lane in range(self.lanes):
             for views in self.views:
                 for view in views.values():
-                    view.of(self.parameters[lane, at.VALUE])[:] = view.draw(generator)
-        self.parameters[:, at.FIRST_GOOD] = self.parameters[:, at.VALUE]
+                    view.of(self.parameters[lane, block.VALUE])[:] = view.draw(generator)
+        self.parameters[:, block.GOOD_VALUE] = self.parameters[:, block.VALUE]
 
     def begin_stream(self, seed: np.random.SeedSequence) -> None:
         """Give every lane a random stream of its own."""
-        self.state[:, at.STREAM] = seed.generate_state(self.lanes, np.uint64).view(np.int64)
+        self.state[:, counter.STREAM] = seed.generate_state(self.lanes, np.uint64).view(np.int64)
 
-    def parameter(self, i: int, name: str, lane: int = 0, block: int = at.VALUE) -> Float:
-        """A writable view of a parameter of operation i, or of what another block holds in its place."""
-        found: Float = self.views[i][name].of(self.parameters[lane, block])
+    def parameter(self, i: int, name: str, lane: int = 0, which: int = block.VALUE) -> Float:
+        """A writable view of a parameter of operation i, or of what another block (`which`) holds in its place."""
+        found: Float = self.views[i][name].of(self.parameters[lane, which])
         return found
 
-    def weight(self, i: int, lane: int = 0, block: int = at.VALUE) -> Float:
+    def weight(self, i: int, lane: int = 0, which: int = block.VALUE) -> Float:
         """The weight of operation i, if it has but one."""
-        return self.parameter(i, "weight", lane, block)
+        return self.parameter(i, "weight", lane, which)
 
-    def bias(self, i: int, lane: int = 0, block: int = at.VALUE) -> Float:
+    def bias(self, i: int, lane: int = 0, which: int = block.VALUE) -> Float:
         """The bias of operation i, if it has but one."""
-        return self.parameter(i, "bias", lane, block)
+        return self.parameter(i, "bias", lane, which)
 
-    def output(self, i: int, row: int) -> Float:
+    def output(self, i: int, slot: int) -> Float:
         """A view of layer i's output in every lane (N, units), in one row of activity."""
         place = self.places[i]
-        return self.activity[:, row, place.start : place.start + place.size]
+        return self.activity[:, slot, place.start : place.start + place.size]
 
     def newest(self) -> list[Float]:
         """The output of every layer on the last tick, each a read-only view (N, units)."""
-        row = int(self.state[0, at.TICK] - 1) % self.ring
-        views = [self.output(i, row) for i in range(len(self.places))]
+        slot = int(self.state[0, counter.TICK] - 1) % self.ring
+        views = [self.output(i, slot) for i in range(len(self.places))]
         for view in views:
             view.flags.writeable = False
         return views
@@ -230,12 +237,12 @@ class Network:
     @property
     def state_total(self) -> int:
         """How many numbers the network carries from tick to tick."""
-        return int(self.table[:, at.STATE_SIZE].sum())
+        return int(self.table[:, op.STATE_SIZE].sum())
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
         """Forget the activity of the masked lanes."""
-        self.activity[lanes, : self.ring + at.HEALTH] = 0.0
-        self.state[lanes, at.AGE] = 0
+        self.activity[lanes, : self.ring + row.HEALTH] = 0.0
+        self.state[lanes, counter.AGE] = 0
 
     def twin(self, lanes: int | None = None) -> Network:
         """A copy with fresh activity; with `lanes`, that many lanes which share a copy of lane 0's parameters."""
@@ -249,8 +256,12 @@ class Network:
 
     def indices(self, capacity: int) -> Indices:
         """The counters that point into an array, or are the size of one; `capacity`: that of the replay ring."""
-        limits = {"tick": (at.TICK, 1 << 62), "age": (at.AGE, 1 << 62), "replay size": (at.SIZE, capacity + 1)}
-        limits["replay position"] = at.POSITION, max(1, capacity)
+        limits = {
+            "tick": (counter.TICK, 1 << 62),
+            "age": (counter.AGE, 1 << 62),
+            "replay size": (counter.SIZE, capacity + 1),
+        }
+        limits["replay position"] = counter.POSITION, max(1, capacity)
         return {name: ("state", self.state[:, column], limit) for name, (column, limit) in limits.items()}
 
 

@@ -14,17 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brains import kernels
 from brains.brain import Body, Brain, Experience, Float, Learning, State
-from brains.kernels import QLearningKernel, bind_q_learning
-from brains.kernels import layout as at
+from brains.kernels import Kernel
+from brains.kernels.program import block, reward
+from brains.kernels.program.arrays import Rewarded
 from brains.stepping.base import SteppingBrain, check_fit, network_of
 from brains.stepping.network import Indices
-from brains.stepping.reward import FrozenPolicy, live_a_tick, settings_of
+from brains.stepping.reward import FrozenPolicy, settings_of
 from brains.stepping.settings import SteppingConfig
 
 
 class QLearningBrain(SteppingBrain):
     """One network whose outputs are the values of the actions, and its slow copy."""
+
+    learner = "q_learning"
 
     def __init__(self, config: SteppingConfig, body: Body, seed: np.random.SeedSequence) -> None:
         check_fit(config, body)
@@ -40,24 +44,24 @@ class QLearningBrain(SteppingBrain):
         self.memory = np.zeros((body.lanes, 2 * body.observation_size + 3), np.float32)
         self.replay_shape = (config.replay.capacity, self.memory.shape[1])
         super().__init__(config, body, network)
-        self.slow = network.parameters[:, at.VALUE].copy()
-        self.settings = settings_of(config.reward)
-        self.statistics = np.zeros((body.lanes, at.STATISTICS + 2 * body.observation_size), np.float64)
+        self.slow = network.parameters[:, block.VALUE].copy()
+        self.statistics = np.zeros((body.lanes, reward.STATISTICS_SIZE + 2 * body.observation_size), np.float64)
+        self.rewarded = Rewarded(
+            settings_of(config.reward),
+            self.statistics,
+            self.slow,
+            memory=np.zeros_like(self.memory),
+            done=np.zeros(body.lanes, np.int64),
+        )
 
     @cached_property
-    def q_kernel(self) -> QLearningKernel:
+    def kernel(self) -> Kernel:
         """The backend, bound to this brain's arrays."""
-        self.compile()
-        return bind_q_learning(self.backend, *self.kernel_arrays, self.slow, self.settings, self.statistics)
-
-    def warm_up(self) -> None:
-        """Compile the kernels by living a tick in a copy."""
-        super().warm_up()
-        live_a_tick(QLearningBrain(self.config, self.body, np.random.SeedSequence(0)))
+        return kernels.q_learning(self.backend, self.net, self.rewarded)
 
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick: (N, obs) -> (N,) int64, the action of the largest value or, now and then, any."""
-        self.rollbacks += self.q_kernel.act(observation, self.action)
+        self.rollbacks += self.kernel.act(observation)
         return self.action[:, 0].copy()
 
     def learn(self, experience: Experience) -> Learning:
@@ -68,11 +72,11 @@ class QLearningBrain(SteppingBrain):
         memory[:, size + 1] = experience.reward
         memory[:, size + 2] = ~experience.terminated
         memory[:, size + 3 :] = experience.next_observation
-        return self.learned(*self.q_kernel.learn(memory, experience.terminated | experience.truncated, True))
+        return self.learned(*self.kernel.learn(memory, experience.terminated | experience.truncated, True))
 
     def rehearse(self) -> Learning:
         """One more learning step from replay."""
-        return self.learned(*self.q_kernel.learn(self.memory, np.zeros(self.body.lanes, bool), False))
+        return self.learned(*self.kernel.learn(self.memory, np.zeros(self.body.lanes, bool), False))
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brains.brain import Body, Experience, Float
-from brains.kernels import layout as at
-from brains.stepping.base import FrozenBrain, SteppingBrain
+from brains.brain import Body, Float
+from brains.kernels.program import reward
+from brains.stepping.base import FrozenBrain
 from brains.stepping.network import Network
 from brains.stepping.settings import Reward, SteppingConfig
 
@@ -24,10 +24,10 @@ class FrozenPolicy(FrozenBrain):
         size, statistics = body.observation_size, statistics if lanes is None else statistics[:1]
         self.mean, self.deviation = np.zeros((1, size)), np.ones((1, size))
         if config.reward.normalize_observation:
-            count = np.maximum(statistics[:, [at.COUNT]], 2.0)
-            self.mean = statistics[:, at.STATISTICS : at.STATISTICS + size].copy()
-            squares = statistics[:, at.STATISTICS + size :]
-            variance = np.where(statistics[:, [at.COUNT]] > 1.0, squares / (count - 1.0), 1.0)
+            count = np.maximum(statistics[:, [reward.COUNT]], 2.0)
+            self.mean = statistics[:, reward.STATISTICS_SIZE : reward.STATISTICS_SIZE + size].copy()
+            squares = statistics[:, reward.STATISTICS_SIZE + size :]
+            variance = np.where(statistics[:, [reward.COUNT]] > 1.0, squares / (count - 1.0), 1.0)
             self.deviation = np.sqrt(variance + 1e-8)
 
     def act(self, observation: Float) -> NDArray[Any]:
@@ -35,15 +35,8 @@ class FrozenPolicy(FrozenBrain):
         return super().act(((observation - self.mean) / self.deviation).astype(np.float32))
 
 
-def live_a_tick(brain: SteppingBrain) -> None:
-    """Act on nothing and learn from it."""
-    lanes, observation = brain.body.lanes, np.zeros((brain.body.lanes, brain.body.observation_size), np.float32)
-    no, nothing = np.zeros(lanes, bool), np.zeros(lanes, np.float32)
-    brain.learn(Experience(observation, brain.act(observation), nothing, observation, no, no))
-
-
 def settings_of(reward: Reward) -> NDArray[np.float64]:
-    """What the kernels of learning from reward read, in the order of `layout`."""
+    """What the kernels of learning from reward read, in the order of `program.reward`."""
     return np.array(
         [
             reward.learning_rate,

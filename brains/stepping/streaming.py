@@ -19,18 +19,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brains import kernels
 from brains.brain import Body, Brain, Experience, Float, Learning, State
-from brains.kernels import StreamingKernel, bind_streaming
-from brains.kernels import layout as at
+from brains.kernels import Kernel
+from brains.kernels.program import reward
+from brains.kernels.program.arrays import Net, Rewarded
 from brains.layers import Dense
 from brains.stepping.base import SteppingBrain, check_fit, network_of
 from brains.stepping.network import Indices
-from brains.stepping.reward import FrozenPolicy, live_a_tick, settings_of
+from brains.stepping.reward import FrozenPolicy, settings_of
 from brains.stepping.settings import SteppingConfig
 
 
 class StreamingBrain(SteppingBrain):
     """An actor (softmax, or a Gaussian's mean and deviation for each continuous action) and its critic."""
+
+    learner = "streaming"
 
     def __init__(self, config: SteppingConfig, body: Body, seed: np.random.SeedSequence) -> None:
         check_fit(config, body)
@@ -45,34 +49,28 @@ class StreamingBrain(SteppingBrain):
         self.critic.initialize(critic_seed)
         actor.begin_stream(stream)
         super().__init__(config, body, actor)
-        self.settings = settings_of(config.reward)
-        self.statistics = np.zeros((body.lanes, at.STATISTICS + 2 * body.observation_size), np.float64)
-        self.sampled = np.zeros((body.lanes, 1 if body.discrete else body.actions), np.float32)
-
-    @cached_property
-    def streaming_kernel(self) -> StreamingKernel:
-        """The backend, bound to this brain's arrays."""
-        self.compile()
-        actor, critic = self.network, self.critic
-        return bind_streaming(
-            self.backend,
-            actor.table,
-            critic.table,
-            self.options,
-            actor.state,
-            actor.parameters,
-            critic.parameters,
-            actor.activity,
-            critic.activity,
-            self.settings,
+        self.critic_net = self.net_of(self.critic)
+        lanes, senses = body.lanes, body.observation_size
+        self.statistics = np.zeros((lanes, reward.STATISTICS_SIZE + 2 * senses), np.float64)
+        self.sampled = np.zeros((lanes, 1 if body.discrete else body.actions), np.float32)
+        self.rewarded = Rewarded(
+            settings_of(config.reward),
             self.statistics,
-            self.sampled,
+            sampled=self.sampled,
+            reward=np.zeros(lanes, np.float32),
+            following=np.zeros((lanes, senses), np.float32),
+            terminated=np.zeros(lanes, np.int64),
+            truncated=np.zeros(lanes, np.int64),
         )
 
-    def warm_up(self) -> None:
-        """Compile the kernels by living a tick in a copy."""
-        super().warm_up()
-        live_a_tick(StreamingBrain(self.config, self.body, np.random.SeedSequence(0)))
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The backend, bound to this brain's arrays."""
+        return kernels.streaming(self.backend, self.net, self.critic_net, self.rewarded)
+
+    def nets(self) -> list[Net]:
+        """The actor's and the critic's."""
+        return [self.net, self.critic_net]
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
         """Forget the activity of the masked lanes (N,)."""
@@ -81,7 +79,7 @@ class StreamingBrain(SteppingBrain):
 
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick, drawing from the policy: (N, obs) -> (N,) int64, or (N, actions) float32 clipped to the bounds."""
-        self.rollbacks += self.streaming_kernel.act(observation)
+        self.rollbacks += self.kernel.act(observation)
         if self.body.discrete:
             return self.sampled[:, 0].astype(np.int64)
         return np.clip(self.sampled, self.body.low, self.body.high).astype(np.float32)
@@ -89,7 +87,7 @@ class StreamingBrain(SteppingBrain):
     def learn(self, experience: Experience) -> Learning:
         """One step of stream AC(lambda) for every lane."""
         transition = experience.reward, experience.next_observation, experience.terminated, experience.truncated
-        return self.learned(*self.streaming_kernel.learn(*transition))
+        return self.learned(*self.kernel.learn(*transition))
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

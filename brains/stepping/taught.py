@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from brains.brain import NO_LABEL, Body, Experience, Learning, State
-from brains.kernels import layout as at
+from brains.kernels.program import option
 from brains.stepping.base import SteppingBrain, check_fit, network_of
 from brains.stepping.network import Indices
 from brains.stepping.settings import Block, SteppingConfig
@@ -22,20 +22,13 @@ class TaughtBrain(SteppingBrain):
         network.initialize(weights)
         network.begin_stream(stream)
         target_size = 1 if body.discrete else body.actions
-        self.target = np.zeros((body.lanes, target_size), np.float32)
         if isinstance(config.schedule, Block):
             self.replay_shape = (config.schedule.block, body.observation_size + network.state_total + target_size)
         elif config.replay is not None:
             self.replay_shape = (config.replay.capacity, body.observation_size + network.state_total + target_size)
         super().__init__(config, body, network)
         learns_at_once = not isinstance(config.schedule, Block)  # a block makes its own forward passes, later
-        self.options[at.FRESH] = config.execution == "stepping" and config.align == "instant" and learns_at_once
-
-    def warm_up(self) -> None:
-        """Load the kernels by living a tick in a copy."""
-        twin = TaughtBrain(self.config, self.body, np.random.SeedSequence(0))
-        twin.kernel.act(np.zeros((self.body.lanes, self.body.observation_size), np.float32), twin.action)
-        twin.kernel.learn(twin.target, True)
+        self.options[option.FRESH] = config.execution == "stepping" and config.align == "instant" and learns_at_once
 
     def learn(self, experience: Experience) -> Learning:
         """Remember the labelled lanes and make the first learning step of the tick."""
@@ -48,13 +41,13 @@ class TaughtBrain(SteppingBrain):
             self.target[:, 0] = np.where(label == NO_LABEL, np.nan, label)
         else:
             self.target[:] = label
-        return self.learned(*self.kernel.learn(self.target, True))
+        return self.learned(*self.kernel.learn(True))
 
     def rehearse(self) -> Learning:
         """One more learning step, on replayed experiences alone."""
         if self.config.replay is None:
             return Learning()
-        return self.learned(*self.kernel.learn(self.target, False))
+        return self.learned(*self.kernel.learn(False))
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from brains.brain import Body, Experience, Learning
-from brains.kernels import layout as at
+from brains.kernels.program import block
 from brains.stepping.base import SteppingBrain
 from brains.stepping.kind import stepping
 from brains.stepping.network import Network
@@ -29,7 +29,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def parts_of(network: Network, lane: int = 0, block: int = at.VALUE) -> list[np.ndarray]:
+def parts_of(network: Network, lane: int = 0, block: int = block.VALUE) -> list[np.ndarray]:
     """Copies of [W0 (inputs, units), b0 (units,), W1, ...] in one lane and block of a network, without padding."""
     return [network.parameter(i, name, lane, block).copy() for i, views in enumerate(network.views) for name in views]
 
@@ -137,7 +137,7 @@ def make_brain() -> Callable[..., SteppingBrain]:
             for lane in range(lanes):
                 for i in range(len(network.table)):
                     network.bias(i, lane)[:] = generator.normal(0.0, bias, network.bias(i).shape)
-            network.parameters[:, at.FIRST_GOOD] = network.parameters[:, at.VALUE]
+            network.parameters[:, block.GOOD_VALUE] = network.parameters[:, block.VALUE]
         return brain
 
     return make

@@ -16,7 +16,7 @@ import agentsim
 from agentsim.config.located_yaml import Located
 from agentsim.config.validation import validate
 from brains.brain import Body, Experience
-from brains.kernels import layout as at
+from brains.kernels.program import block, op, rate
 from brains.kernels.reference.backprop import backprop
 from brains.kernels.reference.operation import Operation
 from brains.layers import LAYERS
@@ -46,7 +46,7 @@ class Gain(Operation):
 
     @staticmethod
     def shapes(row: Any) -> Any:
-        return {"gain": (row[at.UNITS],)}, {}
+        return {"gain": (row[op.UNITS],)}, {}
 
     def forward(self, x: torch.Tensor, kept: Any = None) -> tuple[torch.Tensor, None]:
         return self.gain * x, None
@@ -60,7 +60,7 @@ def sample(lane: Any, wave: Any, goal: torch.Tensor, now: bool) -> Any:
 
 def update(lane: Any) -> bool:
     """... of which the sign counts."""
-    lane.own[at.VALUE].add_(torch.sign(lane.own[at.GRADIENT]), alpha=lane.rate)
+    lane.own[block.VALUE].add_(torch.sign(lane.own[block.GRADIENT]), alpha=lane.rate)
     return True
 
 
@@ -98,7 +98,7 @@ def test_they_compute_what_they_say() -> None:
     np.testing.assert_allclose(network.weight(1) - weight, 0.125 * np.sign(np.outer(x, error)), atol=1e-6)
     np.testing.assert_allclose(network.bias(1), 0.125 * np.sign(error), atol=1e-6)
     np.testing.assert_allclose(network.parameter(0, "gain"), 2 + 0.125 * np.sign(x[0] * (weight @ error)), atol=1e-6)
-    assert brain.numbers[at.NUMBERS + 1] == 0.25 and brain.numbers[at.NUMBERS + 3] == 1.0  # type rates
+    assert brain.numbers[rate.NUMBERS + 1] == 0.25 and brain.numbers[rate.NUMBERS + 3] == 1.0  # type rates
 
 
 def test_they_are_part_of_a_config_and_of_its_schema() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brains.settings import SteppingConfig
 
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import row
 from brains.layers import LAYERS
-from brains.settings import SteppingConfig
 from brains.stepping import SteppingBrain, TaughtBrain
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -126,7 +126,7 @@ def multipliers(goals: list[float], backend: str, *, detects: bool = True, strea
         teach(brain, np.zeros((1, 1), np.float32), [[goal]])
         found.append((float(bias[0]) - before) / (rate * (goal - before)))
         if k == 0:
-            brain.network.activity[:, brain.network.ring + at.HEALTH, at.STREAK] = streak
+            brain.network.activity[:, brain.network.ring + row.HEALTH, row.STREAK] = streak
     assert found[0] == pytest.approx(1)
     return found[1:]
 

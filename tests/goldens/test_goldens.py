@@ -18,10 +18,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-
-from agentsim import Config, Simulation
 from agentsim.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.resuming import replay
+
+from agentsim import Config, Simulation
 
 EXPECTED = Path(__file__).with_name("goldens.json")
 TICKS, SEEDS, PROBED = 600, (0, 7), 200

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.kernels.reference.operation import Operation, Shapes
 
-HEADS, WINDOW = at.D1, at.D2
+HEADS, WINDOW = op.D1, op.D2
 
 
 class Attention(Operation):
@@ -32,7 +32,7 @@ class Attention(Operation):
     @staticmethod
     def shapes(row: NDArray[Any]) -> tuple[Shapes, Shapes]:
         """query_, key_ and value_weight (inputs, units), output_weight (units, units), and a bias (units,) for each."""
-        inputs, units = row[at.IN], row[at.UNITS]
+        inputs, units = row[op.IN], row[op.UNITS]
         weights: Shapes = {f"{name}_weight": (inputs, units) for name in ("query", "key", "value")}
         biases: Shapes = {f"{name}_bias": (units,) for name in ("query", "key", "value", "output")}
         return {**weights, "output_weight": (units, units)}, biases

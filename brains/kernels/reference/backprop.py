@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import activation, option
 from brains.kernels.reference.operation import Operation
 from brains.kernels.reference.updates import step_down_gradient
 from brains.kernels.reference.wave import Update, Wave, hand_on, hand_on_move
@@ -63,9 +63,9 @@ def sample(lane: Lane, wave: Wave, goal: Tensor, now: bool) -> tuple[float, Upda
     output = wave.output
     error = goal - output
     loss = 0.5 * float(error @ error)
-    if lane.readout == at.SOFTMAX:
+    if lane.readout == activation.SOFTMAX:
         loss = -math.log(max(float(output[int(goal.argmax())]), 1e-30))
-    if now and lane.options[at.ALIGN] == at.SIDEWAYS and lane.options[at.EXECUTION] == at.STEPPING:
+    if now and lane.options[option.ALIGN] == option.SIDEWAYS and lane.options[option.EXECUTION] == option.STEPPING:
         return loss, sideways(lane.layers, wave, lane.errors, error, lane.side)
     return loss, backprop(lane.layers, wave, lane.errors, error)
 

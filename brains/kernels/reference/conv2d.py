@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.kernels.reference.operation import Operation, Shapes
 
-CHANNELS, HEIGHT, BREADTH, KERNEL, STRIDE, FILTERS = at.D1, at.D2, at.D3, at.D4, at.D5, at.D6
+CHANNELS, HEIGHT, BREADTH, KERNEL, STRIDE, FILTERS = op.D1, op.D2, op.D3, op.D4, op.D5, op.D6
 
 
 class Conv2D(Operation):
@@ -28,7 +28,7 @@ class Conv2D(Operation):
 
     def forward(self, x: Tensor, kept: Any = None) -> tuple[Tensor, None]:
         """(channels x height x width,) -> (filters x rows x columns,)."""
-        channels, height, width, kernel, stride, filters = self.sizes[at.D1 : at.D6 + 1]
+        channels, height, width, kernel, stride, filters = self.sizes[op.D1 : op.D6 + 1]
         weight = self.weight.view(filters, channels, kernel, kernel)
         z = functional.conv2d(x.view(1, channels, height, width), weight, self.bias, stride)
         return z.flatten(), None

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.kernels.reference.layer_norm import layer_norm, through_layer_norm
 from brains.kernels.reference.operation import Gradients, Operation, Shapes
 
@@ -30,7 +30,7 @@ class Dense(Operation):
     @staticmethod
     def shapes(row: NDArray[Any]) -> tuple[Shapes, Shapes]:
         """weight (inputs, units), bias (units,)."""
-        return {"weight": (row[at.IN], row[at.UNITS])}, {"bias": (row[at.UNITS],)}
+        return {"weight": (row[op.IN], row[op.UNITS])}, {"bias": (row[op.UNITS],)}
 
     def forward(self, x: Tensor, kept: Any = None) -> tuple[Tensor, Tensor | None]:
         """(inputs,) -> (units,)."""

@@ -1,6 +1,6 @@
 """One lane of a brain: the network that acts, and how a gathered gradient becomes an update.
 
-The tensors share the memory of the arrays in `layout`, so that a brain can change backends without noticing.
+The tensors share the memory of the arrays in `program`, so that a brain can change backends without noticing.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import block, counter, op, option, rate, row
+from brains.kernels.program.arrays import Net
 from brains.kernels.reference import names
 from brains.kernels.reference.operation import operations, parameter_views
 from brains.kernels.reference.splitmix import MASK, draw
@@ -37,40 +36,38 @@ def tick_path() -> Iterator[None]:
 class Lane:
     """One lane of the reference: its layers, activations and optimiser, as views of the brain's arrays."""
 
-    def __init__(
-        self,
-        table: NDArray[Any],
-        options: list[int],
-        numbers: NDArray[Any],
-        state: NDArray[Any],
-        parameters: NDArray[Any],
-        activity: NDArray[Any],
-    ) -> None:
-        self.options, self.state = options, state
+    def __init__(self, net: Net, lane: int) -> None:
+        arrays = net.arrays
+        table, numbers, activity = arrays.table, arrays.rates, arrays.activity[lane]
+        parameters = arrays.parameters[min(lane, len(arrays.parameters) - 1)]
+        options = self.options = [int(number) for number in net.settings]
+        self.state = arrays.counters[lane]
         self.own = torch.from_numpy(parameters)
-        self.layers = operations(table, self.own[at.VALUE])
-        self.gathered = parameter_views(table, self.own[at.GRADIENT])
-        self.freshness = torch.full_like(self.own[at.VALUE], 0.1)  # the share of a new gradient in the velocity
+        self.snapshots = [pair for pair in block.KEPT if max(pair) < len(parameters)]
+        self.layers = operations(table, self.own[block.VALUE])
+        self.gathered = parameter_views(table, self.own[block.GRADIENT])
+        self.freshness = torch.full_like(self.own[block.VALUE], 0.1)  # the share of a new gradient in the velocity
         for operation in table:
-            self.freshness[operation[at.BIAS] : operation[at.END]] = 1.0
+            self.freshness[operation[op.BIAS] : operation[op.END]] = 1.0
         self.rows = torch.from_numpy(activity)
-        self.waves = [Wave(table, row) for row in self.rows]
-        self.errors, self.side, self.health = self.wave(at.ERROR), self.wave(at.SIDE), self.wave(at.HEALTH).row
-        self.stages = int(table[-1, at.STAGE]) + 1
-        self.goals = torch.eye(int(table[-1, at.UNITS]), dtype=self.own.dtype)
-        self.readout, self.state_total = int(table[-1, at.ACTIVATION]), int(table[:, at.STATE_SIZE].sum())
-        self.rate = float(numbers[at.RATE])
+        self.waves = [Wave(table, numbers_of_row) for numbers_of_row in self.rows]
+        self.errors = Wave(table, torch.zeros_like(self.rows[0]))
+        self.side, self.health = self.wave(row.SIDE), self.wave(row.HEALTH).row
+        self.stages = int(table[-1, op.STAGE]) + 1
+        self.goals = torch.eye(int(table[-1, op.UNITS]), dtype=self.own.dtype)
+        self.readout, self.state_total = int(table[-1, op.ACTIVATION]), int(table[:, op.STATE_SIZE].sum())
+        self.rate = float(numbers[rate.RATE])
         depth = range(len(table))
-        self.scales = [torch.tensor(numbers[at.NUMBERS + 2 * k]) for k in depth]
-        self.rates = [self.rate * float(numbers[at.NUMBERS + 2 * k + 1]) for k in depth]
-        self.chain_rates = [rate * float(scale) for rate, scale in zip(self.rates, self.scales, strict=True)]
-        self.clip = float(numbers[at.CLIP])
-        self.optimizer = optimizer_of(self.layers, table, self.own, options[at.OPTIMIZER], numbers)
-        self.rule = import_module(names.RULES[options[at.RULE]])
+        self.scales = [torch.tensor(numbers[rate.NUMBERS + 2 * k]) for k in depth]
+        self.rates = [self.rate * float(numbers[rate.NUMBERS + 2 * k + 1]) for k in depth]
+        self.chain_rates = [own * float(scale) for own, scale in zip(self.rates, self.scales, strict=True)]
+        self.clip = float(numbers[rate.CLIP])
+        self.optimizer = optimizer_of(self.layers, table, self.own, options[option.OPTIMIZER], numbers)
+        self.rule = import_module(names.RULES[options[option.RULE]])
 
-    def wave(self, row: int) -> Wave:
+    def wave(self, which: int) -> Wave:
         """The activations in one of the working rows."""
-        return self.waves[self.options[at.RING] + row]
+        return self.waves[self.options[option.RING] + which]
 
     def forward(self, source: Wave, target: Wave) -> None:
         """Fire every operation into `target`: each reads what its own stage wrote there, the rest in `source`."""
@@ -87,44 +84,48 @@ class Lane:
 
         A stepping operation's state stays zero until the first observation has reached its stage.
         """
-        tick, slots, stepping = int(self.state[at.TICK]), self.options[at.RING], self.options[at.EXECUTION]
+        tick, slots, stepping = int(self.state[counter.TICK]), self.options[option.RING], self.options[option.EXECUTION]
         now, last = self.waves[tick % slots], self.waves[(tick - 1) % slots]
         self.look(observation, now)
         for k, before in now.before.items():
             before.copy_(last.after[k])
-        self.forward(last if stepping == at.STEPPING else now, now)
+        self.forward(last if stepping == option.STEPPING else now, now)
         for k, after in now.after.items():
-            if stepping == at.STEPPING and self.state[at.AGE] < self.layers[k].stage:
+            if stepping == option.STEPPING and self.state[counter.AGE] < self.layers[k].stage:
                 after.zero_()
         return now.output, math.isfinite(float(now.row.sum()))
 
     def act(self, observation: Tensor) -> tuple[Tensor, int]:
         """One world tick, of BRAIN_TICKS brain ticks: (the output, roll-backs)."""
         rollbacks = 0
-        for _ in range(max(1, self.options[at.BRAIN_TICKS])):
+        for _ in range(max(1, self.options[option.BRAIN_TICKS])):
             output, good = self.fire(observation)
             if not good:
                 self.roll_back()
                 self.rows.zero_()
-                self.state[at.AGE] = -1  # this tick teaches nothing
+                self.state[counter.AGE] = -1  # this tick teaches nothing
             rollbacks += not good
-            self.state[at.TICK] += 1
-            self.state[at.AGE] += 1
+            self.state[counter.TICK] += 1
+            self.state[counter.AGE] += 1
         return output, rollbacks
 
     def align(self) -> Wave | None:
         """The activations that answer for now's label; None while no wave has come through since the reset."""
-        slots, tick, wave = self.options[at.RING], int(self.state[at.TICK]), self.wave(at.WAVE)
+        slots, tick, wave = self.options[option.RING], int(self.state[counter.TICK]), self.wave(row.WAVE)
+        align, sequential = self.options[option.ALIGN], self.options[option.EXECUTION] == option.SEQUENTIAL
         now = self.waves[(tick - 1) % slots]
-        if self.options[at.EXECUTION] == at.SEQUENTIAL or self.options[at.ALIGN] in (at.SIDEWAYS, at.NOW):
+        if self.options[option.EXECUTION] == option.SEQUENTIAL or self.options[option.ALIGN] in (
+            option.SIDEWAYS,
+            option.NOW,
+        ):
             return now
-        if self.options[at.ALIGN] == at.INSTANT:
+        if align == option.INSTANT:
             wave.world.copy_(now.world)
             for k, before in wave.before.items():
                 before.copy_(now.before[k])
             self.forward(wave, wave)
             return wave
-        if self.state[at.AGE] < self.stages:
+        if self.state[counter.AGE] < self.stages:
             return None
         start = tick - self.stages
         wave.world.copy_(self.waves[start % slots].world)
@@ -134,31 +135,31 @@ class Lane:
 
     def gather(self, update: Update) -> None:
         """Add an update to the gathered gradient."""
-        for k, gradients, rate, bias_rate in update:
+        for k, gradients, share, bias_share in update:
             weights, biases = self.gathered[k]
             for name, view in weights.items():
                 gradient = gradients[name]
                 if isinstance(gradient, tuple):
-                    view.addr_(*gradient, alpha=rate)
+                    view.addr_(*gradient, alpha=share)
                 else:
-                    view.add_(gradient, alpha=rate)
+                    view.add_(gradient, alpha=share)
             for name, view in biases.items():
-                view.add_(gradients[name], alpha=bias_rate)
+                view.add_(gradients[name], alpha=bias_share)
 
     def pick(self, index: int) -> int:
         """A random place in the replay ring; the first quarter of every batch from the last RECENT experiences."""
-        size = int(self.state[at.SIZE])
-        reach = min(size, self.options[at.RECENT]) if 4 * index < self.options[at.PER_STEP] else size
-        stream, back = draw(int(self.state[at.STREAM]) & MASK, reach)
-        self.state[at.STREAM] = stream - (1 << 64) if stream >> 63 else stream
-        return (int(self.state[at.POSITION]) - 1 - back) % size
+        size = int(self.state[counter.SIZE])
+        reach = min(size, self.options[option.RECENT]) if 4 * index < self.options[option.PER_STEP] else size
+        stream, back = draw(int(self.state[counter.STREAM]) & MASK, reach)
+        self.state[counter.STREAM] = stream - (1 << 64) if stream >> 63 else stream
+        return (int(self.state[counter.POSITION]) - 1 - back) % size
 
     def apply(self, count: int) -> int:
         """One update from the gathered gradient of `count` samples. Returns 1 if it had to be rolled back."""
         if count > 1:
-            self.own[at.GRADIENT].div_(count)
+            self.own[block.GRADIENT].div_(count)
         good = self.rule.update(self)
-        self.own[at.GRADIENT].zero_()
+        self.own[block.GRADIENT].zero_()
         if not good:
             self.roll_back()
             return 1
@@ -166,16 +167,18 @@ class Lane:
 
     def guard(self) -> int:
         """Every SNAPSHOT_EVERY updates: a snapshot of what is finite, or back to the last. Returns 1 for the latter."""
-        self.state[at.SINCE_SNAPSHOT] += 1
-        if self.state[at.SINCE_SNAPSHOT] < self.options[at.SNAPSHOT_EVERY]:
+        self.state[counter.SINCE_SNAPSHOT] += 1
+        if self.state[counter.SINCE_SNAPSHOT] < self.options[option.SNAPSHOT_EVERY]:
             return 0
-        self.state[at.SINCE_SNAPSHOT] = 0
-        if not bool(torch.isfinite(self.own[: at.FIRST_GOOD]).all()):
+        self.state[counter.SINCE_SNAPSHOT] = 0
+        if not all(bool(torch.isfinite(self.own[live]).all()) for live, _ in self.snapshots):
             self.roll_back()
             return 1
-        self.own[at.FIRST_GOOD : at.GRADIENT] = self.own[: at.FIRST_GOOD]
+        for live, good in self.snapshots:
+            self.own[good] = self.own[live]
         return 0
 
     def roll_back(self) -> None:
         """Return to the last good snapshot."""
-        self.own[: at.FIRST_GOOD] = self.own[at.FIRST_GOOD : at.GRADIENT]
+        for live, good in self.snapshots:
+            self.own[live] = self.own[good]

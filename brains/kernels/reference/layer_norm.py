@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import activation, op
 from brains.kernels.reference.operation import Operation, Shapes
 
 
 def layer_norm(z: Tensor) -> tuple[Tensor, Tensor]:
     """Parameter-free LayerNorm of z (units,), and 1 / its deviation."""
-    inverse = torch.rsqrt(z.var(unbiased=False) + at.LAYER_NORM_EPSILON)
+    inverse = torch.rsqrt(z.var(unbiased=False) + activation.LAYER_NORM_EPSILON)
     return (z - z.mean()) * inverse, inverse
 
 
@@ -32,7 +32,7 @@ class LayerNorm(Operation):
     @staticmethod
     def shapes(row: NDArray[Any]) -> tuple[Shapes, Shapes]:
         """gain and bias (units,); the gain counts as a weight."""
-        return {"gain": (row[at.UNITS],)}, {"bias": (row[at.UNITS],)}
+        return {"gain": (row[op.UNITS],)}, {"bias": (row[op.UNITS],)}
 
     def forward(self, x: Tensor, kept: Any = None) -> tuple[Tensor, None]:
         """(units,) -> (units,)."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 HERE = "brains.kernels.reference"
 
-# "module:class", in the order of `layout.TYPES`
+# "module:class"; the first is op.MOVE
 OPERATIONS = [
     f"{HERE}.{place}"
     for place in (
+        "move:Move",
         "dense:Dense",
         "conv2d:Conv2D",
         "recurrent:RNN",
@@ -16,10 +17,9 @@ OPERATIONS = [
         "attention:Attention",
         "layer_norm:LayerNorm",
         "swiglu:SwiGLU",
-        "move:Move",
     )
 ]
-# modules, in the order of `layout`
+# modules
 RULES = [f"{HERE}.{name}" for name in ("backprop", "tween", "tween_chain")]
 
 

@@ -1,4 +1,4 @@
-"""An operation of `layout` as a torch module: the formula of a layer, and its local gradients by autograd.
+"""An operation of `program` as a torch module: the formula of a layer, and its local gradients by autograd.
 
 An operation reads x (inputs,) and `kept`, what it keeps in a row of activity besides its output: the state it fires
 from, the gate's value for a Move, (normalised pre-activations, 1 / deviation) for a Dense layer that normalises, else
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from brains.kernels import layout as at
+from brains.kernels.program import activation, op
 from brains.kernels.reference import names
 from brains.kernels.reference.activations import ACTIVATE, BOUNDS, SLOPE, TWEEN_SLOPE
 
@@ -26,7 +26,7 @@ Gradients = dict[str, Any]  # by parameter; one of rank one may be the pair (x, 
 
 
 class Operation(nn.Module):
-    """What all have in common; `row` is the operation's row of `layout`'s table."""
+    """What all have in common; `row` is the operation's row of the table."""
 
     learns = True  # has parameters
     by_autograd = True
@@ -34,17 +34,17 @@ class Operation(nn.Module):
     def __init__(self, row: NDArray[Any], parameters: dict[str, Tensor]) -> None:
         super().__init__()
         sizes = [int(size) for size in row]
-        self.sizes, self.inputs, self.units = sizes, sizes[at.IN], sizes[at.UNITS]
-        self.stage, self.within, self.adds = sizes[at.STAGE], bool(sizes[at.WITHIN]), bool(sizes[at.ADDS])
-        self.normalize, self.residual = bool(sizes[at.NORMALIZE]), bool(sizes[at.RESIDUAL])
+        self.sizes, self.inputs, self.units = sizes, sizes[op.IN], sizes[op.UNITS]
+        self.stage, self.within, self.adds = sizes[op.STAGE], bool(sizes[op.WITHIN]), bool(sizes[op.ADDS])
+        self.normalize, self.residual = bool(sizes[op.NORMALIZE]), bool(sizes[op.RESIDUAL])
         self.onto = False  # whether it adds to what is there
         self.passes_targets = self.inputs == self.units  # of the legacy rule
-        self.reads_world = sizes[at.X] == 0
+        self.reads_world = sizes[op.X] == 0
         self.readers = 1  # how many operations read this one's input
         self.feeder = -1  # the operation whose output this one reads, if it reads just that and no other reads it
-        self.activation = sizes[at.ACTIVATION]
+        self.activation = sizes[op.ACTIVATION]
         self.activate, self.bounds = ACTIVATE[self.activation], BOUNDS.get(self.activation)
-        self.straight = self.activation in (at.LINEAR, at.SOFTMAX)
+        self.straight = self.activation in (activation.LINEAR, activation.SOFTMAX)
         self.slope, self.tween_slope = SLOPE.get(self.activation), TWEEN_SLOPE.get(self.activation)
         for name, value in parameters.items():
             needed = value.requires_grad or self.by_autograd
@@ -93,34 +93,34 @@ class Operation(nn.Module):
 
 def class_of(row: NDArray[Any]) -> type[Operation]:
     """The class of a row of the table."""
-    module, name = names.OPERATIONS[row[at.TYPE]].split(":")
+    module, name = names.OPERATIONS[row[op.TYPE]].split(":")
     found: type[Operation] = getattr(import_module(module), name)
     return found
 
 
-def parameter_views(table: NDArray[Any], block: Tensor) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
-    """Every operation's weights and biases by name, as views of a block (P,) of the parameters."""
+def parameter_views(table: NDArray[Any], numbers: Tensor) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
+    """Every operation's weights and biases by name, as views of a block (P,) of the parameters, `numbers`."""
     views = []
     for row in table:
-        start, parts = int(row[at.WEIGHT]), []
+        start, parts = int(row[op.WEIGHT]), []
         for shapes in class_of(row).shapes(row):
             part = {}
             for name, (*rows, columns) in shapes.items():
-                width = -(-int(columns) // at.PAD) * at.PAD
+                width = -(-int(columns) // op.PAD) * op.PAD
                 end = start + math.prod(rows) * width
-                part[name], start = block[start:end].view(*rows, width)[..., :columns], end
+                part[name], start = numbers[start:end].view(*rows, width)[..., :columns], end
             parts.append(part)
         views.append((parts[0], parts[1]))
     return views
 
 
-def operations(table: NDArray[Any], block: Tensor) -> list[Operation]:
-    """The modules of a network, whose parameters share the memory of a block (P,)."""
-    views = parameter_views(table, block)
+def operations(table: NDArray[Any], numbers: Tensor) -> list[Operation]:
+    """The modules of a network, whose parameters share the memory of a block (P,), `numbers`."""
+    views = parameter_views(table, numbers)
     layers = [class_of(row)(row, {**w, **b}) for row, (w, b) in zip(table, views, strict=True)]
     for layer, row in zip(layers, table, strict=True):
-        layer.readers = int((table[:, at.X] == row[at.X]).sum())
-        writers = np.flatnonzero((table[:, at.Y] == row[at.X]) & (table[:, at.UNITS] == row[at.IN]))
+        layer.readers = int((table[:, op.X] == row[op.X]).sum())
+        writers = np.flatnonzero((table[:, op.Y] == row[op.X]) & (table[:, op.UNITS] == row[op.IN]))
         if layer.readers == len(writers) == 1:
             layer.feeder = int(writers[0])
     return layers

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.kernels.reference.operation import Operation, Shapes
 
-STEPS, FEATURES, HIDDEN = at.D1, at.D2, at.D3
+STEPS, FEATURES, HIDDEN = op.D1, op.D2, op.D3
 
 
 class RNN(Operation):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import counter, reward
 from brains.kernels.reference.lane import Lane
 from brains.kernels.reference.splitmix import MASK, draw
 
@@ -40,34 +40,34 @@ class RewardedLane:
 
     def __init__(self, actor: Lane, settings: NDArray[Any], statistics: NDArray[Any]) -> None:
         self.actor, self.settings = actor, settings
-        half = (len(statistics) - at.STATISTICS) // 2
-        moments = statistics[at.STATISTICS :]
-        self.seen = RunningMoments(statistics[at.COUNT : at.COUNT + 1], moments[:half], moments[half:])
+        half = (len(statistics) - reward.STATISTICS_SIZE) // 2
+        moments = statistics[reward.STATISTICS_SIZE :]
+        self.seen = RunningMoments(statistics[reward.COUNT : reward.COUNT + 1], moments[:half], moments[half:])
         self.returns = RunningMoments(
-            statistics[at.REWARD_COUNT : at.REWARD_COUNT + 1],
-            statistics[at.REWARD_MEAN : at.REWARD_MEAN + 1],
-            statistics[at.REWARD_SQUARES : at.REWARD_SQUARES + 1],
+            statistics[reward.REWARD_COUNT : reward.REWARD_COUNT + 1],
+            statistics[reward.REWARD_MEAN : reward.REWARD_MEAN + 1],
+            statistics[reward.REWARD_SQUARES : reward.REWARD_SQUARES + 1],
         )
-        self.reward_trace = statistics[at.REWARD_TRACE : at.REWARD_TRACE + 1]
+        self.reward_trace = statistics[reward.REWARD_TRACE : reward.REWARD_TRACE + 1]
 
     def normalized(self, observation: NDArray[Any]) -> Tensor:
         """The observation, normalised by the running moments if that is on."""
-        if self.settings[at.NORMALIZE_OBSERVATION]:
+        if self.settings[reward.NORMALIZE_OBSERVATION]:
             observation = (observation - self.seen.mean) / self.seen.deviation
         return torch.from_numpy(observation).to(self.actor.own.dtype)
 
     def uniform(self) -> float:
         """A number in (0, 1) from the lane's stream."""
-        stream, bits = draw(int(self.actor.state[at.STREAM]) & MASK, 1 << 24)
-        self.actor.state[at.STREAM] = stream - (1 << 64) if stream >> 63 else stream
+        stream, bits = draw(int(self.actor.state[counter.STREAM]) & MASK, 1 << 24)
+        self.actor.state[counter.STREAM] = stream - (1 << 64) if stream >> 63 else stream
         return (bits + 0.5) / (1 << 24)
 
-    def count_reward(self, reward: float, done: bool) -> None:
+    def count_reward(self, earned: float, done: bool) -> None:
         """Take a reward into the running moments of the discounted return, if rewards are scaled."""
-        if self.settings[at.SCALE_REWARD] and math.isfinite(reward):
-            self.reward_trace[:] = (0.0 if done else self.settings[at.DISCOUNT] * self.reward_trace) + reward
+        if self.settings[reward.SCALE_REWARD] and math.isfinite(earned):
+            self.reward_trace[:] = (0.0 if done else self.settings[reward.DISCOUNT] * self.reward_trace) + earned
             self.returns.add(self.reward_trace.copy())
 
-    def scaled(self, reward: float) -> float:
+    def scaled(self, earned: float) -> float:
         """The reward over the running deviation of the discounted return."""
-        return reward / float(self.returns.deviation[0]) if self.settings[at.SCALE_REWARD] else reward
+        return earned / float(self.returns.deviation[0]) if self.settings[reward.SCALE_REWARD] else earned

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from brains.kernels import layout as at
+from brains.kernels.program import block, counter, option, reward
+from brains.kernels.program.arrays import Net, Rewarded
 from brains.kernels.reference.backprop import backprop
 from brains.kernels.reference.lane import Lane, tick_path
 from brains.kernels.reference.reward import RewardedLane
@@ -32,18 +33,18 @@ class StreamingLane(RewardedLane):
             self.seen.add(observation.astype(np.float64))
         x = self.normalized(observation)
         rollbacks = 0
-        for _ in range(max(1, self.actor.options[at.BRAIN_TICKS])):
+        for _ in range(max(1, self.actor.options[option.BRAIN_TICKS])):
             output, good = self.actor.fire(x)
             _, value_good = self.critic.fire(x)
             if not (good and value_good):
                 for lane in (self.actor, self.critic):
                     lane.roll_back()
                     lane.rows.zero_()
-                self.actor.state[at.AGE] = -1  # this tick teaches nothing
+                self.actor.state[counter.AGE] = -1  # this tick teaches nothing
                 rollbacks += 1
-            self.actor.state[at.TICK] += 1
-            self.actor.state[at.AGE] += 1
-        if self.actor.options[at.DISCRETE]:
+            self.actor.state[counter.TICK] += 1
+            self.actor.state[counter.AGE] += 1
+        if self.actor.options[option.DISCRETE]:
             below = (torch.cumsum(output.double(), 0) <= self.uniform()).sum()
             self.sampled[0] = min(int(below), output.numel() - 1)
         else:
@@ -55,7 +56,7 @@ class StreamingLane(RewardedLane):
     def policy_error(self, output: Tensor, entropy: float) -> Tensor:
         """d (log pi(a) + entropy H) / d (the policy's last pre-activation)."""
         action = torch.from_numpy(self.sampled)
-        if self.actor.options[at.DISCRETE]:
+        if self.actor.options[option.DISCRETE]:
             log = output.clamp(min=1e-30).log()
             chosen = torch.zeros_like(output)
             chosen[int(action[0])] = 1.0
@@ -66,99 +67,91 @@ class StreamingLane(RewardedLane):
         return torch.cat([off / sigma, (off * off - 1.0 + entropy) / sigma * torch.sigmoid(raw)])
 
     def learn(
-        self, reward: float, following: NDArray[Any], terminated: bool, truncated: bool
+        self, earned: float, following: NDArray[Any], terminated: bool, truncated: bool
     ) -> tuple[float, int, int]:
         """One transition: (delta^2, updates, roll-backs)."""
         settings, actor, critic = self.settings, self.actor, self.critic
         done = terminated or truncated
-        self.count_reward(reward, done)
-        reward = self.scaled(reward)
-        if actor.state[at.AGE] < (actor.stages if actor.options[at.EXECUTION] == at.STEPPING else 1):
+        self.count_reward(earned, done)
+        earned = self.scaled(earned)
+        if actor.state[counter.AGE] < (actor.stages if actor.options[option.EXECUTION] == option.STEPPING else 1):
             return 0.0, 0, 0
-        now = (int(actor.state[at.TICK]) - 1) % actor.options[at.RING]
+        now = (int(actor.state[counter.TICK]) - 1) % actor.options[option.RING]
         value, ahead = float(critic.waves[now].output[0]), 0.0
         if not terminated:
             ahead = self.look_ahead(following)
-        delta = reward + settings[at.DISCOUNT] * ahead - value
+        delta = earned + settings[reward.DISCOUNT] * ahead - value
         if not math.isfinite(delta):
             actor.roll_back()
             critic.roll_back()
             return 0.0, 0, 1
-        error = self.policy_error(actor.waves[now].output, settings[at.ENTROPY] * float(np.sign(delta)))
+        error = self.policy_error(actor.waves[now].output, settings[reward.ENTROPY] * float(np.sign(delta)))
         for lane, gradient, kappa in (
-            (actor, error, settings[at.KAPPA_POLICY]),
-            (critic, actor.own.new_ones(1), settings[at.KAPPA_VALUE]),
+            (actor, error, settings[reward.KAPPA_POLICY]),
+            (critic, actor.own.new_ones(1), settings[reward.KAPPA_VALUE]),
         ):
             self.overshoot_bounded(lane, gradient, delta, kappa)
             if done:
-                lane.own[at.MOMENT1].zero_()
+                lane.own[block.MOMENT1].zero_()
         return delta * delta, 1, self.keep_snapshot()
 
     def look_ahead(self, following: NDArray[Any]) -> float:
         """What the critic would say of the next observation, a world tick ahead; the counters stay as they are."""
         x, state = self.normalized(following), self.critic.state
-        now = state[[at.TICK, at.AGE]]
-        for _ in range(max(1, self.critic.options[at.BRAIN_TICKS])):
+        now = state[[counter.TICK, counter.AGE]]
+        for _ in range(max(1, self.critic.options[option.BRAIN_TICKS])):
             output, _ = self.critic.fire(x)
-            state[[at.TICK, at.AGE]] += 1
-        state[[at.TICK, at.AGE]] = now
+            state[[counter.TICK, counter.AGE]] += 1
+        state[[counter.TICK, counter.AGE]] = now
         return float(output[0])
 
     def overshoot_bounded(self, lane: Lane, error: Tensor, delta: float, kappa: float) -> None:
         """z = discount decay z + gradient; ObGD: w += delta z rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
-        wave, trace, gradient = lane.align(), lane.own[at.MOMENT1], lane.own[at.GRADIENT]
+        wave, trace, gradient = lane.align(), lane.own[block.MOMENT1], lane.own[block.GRADIENT]
         assert wave is not None
         gradient.zero_()
         lane.gather(backprop(lane.layers, wave, lane.errors, error))
-        trace.mul_(self.settings[at.DISCOUNT] * self.settings[at.TRACE_DECAY]).add_(gradient)
-        rate, total = self.settings[at.STEP_SIZE], float(trace.abs().sum())
-        lane.own[at.VALUE].add_(trace, alpha=delta * rate / max(1.0, rate * kappa * max(abs(delta), 1.0) * total))
+        trace.mul_(self.settings[reward.DISCOUNT] * self.settings[reward.TRACE_DECAY]).add_(gradient)
+        step_size, total = self.settings[reward.STEP_SIZE], float(trace.abs().sum())
+        lane.own[block.VALUE].add_(
+            trace, alpha=delta * step_size / max(1.0, step_size * kappa * max(abs(delta), 1.0) * total)
+        )
 
     def keep_snapshot(self) -> int:
         """Every SNAPSHOT_EVERY updates a snapshot of both networks where both are finite, else back to the last."""
         state, lanes = self.actor.state, (self.actor, self.critic)
-        state[at.SINCE_SNAPSHOT] += 1
-        if state[at.SINCE_SNAPSHOT] < self.actor.options[at.SNAPSHOT_EVERY]:
+        state[counter.SINCE_SNAPSHOT] += 1
+        if state[counter.SINCE_SNAPSHOT] < self.actor.options[option.SNAPSHOT_EVERY]:
             return 0
-        state[at.SINCE_SNAPSHOT] = 0
-        if not all(bool(torch.isfinite(lane.own[at.VALUE]).all()) for lane in lanes):
+        state[counter.SINCE_SNAPSHOT] = 0
+        if not all(bool(torch.isfinite(lane.own[block.VALUE]).all()) for lane in lanes):
             for lane in lanes:
                 lane.roll_back()
             return 1
         for lane in lanes:
-            lane.own[at.FIRST_GOOD] = lane.own[at.VALUE]
+            lane.own[block.GOOD_VALUE] = lane.own[block.VALUE]
         return 0
 
 
 class StreamingReference:
-    """The torch backend of a brain that learns from reward, bound to its arrays as `kernels.bind_streaming` says."""
+    """The torch backend of a brain that learns from reward, bound to its networks (see `kernels.streaming`)."""
 
-    def __init__(
-        self,
-        actor: NDArray[Any],
-        critic: NDArray[Any],
-        options: NDArray[Any],
-        state: NDArray[Any],
-        actor_own: NDArray[Any],
-        critic_own: NDArray[Any],
-        actor_rows: NDArray[Any],
-        critic_rows: NDArray[Any],
-        settings: NDArray[Any],
-        statistics: NDArray[Any],
-        sampled: NDArray[Any],
-    ) -> None:
-        plain = [int(option) for option in options]
-        numbers = np.zeros(at.NUMBERS + 2 * max(len(actor), len(critic)), np.float32)
+    def __init__(self, actor: Net, critic: Net, rewarded: Rewarded) -> None:
+        assert rewarded.sampled is not None
         self.lanes = [
             StreamingLane(
-                Lane(actor, plain, numbers, state[lane], actor_own[lane], actor_rows[lane]),
-                Lane(critic, plain, numbers, state[lane], critic_own[lane], critic_rows[lane]),
-                settings,
-                statistics[lane],
-                sampled[lane],
+                Lane(actor, lane),
+                Lane(critic._replace(arrays=critic.arrays._replace(counters=actor.arrays.counters)), lane),
+                rewarded.settings,
+                rewarded.statistics[lane],
+                rewarded.sampled[lane],
             )
-            for lane in range(len(state))
+            for lane in range(len(actor.arrays.counters))
         ]
+
+    def functions(self) -> tuple[Any, Any]:
+        """act(observation) and learn(reward, following, terminated, truncated)."""
+        return self.act, self.learn
 
     @tick_path()
     def act(self, observation: NDArray[Any]) -> int:
@@ -167,11 +160,11 @@ class StreamingReference:
 
     @tick_path()
     def learn(
-        self, reward: NDArray[Any], following: NDArray[Any], terminated: NDArray[Any], truncated: NDArray[Any]
+        self, earned: NDArray[Any], following: NDArray[Any], terminated: NDArray[Any], truncated: NDArray[Any]
     ) -> tuple[float, int, int]:
         """One transition of every lane: (mean delta^2, updates, roll-backs)."""
         results = [
-            lane.learn(float(reward[i]), following[i], bool(terminated[i]), bool(truncated[i]))
+            lane.learn(float(earned[i]), following[i], bool(terminated[i]), bool(truncated[i]))
             for i, lane in enumerate(self.lanes)
         ]
         loss, updates, rollbacks = (sum(column) for column in zip(*results, strict=True))

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.kernels.reference.operation import Operation, Shapes
 
-HIDDEN = at.D3
+HIDDEN = op.D3
 
 
 class SwiGLU(Operation):
@@ -27,7 +27,7 @@ class SwiGLU(Operation):
     @staticmethod
     def shapes(row: NDArray[Any]) -> tuple[Shapes, Shapes]:
         """gate_ and up_weight (inputs, hidden), down_weight (hidden, units), and a bias for each."""
-        inputs, units, hidden = row[at.IN], row[at.UNITS], row[HIDDEN]
+        inputs, units, hidden = row[op.IN], row[op.UNITS], row[HIDDEN]
         wide, narrow = (inputs, hidden), (hidden, units)
         weights: Shapes = {"gate_weight": wide, "up_weight": wide, "down_weight": narrow}
         return weights, {"gate_bias": (hidden,), "up_bias": (hidden,), "down_bias": (units,)}

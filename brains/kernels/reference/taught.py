@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from brains.kernels import layout as at
+from brains.kernels.program import counter, option, row
+from brains.kernels.program.arrays import Net
 from brains.kernels.reference.lane import Lane, tick_path
 from brains.kernels.reference.wave import Wave
 
@@ -21,48 +22,48 @@ class TaughtLane(Lane):
         """One learning step: (summed loss, samples, updates, roll-backs)."""
         options, state = self.options, self.state
         loss, samples = 0.0, 0
-        if fresh and state[at.AGE] > 0 and math.isfinite(target[0]):
+        if fresh and state[counter.AGE] > 0 and math.isfinite(target[0]):
             if len(replay):
                 self.remember(replay, target)
-            if options[at.SCHEDULE] != at.BLOCK and (wave := self.align()) is not None:
+            if options[option.SCHEDULE] != option.BLOCK and (wave := self.align()) is not None:
                 loss += self.add_sample(wave, target, now=True)
                 samples += 1
-        if options[at.SCHEDULE] == at.BLOCK:
+        if options[option.SCHEDULE] == option.BLOCK:
             return self.learn_block(replay, target.size)
-        if state[at.SIZE] > 0:
-            for index in range(options[at.PER_STEP]):
+        if state[counter.SIZE] > 0:
+            for index in range(options[option.PER_STEP]):
                 loss += self.add_remembered(replay[self.pick(index)], target.size)
                 samples += 1
-        state[at.PENDING] += samples
-        if state[at.PENDING] < max(1, options[at.PERIOD]):
+        state[counter.PENDING] += samples
+        if state[counter.PENDING] < max(1, options[option.PERIOD]):
             return loss, samples, 0, 0
-        rollbacks = self.apply(int(state[at.PENDING]))
-        state[at.PENDING] = 0
+        rollbacks = self.apply(int(state[counter.PENDING]))
+        state[counter.PENDING] = 0
         return loss, samples, 1, rollbacks
 
     def learn_block(self, replay: NDArray[Any], targets: int) -> tuple[float, int, int, int]:
         """When a block is full: an update for each of its ticks, in time order, EPOCHS times over."""
-        period, epochs = self.options[at.PERIOD], max(1, self.options[at.EPOCHS])
-        if self.state[at.SIZE] < period:
+        period, epochs = self.options[option.PERIOD], max(1, self.options[option.EPOCHS])
+        if self.state[counter.SIZE] < period:
             return 0.0, 0, 0, 0
         loss, rollbacks = 0.0, 0
         for _ in range(epochs):
             for memory in replay:
                 loss += self.add_remembered(memory, targets)
                 rollbacks += self.apply(1)
-        self.state[at.SIZE] = self.state[at.POSITION] = 0
+        self.state[counter.SIZE] = self.state[counter.POSITION] = 0
         return loss, epochs * period, epochs * period, rollbacks
 
     def add_sample(self, wave: Wave, target: NDArray[Any], now: bool = False) -> float:
         """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
-        goal = self.goals[int(target[0])] if self.options[at.DISCRETE] else torch.from_numpy(target)
+        goal = self.goals[int(target[0])] if self.options[option.DISCRETE] else torch.from_numpy(target)
         loss, update = self.rule.sample(self, wave, goal, now)
         self.gather(update)
         return float(loss)
 
     def add_remembered(self, memory: NDArray[Any], targets: int) -> float:
         """Add one remembered experience's raw update, by an ordinary forward pass. Returns its loss."""
-        wave, remembered = self.wave(at.WAVE), torch.from_numpy(memory[:-targets])
+        wave, remembered = self.wave(row.WAVE), torch.from_numpy(memory[:-targets])
         start = len(remembered) - self.state_total
         self.look(remembered[:start], wave)
         for before in wave.before.values():
@@ -73,48 +74,40 @@ class TaughtLane(Lane):
 
     def remember(self, replay: NDArray[Any], target: NDArray[Any]) -> None:
         """Write one labelled experience into the replay ring: observation, the states it was met in, target."""
-        now = self.waves[(int(self.state[at.TICK]) - 1) % self.options[at.RING]]
+        now = self.waves[(int(self.state[counter.TICK]) - 1) % self.options[option.RING]]
         observation = now.world[: replay.shape[1] - self.state_total - len(target)]
-        replay[int(self.state[at.POSITION])] = np.concatenate([observation, *now.before.values(), target])
-        self.state[at.POSITION] = (self.state[at.POSITION] + 1) % len(replay)
-        self.state[at.SIZE] = min(self.state[at.SIZE] + 1, len(replay))
+        replay[int(self.state[counter.POSITION])] = np.concatenate([observation, *now.before.values(), target])
+        self.state[counter.POSITION] = (self.state[counter.POSITION] + 1) % len(replay)
+        self.state[counter.SIZE] = min(self.state[counter.SIZE] + 1, len(replay))
 
 
 class TaughtReference:
-    """The torch backend of one brain bound to its arrays as `kernels.bind` says."""
+    """The torch backend of a brain with a teacher, bound to its network (see `kernels.taught`)."""
 
-    def __init__(
-        self,
-        table: NDArray[Any],
-        options: NDArray[Any],
-        numbers: NDArray[Any],
-        state: NDArray[Any],
-        parameters: NDArray[Any],
-        activity: NDArray[Any],
-        replay: NDArray[Any],
-    ) -> None:
-        self.options = [int(option) for option in options]
-        self.replay = replay
-        self.lanes = [
-            TaughtLane(
-                table, self.options, numbers, state[lane], parameters[min(lane, len(parameters) - 1)], activity[lane]
-            )
-            for lane in range(len(state))
-        ]
+    def __init__(self, net: Net) -> None:
+        self.buffers, self.discrete = net.buffers, bool(net.settings[option.DISCRETE])
+        self.replay = net.arrays.replay
+        self.lanes = [TaughtLane(net, lane) for lane in range(len(net.arrays.counters))]
+
+    def functions(self) -> tuple[Any, Any]:
+        """act(observation) and learn(fresh)."""
+        return self.act, self.learn
 
     @tick_path()
-    def act(self, observation: NDArray[Any], action: NDArray[Any]) -> int:
-        """One world tick of every lane; writes `action`, returns the number of roll-backs."""
+    def act(self, observation: NDArray[Any]) -> int:
+        """One world tick of every lane; writes the buffer's action, returns the number of roll-backs."""
         rollbacks = 0
         for index, lane in enumerate(self.lanes):
             output, failures = lane.act(torch.from_numpy(observation[index]))
             rollbacks += failures
-            action[index] = int(torch.argmax(output)) if self.options[at.DISCRETE] else output.numpy()
+            self.buffers.action[index] = int(torch.argmax(output)) if self.discrete else output.numpy()
         return rollbacks
 
     @tick_path()
-    def learn(self, target: NDArray[Any], fresh: bool) -> tuple[float, int, int]:
+    def learn(self, fresh: bool) -> tuple[float, int, int]:
         """One learning step of every lane: (mean loss, updates, roll-backs)."""
-        results = [lane.learn(target[index], fresh, self.replay[index]) for index, lane in enumerate(self.lanes)]
+        results = [
+            lane.learn(self.buffers.target[index], fresh, self.replay[index]) for index, lane in enumerate(self.lanes)
+        ]
         loss, samples, updates, rollbacks = (sum(column) for column in zip(*results, strict=True))
         return float(loss) / max(1, int(samples)), int(updates), int(rollbacks)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import option, row
 from brains.kernels.reference.operation import Operation
 from brains.kernels.reference.updates import clip, step_with_velocity
 from brains.kernels.reference.wave import Update, Wave, hand_on, hand_on_move
@@ -71,7 +71,7 @@ def average_gap(links: list[tuple[Tensor, Tensor]]) -> float:
 def watch_explosion(health: Tensor, gap: float) -> None:
     """One average gap into what explosion detection remembers (the row HEALTH): the rates' multiplier of the next
     sample."""
-    gaps, total, previous, streak, multiplier = (float(number) for number in health[: at.HEALTH_SIZE])
+    gaps, total, previous, streak, multiplier = (float(number) for number in health[: row.HEALTH_SIZE])
     multiplier = multiplier or 1.0
     if (previous > 0 and gap / previous > 1.5) or (gaps >= 10 and gap > 10.0 * (total / 10.0)):
         streak += 1
@@ -80,16 +80,16 @@ def watch_explosion(health: Tensor, gap: float) -> None:
         streak, multiplier = 0, min(1.0, multiplier * 1.05)
     if gaps < 10:
         gaps, total = gaps + 1, total + gap
-    health[: at.HEALTH_SIZE] = health.new_tensor([gaps, total, gap, streak, multiplier])
+    health[: row.HEALTH_SIZE] = health.new_tensor([gaps, total, gap, streak, multiplier])
 
 
 def sample(lane: Lane, wave: Wave, goal: Tensor, now: bool) -> tuple[float, Update]:
     """A sample's loss, the squared error, and its update, slowed while its gaps explode if that is to be detected."""
     error = goal - wave.output
     loss = float(error @ error)
-    rates, explosion = lane.chain_rates, bool(lane.options[at.EXPLOSION])
-    if explosion and lane.health[at.MULTIPLIER] > 0:
-        rates = [rate * float(lane.health[at.MULTIPLIER]) for rate in rates]
+    rates, explosion = lane.chain_rates, bool(lane.options[option.EXPLOSION])
+    if explosion and lane.health[row.MULTIPLIER] > 0:
+        rates = [own * float(lane.health[row.MULTIPLIER]) for own in rates]
     found = tween_chain(lane.layers, wave, lane.errors, error, lane.scales, rates, to_world=explosion)
     if explosion:
         watch_explosion(lane.health, average_gap(chain_targets(lane.layers, wave, lane.errors, goal)))

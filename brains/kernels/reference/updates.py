@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import block, counter, option, rate
 from brains.kernels.reference.operation import Operation, parameter_views
 
 if TYPE_CHECKING:
@@ -27,22 +27,23 @@ def optimizer_of(
 ) -> torch.optim.Optimizer:
     """torch's SGD or Adam with its moments in our arrays `own` (BLOCKS, P), so that they are saved with everything
     else."""
-    parameters, rate = [p for layer in layers for p in layer.parameters()], float(numbers[at.RATE])
-    gradients, first, second = (
-        [view for parts in parameter_views(table, own[block]) for part in parts for view in part.values()]
-        for block in (at.GRADIENT, at.MOMENT1, at.MOMENT2)
-    )
-    for parameter, gradient in zip(parameters, gradients, strict=True):
+    parameters, step = [p for layer in layers for p in layer.parameters()], float(numbers[rate.RATE])
+
+    def views(which: int) -> list[Tensor]:
+        return [view for parts in parameter_views(table, own[which]) for part in parts for view in part.values()]
+
+    for parameter, gradient in zip(parameters, views(block.GRADIENT), strict=True):
         parameter.grad = gradient
-    if kind == at.ADAM:
-        betas = (float(numbers[at.BETA1]), float(numbers[at.BETA2]))
+    first = views(block.MOMENT1)
+    if kind == option.ADAM:
+        betas = (float(numbers[rate.BETA1]), float(numbers[rate.BETA2]))
         optimizer: torch.optim.Optimizer = torch.optim.Adam(
-            parameters, rate, betas, float(numbers[at.EPSILON]), maximize=True
+            parameters, step, betas, float(numbers[rate.EPSILON]), maximize=True
         )
-        for p, m, v in zip(parameters, first, second, strict=True):
+        for p, m, v in zip(parameters, first, views(block.MOMENT2), strict=True):
             optimizer.state[p] = {"step": torch.tensor(0.0), "exp_avg": m, "exp_avg_sq": v}
     else:
-        optimizer = torch.optim.SGD(parameters, rate, float(numbers[at.MOMENTUM]), maximize=True)
+        optimizer = torch.optim.SGD(parameters, step, float(numbers[rate.MOMENTUM]), maximize=True)
         for p, m in zip(parameters, first, strict=True):
             optimizer.state[p] = {"momentum_buffer": m}
     return optimizer
@@ -50,7 +51,7 @@ def optimizer_of(
 
 def step_down_gradient(lane: Lane) -> bool:
     """Clip the gradient's norm and let torch's optimiser step. Returns whether the gradient was finite."""
-    gradient = lane.own[at.GRADIENT]
+    gradient = lane.own[block.GRADIENT]
     norm = float(torch.linalg.vector_norm(gradient))
     if not math.isfinite(norm):
         return False
@@ -58,8 +59,8 @@ def step_down_gradient(lane: Lane) -> bool:
         gradient.mul_(lane.clip / (norm + 1e-6))
     for moments in lane.optimizer.state.values():
         if "step" in moments:
-            moments["step"].fill_(float(lane.state[at.ADAM_STEP]))
-    lane.state[at.ADAM_STEP] += 1
+            moments["step"].fill_(float(lane.state[counter.ADAM_STEP]))
+    lane.state[counter.ADAM_STEP] += 1
     lane.optimizer.step()
     return True
 
@@ -67,6 +68,6 @@ def step_down_gradient(lane: Lane) -> bool:
 def step_with_velocity(lane: Lane, limit: float) -> bool:
     """v = 0.9 v + 0.1 clip(g); W += v; and b += clip(g): biases are updated with no memory of v. Returns True: what
     is not finite was clipped to 0."""
-    lane.own[at.MOMENT1].lerp_(clip(lane.own[at.GRADIENT], limit), lane.freshness)
-    lane.own[at.VALUE].add_(lane.own[at.MOMENT1])
+    lane.own[block.MOMENT1].lerp_(clip(lane.own[block.GRADIENT], limit), lane.freshness)
+    lane.own[block.VALUE].add_(lane.own[block.MOMENT1])
     return True

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brains.kernels import layout as at
+from brains.kernels.program import op
 from brains.kernels.reference.operation import Gradients, Operation
 
 
@@ -20,22 +20,22 @@ class Wave:
     """
 
     def __init__(self, table: NDArray[Any], row: Tensor) -> None:
-        sizes = [[int(size) for size in operation] for operation in table]
+        places = [[int(place) for place in operation] for operation in table]
         self.row = row
-        self.x = [row[op[at.X] : op[at.X] + op[at.IN]] for op in sizes]
-        self.y = [row[op[at.Y] : op[at.Y] + op[at.UNITS]] for op in sizes]
-        self.spans = [row[op[at.Y] : op[at.Y] + op[at.SPAN]] for op in sizes]
+        self.x = [row[own[op.X] : own[op.X] + own[op.IN]] for own in places]
+        self.y = [row[own[op.Y] : own[op.Y] + own[op.UNITS]] for own in places]
+        self.spans = [row[own[op.Y] : own[op.Y] + own[op.SPAN]] for own in places]
         self.before, self.after = (
-            {k: row[op[start] : op[start] + op[at.STATE_SIZE]] for k, op in enumerate(sizes) if op[at.STATE_SIZE]}
-            for start in (at.BEFORE, at.AFTER)
+            {k: row[own[start] : own[start] + own[op.STATE_SIZE]] for k, own in enumerate(places) if own[op.STATE_SIZE]}
+            for start in (op.BEFORE, op.AFTER)
         )
-        self.kept: list[Any] = [self.before.get(k) for k in range(len(sizes))]
-        for k, op in enumerate(sizes):
-            hat = op[at.CACHE]
-            if op[at.NORMALIZE]:
-                self.kept[k] = (row[hat : hat + op[at.UNITS]], row[hat + op[at.WIDTH] + at.PAD - 1])
-            elif op[at.TYPE] == at.MOVE and op[at.GATE] >= 0:
-                self.kept[k] = row[op[at.GATE] : op[at.GATE] + 1]
+        self.kept: list[Any] = [self.before.get(k) for k in range(len(places))]
+        for k, own in enumerate(places):
+            hat = own[op.CACHE]
+            if own[op.NORMALIZE]:
+                self.kept[k] = (row[hat : hat + own[op.UNITS]], row[hat + own[op.WIDTH] + op.PAD - 1])
+            elif own[op.TYPE] == op.MOVE and own[op.GATE] >= 0:
+                self.kept[k] = row[own[op.GATE] : own[op.GATE] + 1]
         self.world, self.output = self.x[0], self.y[-1]
 
 

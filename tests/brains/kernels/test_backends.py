@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from brains.brain import NO_LABEL, Experience
 from brains.kernels import cpu_fused
-from brains.kernels import layout as at
+from brains.kernels.program import block, op, row
 from brains.layers.dense import Activation
 from brains.rules import RULES
 from brains.stepping.settings import SteppingConfig
@@ -63,7 +63,7 @@ def experiences(brain: Any, count: int, seed: int = 0) -> Iterator[Experience]:
 
 def poison(network: Any) -> None:
     """NaN into what must be written before it is read."""
-    for row in (at.WAVE, at.ERROR, at.SCRATCH):
+    for row in (row.WAVE, row.ERROR, row.SCRATCH):
         network.activity[:, network.ring + row] = np.nan
 
 
@@ -72,14 +72,14 @@ def meaningful(brain: Any) -> tuple[np.ndarray, np.ndarray]:
     nothing reads (plain SGD's, tween's biases'); the outputs of every layer in the ring and in the side row."""
     config, network = brain.config, brain.network
     parameters, activity = np.ones(network.parameters.shape[1:], bool), np.zeros(network.activity.shape[1:], bool)
-    rows = [*range(network.ring), network.ring + at.SIDE]
+    rows = [*range(network.ring), network.ring + row.SIDE]
     for layer in network.table:
-        activity[rows, layer[at.Y] : layer[at.Y] + layer[at.UNITS]] = True
-        for block in (at.MOMENT1, at.FIRST_GOOD + at.MOMENT1):
+        activity[rows, layer[op.Y] : layer[op.Y] + layer[op.UNITS]] = True
+        for block in (block.MOMENT1, block.GOOD_VALUE + block.MOMENT1):
             if config.rule == "backprop":
                 parameters[block] = config.optimizer == "adam" or config.momentum > 0
             else:
-                parameters[block, layer[at.BIAS] : layer[at.BIAS] + layer[at.WIDTH]] = False
+                parameters[block, layer[op.BIAS] : layer[op.BIAS] + layer[op.WIDTH]] = False
     return parameters, activity
 
 
@@ -172,7 +172,7 @@ def test_free_running(rule: str, schedule: int, make_brain: Any) -> None:
     for moment in experiences(numba, 200):
         tick(numba, moment)
         tick(torch, moment)
-    assert (numba.network.parameters[:, at.VALUE] != numba.network.parameters[:, at.FIRST_GOOD]).any()
+    assert (numba.network.parameters[:, block.VALUE] != numba.network.parameters[:, block.GOOD_VALUE]).any()
     check_same(numba, torch, 1e-3)
 
 

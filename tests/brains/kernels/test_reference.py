@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brains.kernels import layout as at
+from brains.kernels.program import activation
 from brains.kernels.reference.activations import SLOPE, TWEEN_SLOPE
 from brains.kernels.reference.backprop import backprop
 from brains.kernels.reference.layer_norm import layer_norm, through_layer_norm
@@ -33,10 +33,10 @@ def test_slope_is_the_derivative_from_the_output(name: str, activations: dict[st
     z = normal(200).mul(3).requires_grad_()
     y = activations[name](z)
     (expected,) = torch.autograd.grad(y.sum(), z)
-    torch.testing.assert_close(SLOPE[at.ACTIVATIONS.index(name)](y.detach()), expected, **CLOSE)
+    torch.testing.assert_close(SLOPE[activation.NAMES.index(name)](y.detach()), expected, **CLOSE)
 
 
-@pytest.mark.parametrize("name", at.ACTIVATIONS[:-1])
+@pytest.mark.parametrize("name", activation.NAMES[:-1])
 def test_tween_slope_as_published(name: str) -> None:
     """The published derivative from the output o, 0.01 more for the smooth ones; 1 for linear and soft-max."""
     o = torch.tensor([-0.7, 0.0, 0.3, 0.9], dtype=torch.float64)
@@ -47,7 +47,7 @@ def test_tween_slope_as_published(name: str) -> None:
         "scaled_relu": torch.tensor([0.0, 0.0, 1.1, 1.1]),
         "softplus": 1 / (1 + torch.exp(-o)) + 0.01,
     }.get(name, torch.ones(4))
-    actual = TWEEN_SLOPE[at.ACTIVATIONS.index(name)](o)
+    actual = TWEEN_SLOPE[activation.NAMES.index(name)](o)
     torch.testing.assert_close(actual, expected.double(), rtol=0, atol=1e-7)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block, counter, row
 from brains.layers import LAYERS
 from brains.rules import RULES
 from brains.stepping.base import SteppingBrain
@@ -61,7 +61,7 @@ def brain_of(net: str, seed: int = 0, lanes: int = 1, **settings: Any) -> Taught
         for i, views in enumerate(brain.network.views):
             for name in views:
                 brain.network.parameter(i, name, lane)[:] += 0.1 * generator.normal(size=views[name].shape)
-    brain.network.parameters[:, at.FIRST_GOOD] = brain.network.parameters[:, at.VALUE]
+    brain.network.parameters[:, block.GOOD_VALUE] = brain.network.parameters[:, block.VALUE]
     return brain
 
 
@@ -166,14 +166,14 @@ def test_every_parameter_moves(net: str, rule: str, backend: str, skip: bool) ->
     """Under every rule each single weight and bias of every layer is told to move, and each array of them does."""
     settings = {"rule": rule, "backend": backend, "learning_rate": 0.05, "skip_to_output": skip}
     gathering, moving = brain_of(net, schedule={"accumulate": 1000}, **settings), brain_of(net, **settings)
-    before = moving.network.parameters[0, at.VALUE].copy()
+    before = moving.network.parameters[0, block.VALUE].copy()
     for observation in inputs(12):
         for brain in (gathering, moving):
             brain.act(observation)
             brain.learn(taught(observation))
     for i, views in enumerate(moving.network.views):
         for name, view in views.items():
-            told = gathering.network.parameter(i, name, block=at.GRADIENT) != 0
+            told = gathering.network.parameter(i, name, block=block.GRADIENT) != 0
             assert told.all(), f"operation {i}, {name}: {np.mean(~told):.0%} are never told to move"
             assert (moving.network.parameter(i, name) != view.of(before)).any(), f"operation {i}, {name} never moved"
     assert np.isfinite(moving.network.parameters).all()
@@ -182,15 +182,15 @@ def test_every_parameter_moves(net: str, rule: str, backend: str, skip: bool) ->
 def check_same(numba: TaughtBrain, torch: TaughtBrain, tolerance: float) -> None:
     """Parameters and their moments, outputs, carried states, replay: within the tolerance, absolute or relative."""
     mine, theirs = numba.network, torch.network
-    row, rule = int(mine.state[0, at.TICK] - 1) % mine.ring, numba.config.rule
+    row, rule = int(mine.state[0, counter.TICK] - 1) % mine.ring, numba.config.rule
     pairs = [(mine.state, theirs.state), (numba.replay, torch.replay)]
-    blocks = (at.VALUE, at.GRADIENT) if rule == "backprop" else (at.VALUE, at.MOMENT1, at.GRADIENT)
+    blocks = (block.VALUE, block.GRADIENT) if rule == "backprop" else (block.VALUE, block.MOMENT1, block.GRADIENT)
     for op in mine.table:
-        stop = op[at.END] if rule == "backprop" else op[at.BIAS]  # tween keeps no velocity of biases
-        spans = [(block, op[at.WEIGHT], stop) for block in blocks] + [(at.VALUE, stop, op[at.END])]
+        stop = op[op.END] if rule == "backprop" else op[op.BIAS]  # tween keeps no velocity of biases
+        spans = [(block, op[op.WEIGHT], stop) for block in blocks] + [(block.VALUE, stop, op[op.END])]
         for block, start, end in spans:
             pairs.append((mine.parameters[:, block, start:end], theirs.parameters[:, block, start:end]))
-        for column, size in ((at.Y, at.UNITS), (at.BEFORE, at.STATE_SIZE), (at.AFTER, at.STATE_SIZE)):
+        for column, size in ((op.Y, op.UNITS), (op.BEFORE, op.STATE_SIZE), (op.AFTER, op.STATE_SIZE)):
             start, end = op[column], op[column] + op[size]
             pairs.append((mine.activity[:, row, start:end], theirs.activity[:, row, start:end]))
     for actual, expected in pairs:
@@ -226,13 +226,13 @@ def test_numba_is_the_reference(net: str, settings: dict[str, Any]) -> None:
     numba, torch = (brain_of(net, backend=backend, **settings) for backend in BACKENDS)
     ticks = 200 if net in LAYERS and settings in SETTINGS[:3:2] else 20
     for observation in inputs(ticks):
-        numba.network.activity[:, numba.network.ring + at.SCRATCH] = np.nan  # is written before it is read
+        numba.network.activity[:, numba.network.ring + row.SCRATCH] = np.nan  # is written before it is read
         for brain in (numba, torch):
             brain.act(observation)
             brain.learn(taught(observation))
             brain.rehearse()
         check_same(numba, torch, 1e-5)
-        health = [b.network.activity[:, b.network.ring + at.HEALTH, : at.HEALTH_SIZE] for b in (numba, torch)]
+        health = [b.network.activity[:, b.network.ring + row.HEALTH, : row.HEALTH_SIZE] for b in (numba, torch)]
         np.testing.assert_allclose(health[0], health[1], rtol=1e-4, atol=1e-5)
         torch.load_state_dict(numba.state_dict())
 
@@ -259,10 +259,10 @@ def test_alignments_agree_on_a_held_input(net: str, backend: str) -> None:
     for align, first in (("instant", 1), ("pipeline", late), ("sideways", 2 * late - 1)):
         brain, gradients = brain_of(net, align=align, **settings), []
         for _ in range(2 * late + 1):
-            brain.network.parameters[:, at.GRADIENT] = 0.0
+            brain.network.parameters[:, block.GRADIENT] = 0.0
             brain.act(observation)
             brain.learn(taught(observation))
-            gradients.append(brain.network.parameters[0, at.GRADIENT].copy())
+            gradients.append(brain.network.parameters[0, block.GRADIENT].copy())
         if align == "instant":
             wanted = gradients[-1]
             assert np.abs(wanted).max() > 1e-3

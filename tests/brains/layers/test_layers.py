@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 from torch.nn import functional
 
-from brains.kernels import layout as at
+from brains.kernels.program import block, op
 from brains.kernels.reference.backprop import backprop
 from brains.kernels.reference.operation import Operation, operations, parameter_views
 from brains.kernels.reference.tween import tween_targets
@@ -53,15 +53,15 @@ def network_of(layers: list[dict[str, Any]], inputs: int, skip: bool = False, ou
     generator = np.random.default_rng(0)
     for views in network.views:
         for view in views.values():
-            view.of(network.parameters[0, at.VALUE])[:] = generator.normal(0.0, 0.5, view.shape)
+            view.of(network.parameters[0, block.VALUE])[:] = generator.normal(0.0, 0.5, view.shape)
     return network
 
 
 def layer_of(inputs: int, config: dict[str, Any]) -> tuple[Operation, dict[str, Tensor], Tensor | None]:
     """The module, its parameters by name, and a state to fire from: for attention, two entries valid of three."""
     network = network_of([config, {}], inputs)
-    layer = operations(network.table, torch.tensor(network.parameters[0, at.VALUE]).double().requires_grad_())[0]
-    size = int(network.table[0, at.STATE_SIZE])
+    layer = operations(network.table, torch.tensor(network.parameters[0, block.VALUE]).double().requires_grad_())[0]
+    size = int(network.table[0, op.STATE_SIZE])
     state = normal(size, seed=1) if size else None
     if state is not None and config["type"] == "attention":
         state[-1] = WINDOW - 1
@@ -198,7 +198,7 @@ def test_parameters_lie_where_the_network_says(inputs: int, config: dict[str, An
         assert list(views) == [*weights, *biases]
         for name, mine in {**weights, **biases}.items():
             assert torch.equal(mine, views[name].of(flat))
-            low, high = (at.WEIGHT, at.BIAS) if name in weights else (at.BIAS, at.END)
+            low, high = (op.WEIGHT, op.BIAS) if name in weights else (op.BIAS, op.END)
             assert row[low] <= mine.min() and mine.max() < row[high]
 
 
@@ -256,7 +256,7 @@ def whole_forward(layers: list[dict[str, Any]], own: list[dict[str, Tensor]], x:
 
 def fired(network: Network, x: Tensor) -> tuple[list[Operation], Wave, Wave]:
     """The operations, the row of an ordinary forward pass in float64, and a row of errors that are NaN."""
-    layers = operations(network.table, torch.tensor(network.parameters[0, at.VALUE]).double())
+    layers = operations(network.table, torch.tensor(network.parameters[0, block.VALUE]).double())
     wave, errors = (
         Wave(network.table, torch.full((network.activity.shape[2],), value, dtype=torch.float64))
         for value in (0.0, float("nan"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from brains.kernels import BACKENDS, cpu_math
-from brains.kernels import layout as at
+from brains.kernels.program import activation, block, counter
 from brains.kernels.reference.updates import clip
 
 NOT_FINITE = (np.nan, np.inf, -np.inf)
@@ -41,7 +41,7 @@ def test_the_compiled_guards(value: float) -> None:
         assert cpu_math.clip(np.float32(number), limit) == np.float32(np.clip(number, -2.0, 2.0))
 
 
-@pytest.mark.parametrize("kind", range(len(at.ACTIVATIONS)))
+@pytest.mark.parametrize("kind", range(len(activation.NAMES)))
 def test_no_activation_hides_a_nan(kind: int) -> None:
     """NaN in, NaN out, in the same place at least: the guard looks at activations."""
     for place in range(5):
@@ -68,18 +68,18 @@ def samples(count: int, seed: int = 0) -> list[tuple[np.ndarray, int]]:
 def spoil(brain: Any, where: str, value: float) -> None:
     """Put one bad number into a brain."""
     network = brain.network
-    newest = int(network.state[0, at.TICK] - 1) % network.ring
+    newest = int(network.state[0, counter.TICK] - 1) % network.ring
     match where:
         case "weight":
             network.weight(1)[3, 4] = value
         case "bias":
             network.bias(0)[2] = value
         case "velocity":
-            network.weight(1, block=at.MOMENT1)[3, 4] = value
+            network.weight(1, block=block.MOMENT1)[3, 4] = value
         case "square":
-            network.weight(1, block=at.MOMENT2)[3, 4] = value
+            network.weight(1, block=block.MOMENT2)[3, 4] = value
         case "gradient":
-            network.weight(1, block=at.GRADIENT)[3, 4] = value
+            network.weight(1, block=block.GRADIENT)[3, 4] = value
         case "activity":
             network.output(0, newest)[0, 2] = value
         case "replay":
@@ -135,7 +135,7 @@ def test_it_goes_back_to_the_last_good_snapshot(
         for each in (brain, twin):
             teach(each, np.repeat(observation, 2, 0), target)
         if count == 8:
-            good = {block: parts(brain.network, 0, block) for block in (at.VALUE, at.MOMENT1)}
+            good = {block: parts(brain.network, 0, block) for block in (block.VALUE, block.MOMENT1)}
     spoil(brain, where, np.nan)
     observation = np.ones((2, 5), np.float32)
     learning = None
@@ -147,7 +147,7 @@ def test_it_goes_back_to_the_last_good_snapshot(
     for block, expected in good.items():
         for mine, theirs in zip(parts(brain.network, 0, block), expected, strict=True):
             np.testing.assert_array_equal(mine, theirs)
-    assert not brain.network.activity[0].any() and brain.network.state[0, at.AGE] == 0
+    assert not brain.network.activity[0].any() and brain.network.state[0, counter.AGE] == 0
     np.testing.assert_array_equal(brain.network.parameters[1], twin.network.parameters[1])
     np.testing.assert_array_equal(brain.network.activity[1], twin.network.activity[1])
 
@@ -180,7 +180,7 @@ def test_denormals_are_flushed(settings: dict[str, Any], backend: str, make_brai
     brain = make_brain((), readout="linear", backend=backend, **settings)
     brain.network.weight(0)[:] = 0.0
     brain.network.bias(0)[:] = [0.0, 1.0, 0.0]
-    moments = [brain.network.weight(0, block=block) for block in (at.MOMENT1, at.MOMENT2)]
+    moments = [brain.network.weight(0, block=block) for block in (block.MOMENT1, block.MOMENT2)]
     moments[0][:] = 1e-29
     moments[1][:] = 2e-38
     smallest = np.finfo(np.float32).smallest_normal

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from brains.brain import Experience
-from brains.kernels import layout as at
+from brains.kernels.program import counter
 
 CAPACITY = 4
 TAUGHT: dict[str, Any] = {"replay": {"capacity": CAPACITY, "per_tick": 2}}
@@ -32,12 +32,12 @@ def lived(make_brain: Callable[..., Any], settings: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("settings", "entry", "place", "limit", "name"),
     [
-        (TAUGHT, "state", at.TICK, 1 << 62, "tick"),
-        (TAUGHT, "state", at.AGE, 1 << 62, "age"),
-        (TAUGHT, "state", at.SIZE, CAPACITY + 1, "replay size"),
-        (TAUGHT, "state", at.POSITION, CAPACITY, "replay position"),
+        (TAUGHT, "state", counter.TICK, 1 << 62, "tick"),
+        (TAUGHT, "state", counter.AGE, 1 << 62, "age"),
+        (TAUGHT, "state", counter.SIZE, CAPACITY + 1, "replay size"),
+        (TAUGHT, "state", counter.POSITION, CAPACITY, "replay position"),
         (TAUGHT, "replay", -1, 3, "label"),
-        (REPLAYED, "state", at.POSITION, CAPACITY, "replay position"),
+        (REPLAYED, "state", counter.POSITION, CAPACITY, "replay position"),
         (REPLAYED, "replay", 5, 3, "action"),
         (REWARD, "sampled", 0, 3, "action"),
     ],

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block
 
 RULES = ("backprop", "tween", "tween_chain")
 READOUTS = ("softmax", "sigmoid", "linear")
@@ -226,4 +226,4 @@ def test_continuous_targets(backend: str, make_brain: Any, teach: Any, parts: An
         teach(brain, observation, target)
         follow(net, optimizer, 0.0, observation, target[0])
     check(brain, parts, net.arrays())
-    assert not brain.network.parameters[:, at.GRADIENT].any()
+    assert not brain.network.parameters[:, block.GRADIENT].any()

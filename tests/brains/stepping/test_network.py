@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block, op, rate
 from brains.layers import Dense
 from brains.layers.plan import padded
 from brains.stepping.network import Network
@@ -29,9 +29,9 @@ def test_depth_scale_closed_form() -> None:
 def test_the_numbers_a_kernel_reads(make_brain: Any) -> None:
     """Layer i of L has the scale of distance L - 1 - i, and dense layers the type rate 1."""
     numbers = make_brain((4, 4, 4), learning_rate=0.5).numbers
-    np.testing.assert_allclose(numbers[at.NUMBERS :: 2], [1.2**3, 1.2**2, 1.2, 1.0], rtol=1e-6)
-    np.testing.assert_array_equal(numbers[at.NUMBERS + 1 :: 2], 1.0)
-    assert numbers[at.RATE] == 0.5
+    np.testing.assert_allclose(numbers[rate.NUMBERS :: 2], [1.2**3, 1.2**2, 1.2, 1.0], rtol=1e-6)
+    np.testing.assert_array_equal(numbers[rate.NUMBERS + 1 :: 2], 1.0)
+    assert numbers[rate.RATE] == 0.5
 
 
 def drawn_weight(init: Any, inputs: int, units: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_lanes_and_seeds_draw_their_own_weights_and_biases_start_at_zero() -> No
     for i in range(2):
         assert (one.weight(i, 0) != one.weight(i, 1)).all() and (one.weight(i, 0) != other.weight(i, 0)).all()
         assert not one.bias(i, 0).any() and not one.bias(i, 1).any()
-    np.testing.assert_array_equal(one.parameters[:, at.FIRST_GOOD], one.parameters[:, at.VALUE])
+    np.testing.assert_array_equal(one.parameters[:, block.GOOD_VALUE], one.parameters[:, block.VALUE])
 
 
 def test_no_two_things_share_a_place() -> None:
@@ -84,8 +84,8 @@ def test_no_two_things_share_a_place() -> None:
     starts on a multiple of PAD."""
     layers = [Dense(units=7, normalize=True), Dense(units=17), Dense(units=16, normalize=True), Dense()]
     network = Network(layers, 5, 3, "softmax", 4, lanes=2)
-    for column in (at.WIDTH, at.WEIGHT, at.BIAS, at.X, at.Y, at.CACHE):
-        assert not (network.table[:, column] % at.PAD).any()
+    for column in (op.WIDTH, op.WEIGHT, op.BIAS, op.X, op.Y, op.CACHE):
+        assert not (network.table[:, column] % op.PAD).any()
     views = [view(i) for i in range(4) for view in (network.weight, network.bias)]
     for mark, view in enumerate(views, 1):
         view[:] = mark
@@ -94,8 +94,8 @@ def test_no_two_things_share_a_place() -> None:
     row = network.activity[0, 0]
     spans = [(0, 5)]
     for layer in network.table:
-        spans.append((layer[at.Y], layer[at.WIDTH]))
-        spans += [(layer[at.CACHE], layer[at.WIDTH] + at.PAD)] if layer[at.NORMALIZE] else []
+        spans.append((layer[op.Y], layer[op.WIDTH]))
+        spans += [(layer[op.CACHE], layer[op.WIDTH] + op.PAD)] if layer[op.NORMALIZE] else []
     for start, size in spans:
         row[start : start + size] += 1
     assert row.max() == 1
@@ -115,7 +115,7 @@ def test_padding_stays_zero(rule: str, backend: str, make_brain: Any, teach: Any
         teach(brain, generator.normal(size=(2, 5)).astype(np.float32), tick % 3)
     inside = np.zeros(brain.network.parameters.shape[2], bool)
     for layer in brain.network.table:
-        rows = inside[layer[at.WEIGHT] : layer[at.BIAS] + layer[at.WIDTH]].reshape(-1, layer[at.WIDTH])
-        rows[:, : layer[at.UNITS]] = True
+        rows = inside[layer[op.WEIGHT] : layer[op.BIAS] + layer[op.WIDTH]].reshape(-1, layer[op.WIDTH])
+        rows[:, : layer[op.UNITS]] = True
     assert not brain.network.parameters[:, :, ~inside].any()
-    assert brain.network.parameters[:, at.VALUE][:, inside].any()
+    assert brain.network.parameters[:, block.VALUE][:, inside].any()

@@ -13,7 +13,7 @@ from torch.nn.functional import huber_loss
 
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block, row
 from brains.stepping.kind import stepping
 from brains.stepping.settings import SteppingConfig
 
@@ -22,7 +22,7 @@ def make(make_brain: Any, *, reward: dict[str, Any] | None = None, replay: Any =
     keywords = {"execution": "sequential", "readout": "linear", "optimizer": "adam", "learning_rate": 0.01, **settings}
     replay = replay or {"capacity": 40, "per_tick": 6, "recent": 7}
     brain = make_brain((7, 6), teacher=False, replay=replay, reward=reward or {}, **keywords)
-    brain.slow[:] = brain.network.parameters[:, at.VALUE]  # whose biases make_brain has drawn
+    brain.slow[:] = brain.network.parameters[:, block.VALUE]  # whose biases make_brain has drawn
     return brain
 
 
@@ -95,7 +95,7 @@ def test_double_q_learning_of_the_last_transition(
         assert learning.loss == pytest.approx(off**2, rel=1e-3, abs=1e-4)
         for mine, expected in zip(parts(brain.network), newest.arrays(), strict=True):
             np.testing.assert_allclose(mine, expected, rtol=1e-3, atol=1e-3)
-    brain.network.parameters[:, at.VALUE] = brain.slow
+    brain.network.parameters[:, block.VALUE] = brain.slow
     for mine, expected in zip(parts(brain.network), slow.arrays(), strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-3, atol=1e-3)
     assert 5 < clipped < 95 and chose_otherwise > 0
@@ -153,7 +153,7 @@ def test_exploration(backend: str, make_brain: Any, torch_net: Any) -> None:
 def arrays_to_compare(brain: Any) -> Iterator[np.ndarray]:
     """What both backends must agree on: no working rows, no gradient scratch, no padding of activity."""
     yield from (brain.statistics, brain.slow, brain.replay, brain.action)
-    yield brain.network.parameters[:, : at.GRADIENT]
+    yield brain.network.parameters[:, : block.GRADIENT]
     for row in range(brain.network.ring):
         yield from (brain.network.output(i, row) for i in range(len(brain.network.table)))
 
@@ -168,7 +168,7 @@ def test_numba_is_the_reference(normalize: bool, lanes: int, make_brain: Any, in
         for name in ("numba", "torch")
     )
     for moment in moments(200, lanes):
-        for row in (at.WAVE, at.ERROR, at.SCRATCH):
+        for row in (row.WAVE, row.ERROR, row.SCRATCH):
             numba.network.activity[:, numba.network.ring + row] = np.nan
         for step in (lambda brain: live(brain, moment), lambda brain: brain.rehearse()):  # noqa: B023
             mine = in_step(numba, reference, step, arrays_to_compare)
@@ -195,7 +195,7 @@ def test_it_survives(where: str, value: float, backend: str, make_brain: Any, pa
                 case "weight":
                     brain.network.weight(1)[3, 4] = value
                 case "moment":
-                    brain.network.weight(1, block=at.MOMENT1)[3, 4] = value
+                    brain.network.weight(1, block=block.MOMENT1)[3, 4] = value
                 case "slow copy":
                     brain.slow[:, 0] = value
         learning = live(brain, tuple(bad))

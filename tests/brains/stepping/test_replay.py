@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brains.kernels import BACKENDS, cpu, cpu_math
-from brains.kernels import layout as at
+from brains.kernels.program import counter
 from brains.kernels.reference import splitmix
 
 MASK = (1 << 64) - 1
@@ -70,7 +70,7 @@ def test_the_ring_overwrites_its_oldest(backend: str, make_brain: Any, teach: An
         teach(brain, observation_of(tick), tick % 3 if tick % 4 else -1)
         if tick % 4:
             lived.append([*observation_of(tick)[0], tick % 3])
-        assert brain.network.state[0, at.SIZE] == min(len(lived), 6)
+        assert brain.network.state[0, counter.SIZE] == min(len(lived), 6)
         held = brain.replay[0, : len(lived[-6:])].tolist()
         assert sorted(held) == sorted(lived[-6:])
 
@@ -89,7 +89,7 @@ def test_the_update_is_the_mean_over_the_samples_drawn(
         learning_rate=0.05,
     )
     generator, lived = np.random.default_rng(0), []
-    stream = int(brain.network.state[0, at.STREAM]) & MASK
+    stream = int(brain.network.state[0, counter.STREAM]) & MASK
     for tick in range(20):
         observation, target = generator.normal(size=(1, 5)).astype(np.float32), tick % 3
         lived.append((observation[0], target))
@@ -115,8 +115,8 @@ def test_memories_are_drawn_uniformly(backend: str, size: int, make_brain: Any) 
     """A full ring and one in the making: chi-square within four deviations of its mean, the degrees of freedom."""
     brain = make_brain(replay={"capacity": 40, "per_tick": 8, "recent": 10}, backend=backend)
     counters = brain.network.state[0]
-    counters[[at.SIZE, at.POSITION]] = size, 17 if size == 40 else size
-    newest_first = (counters[at.POSITION] - 1 - np.arange(size)) % size
+    counters[[counter.SIZE, counter.POSITION]] = size, 17 if size == 40 else size
+    newest_first = (counters[counter.POSITION] - 1 - np.arange(size)) % size
     pick = (
         brain.kernel.act.__self__.lanes[0].pick
         if backend == "torch"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block
 from brains.layers.dense import Activation
 
 ACTIVATIONS = get_args(Activation)
@@ -111,9 +111,9 @@ def test_which_error_belongs_to_which_activity(
             brain.network.parameters *= 3.0  # or its gradients vanish in six layers
         gradients[align] = []
         for _ in range(ticks):
-            brain.network.parameters[:, at.GRADIENT] = 0.0
+            brain.network.parameters[:, block.GRADIENT] = 0.0
             teach(brain, observation, 1)
-            gradients[align].append(np.concatenate([g.ravel() for g in parts(brain.network, 0, at.GRADIENT)]))
+            gradients[align].append(np.concatenate([g.ravel() for g in parts(brain.network, 0, block.GRADIENT)]))
     np.testing.assert_array_equal(gradients["instant"], np.tile(gradients["instant"][0], (ticks, 1)))
     for align, settled in (("pipeline", depth), ("sideways", 2 * depth - 1)):
         off = np.abs(np.array(gradients[align]) - gradients["instant"][0]).max(1)
@@ -130,9 +130,9 @@ def test_tween_takes_the_aligned_activations(rule: str, align: str, make_brain: 
     for name in (align, "instant"):
         brain = make_brain((7, 17), rule=rule, align=name, schedule={"accumulate": 1_000_000})
         for _ in range(4):
-            brain.network.parameters[:, at.GRADIENT] = 0.0
+            brain.network.parameters[:, block.GRADIENT] = 0.0
             teach(brain, observation, 2)
-        gathered.append(np.concatenate([g.ravel() for g in parts(brain.network, 0, at.GRADIENT)]))
+        gathered.append(np.concatenate([g.ravel() for g in parts(brain.network, 0, block.GRADIENT)]))
     assert np.abs(gathered[1]).max() > 1e-6
     np.testing.assert_allclose(gathered[0], gathered[1], rtol=1e-5, atol=1e-7)
 

@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from brains.brain import Experience
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block, row
 
 SEQUENTIAL = {"execution": "sequential"}
 STEPPING = {"execution": "stepping", "align": "pipeline"}
@@ -146,7 +146,7 @@ def test_stream_ac_of_the_paper(
         for net, network in ((theirs.policy, brain.network), (theirs.value, brain.critic)):
             for mine, expected in zip(parts(network), net.arrays(), strict=True):
                 np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-4)
-            for mine, expected in zip(parts(network, 0, at.MOMENT1), theirs.traces[net], strict=True):
+            for mine, expected in zip(parts(network, 0, block.MOMENT1), theirs.traces[net], strict=True):
                 scale = max(1.0, float(expected.abs().max()))
                 np.testing.assert_allclose(mine, -expected.numpy(), rtol=1e-3, atol=1e-3 * scale)
     assert len(kinds) == 3
@@ -186,7 +186,7 @@ def test_stepping_learns_through_the_activations_that_acted(
             gradients = torch.autograd.grad(gain_of, net.parameters)
             traces[net] = [decay * z + g for z, g in zip(traces[net], gradients, strict=True)]
         for net, network in ((policy, brain.network), (value, brain.critic)):
-            for mine, expected in zip(parts(network, 0, at.MOMENT1), traces[net], strict=True):
+            for mine, expected in zip(parts(network, 0, block.MOMENT1), traces[net], strict=True):
                 np.testing.assert_allclose(mine, expected.numpy(), rtol=1e-4, atol=1e-4)
 
 
@@ -226,7 +226,7 @@ def arrays_to_compare(brain: Any) -> Iterator[np.ndarray]:
     yield brain.statistics
     yield brain.sampled
     for network in (brain.network, brain.critic):
-        yield network.parameters[:, : at.GRADIENT]
+        yield network.parameters[:, : block.GRADIENT]
         for row in range(network.ring):
             yield from (network.output(i, row) for i in range(len(network.table)))
 
@@ -243,7 +243,7 @@ def test_numba_is_the_reference(
     )
     for moment in moments(200, lanes):
         for network in (numba.network, numba.critic):
-            for row in (at.WAVE, at.ERROR, at.SCRATCH):
+            for row in (row.WAVE, row.ERROR, row.SCRATCH):
                 network.activity[:, network.ring + row] = np.nan
         in_step(numba, reference, lambda brain: live(brain, moment), arrays_to_compare)  # noqa: B023
 
@@ -275,7 +275,7 @@ def test_a_streaming_brain_survives(
                 case "critic":
                     brain.critic.weight(1)[3, 4] = value
                 case "trace":
-                    brain.network.weight(1, block=at.MOMENT1)[3, 4] = value
+                    brain.network.weight(1, block=block.MOMENT1)[3, 4] = value
         learning = live(brain, tuple(parts_of_moment))
         rollbacks.append(learning.rollbacks)
         assert np.isfinite(learning.loss) and np.isfinite(brain.sampled).all()

@@ -10,7 +10,7 @@ import torch
 
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
-from brains.kernels import layout as at
+from brains.kernels.program import block, op
 from brains.kernels.reference.tween import link_budget, tween_targets
 from brains.kernels.reference.tween_chain import chain_targets, tween_chain
 from brains.stepping.kind import stepping
@@ -120,7 +120,7 @@ def test_the_padding_of_a_row_stays_zero() -> None:
         teach(brain, observation, target)
     inside = np.zeros(brain.network.parameters.shape[2], bool)
     for i, layer in enumerate(brain.network.table):
-        rows = inside[layer[at.WEIGHT] : layer[at.BIAS] + layer[at.WIDTH]].reshape(-1, layer[at.WIDTH])
-        rows[:, : layer[at.UNITS]] = True
+        rows = inside[layer[op.WEIGHT] : layer[op.BIAS] + layer[op.WIDTH]].reshape(-1, layer[op.WIDTH])
+        rows[:, : layer[op.UNITS]] = True
         assert brain.network.weight(i).any()
-    assert not brain.network.parameters[0, at.VALUE, ~inside].any()
+    assert not brain.network.parameters[0, block.VALUE, ~inside].any()
