@@ -106,18 +106,19 @@ def ticking(case: Case, learning: bool) -> Job:
     rng = np.random.default_rng(0)
     observations = rng.uniform(-1, 1, (draws, lanes, OBSERVATION)).astype(np.float32)
     targets = rng.integers(0, ACTIONS, (draws, lanes, 1)).astype(np.float32)
-    action = np.zeros((lanes, 1), np.int64)
     if "loop" in case.backend:
-        from brains.kernels.cpu_fused import live
+        from brains.kernels.cpu.bound import many_ticks
 
-        return lambda count: live(*brain.kernel_arrays, observations, targets, action, steps, count)
-    act, learn, pairs = brain.kernel.act, brain.kernel.learn, list(zip(observations, targets, strict=True))
+        return many_ticks(brain.net, observations, targets, steps)
+    act, learn, label = brain.kernel.act, brain.kernel.learn, brain.target
+    pairs = list(zip(observations, targets, strict=True))
 
     def tick(count: int) -> None:
         for observation, target in islice(cycle(pairs), count):
-            act(observation, action)
+            act(observation)
+            label[:] = target
             for step in range(steps):
-                learn(target, step == 0)
+                learn(step == 0)
 
     return tick
 

@@ -16,7 +16,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -103,12 +102,20 @@ def compile_and_store(name: str) -> bytes:
     return code
 
 
-def bound(name: str, arguments: NDArray[np.int64]) -> Callable[[], Any]:
+class Bound(partial[Any]):
+    """A kernel bound to its argument, and what must live as long."""
+
+    keeps: tuple[Any, ...] = ()
+
+
+def bound(name: str, arguments: NDArray[np.int64], *others: Any) -> Bound:
     """A kernel that takes one pointer, as a function without arguments: it is called with the address of `arguments`,
-    which holds sizes and the addresses of other arrays and must not be moved while the function is used."""
+    which holds sizes and the addresses of other arrays; it keeps them alive, and whatever `others` are given."""
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address(name))
     unused = ctypes.addressof(_UNUSED)
-    return partial(function, unused, unused, arguments.__array_interface__["data"][0])
+    call = Bound(function, unused, unused, arguments.__array_interface__["data"][0])
+    call.keeps = (arguments, *others)
+    return call
 
 
 def _load(code: bytes) -> tuple[int, Any]:

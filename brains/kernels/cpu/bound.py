@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.compiled import cache
-from brains.kernels.program import op, option, reward
+from brains.kernels.program import live, op, option, reward
 from brains.kernels.program.arrays import Net, Operation, Rewarded, address_of, program_of
 
 HERE = "brains.kernels.cpu"
@@ -83,6 +83,24 @@ def taught(net: Net) -> Functions:
     return act_on, learn_from
 
 
+def many_ticks(
+    net: Net, observations: NDArray[np.float32], labels: NDArray[np.float32], steps: int
+) -> Callable[[int], None]:
+    """ticks(count) of a brain with a teacher in one compiled call, each of an act and so many learning steps, on
+    observations (draws, N, senses) and labels (draws, N, targets) again and again."""
+    program, frame = connected(net), np.zeros(live.ENTRIES, np.int64)
+    frame[[live.PROGRAM, live.STEPS, live.DRAWS]] = address_of(program), steps, len(observations)
+    frame[[live.OBSERVATIONS, live.LABELS]] = address_of(observations), address_of(labels)
+    frame[[live.ACT, live.LEARN]] = [cache.address(f"{HERE}.taught:{name}") for name in ("act", "learn")]
+    run = cache.bound(f"{HERE}.live:live", frame, program, observations, labels)
+
+    def ticks(count: int) -> None:
+        frame[live.TICKS] = count
+        run()
+
+    return ticks
+
+
 def reward_program(rewarded: Rewarded, *programs: NDArray[np.int64]) -> NDArray[np.int64]:
     """What kernels that learn from reward are called with."""
     frame = np.zeros(reward.PROGRAM, np.int64)
@@ -97,9 +115,9 @@ def streaming(actor: Net, critic: Net, rewarded: Rewarded) -> Functions:
     """act(observation) and learn(reward, following, terminated, truncated)."""
     programs = connected(actor), connected(critic)
     frame, buffers = reward_program(rewarded, *programs), actor.buffers
-    act, learn = (cache.bound(f"{HERE}.streaming:{name}", frame) for name in ("act", "learn"))
+    act, learn = (cache.bound(f"{HERE}.streaming:{name}", frame, programs) for name in ("act", "learn"))
 
-    def act_on(observation: NDArray[np.float32], keep: Any = programs) -> int:
+    def act_on(observation: NDArray[np.float32]) -> int:
         buffers.observation[:] = observation
         act()
         return int(buffers.result[option.ROLLBACKS])

@@ -5,10 +5,7 @@ from __future__ import annotations
 from agentsim.compiled.jit import INTEGERS, kernel
 from agentsim.compiled.pointers import call, integers
 from brains.kernels.program import option
-
-# entries of what it is called with: the address of a brain's program, and of its act and learn; how many ticks, and
-# learning steps a tick; the addresses of observations (draws, N, SENSES) and of labels (draws, N, TARGETS)
-PROGRAM, ACT, LEARN, TICKS, STEPS, DRAWS, OBSERVATIONS, LABELS, ENTRIES = range(9)
+from brains.kernels.program.live import ACT, DRAWS, LABELS, LEARN, OBSERVATIONS, PROGRAM, STEPS, TICKS
 
 NUMBER = 4  # bytes
 

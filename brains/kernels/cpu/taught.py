@@ -225,7 +225,7 @@ def take_in(program, own, rows, counters, replay, label):
 
 @inline
 def learn_block(program, own, rows, counters, replay):
-    """When a block is full: an update for each of its ticks, in time order, EPOCHS times over. Returns (cost, samples)."""
+    """When a block is full: an update for each of its ticks, in time order, EPOCHS times. Returns (cost, samples)."""
     cost, period = 0.0, program[option.PERIOD]
     if counters[counter.SIZE] < period:
         return cost, 0

@@ -122,7 +122,7 @@ def sample(program, own, wave, error, rows, count, live):
 
 @kernel(*UPDATE)
 def update(program, own, counters, count):
-    """v = 0.9 v + 0.1 clip(g, 1); W += v; b += clip(g, 1), g the mean of `count` samples; unless that is done already."""
+    """v = 0.9 v + 0.1 clip(g, 1); W += v; b += clip(g, 1), g the mean of `count` samples, if that is still to do."""
     if not program[option.AT_ONCE]:
         for i in range(program[option.OPERATIONS]):
             operation = operation_of(program, i)

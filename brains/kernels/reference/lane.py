@@ -114,10 +114,7 @@ class Lane:
         slots, tick, wave = self.options[option.RING], int(self.state[counter.TICK]), self.wave(row.WAVE)
         align, sequential = self.options[option.ALIGN], self.options[option.EXECUTION] == option.SEQUENTIAL
         now = self.waves[(tick - 1) % slots]
-        if self.options[option.EXECUTION] == option.SEQUENTIAL or self.options[option.ALIGN] in (
-            option.SIDEWAYS,
-            option.NOW,
-        ):
+        if sequential or align in (option.SIDEWAYS, option.NOW):
             return now
         if align == option.INSTANT:
             wave.world.copy_(now.world)
