@@ -242,4 +242,4 @@ def watch_explosion(health: Tensor, gap: float) -> None:
         streak, multiplier = 0, min(1.0, multiplier * 1.05)
     if gaps < 10:
         gaps, total = gaps + 1, total + gap
-    health[: at.HEALTH_SIZE] = torch.tensor([gaps, total, gap, streak, multiplier])
+    health[: at.HEALTH_SIZE] = health.new_tensor([gaps, total, gap, streak, multiplier])

@@ -113,7 +113,8 @@ class Lane:
         self.rows = torch.from_numpy(activity)
         self.waves = [Wave(table, row) for row in self.rows]
         self.errors, self.side, self.health = self.wave(at.ERROR), self.wave(at.SIDE), self.wave(at.HEALTH).row
-        self.stages, self.goals = int(table[-1, at.STAGE]) + 1, torch.eye(int(table[-1, at.UNITS]))
+        self.stages = int(table[-1, at.STAGE]) + 1
+        self.goals = torch.eye(int(table[-1, at.UNITS]), dtype=self.own.dtype)
         self.readout, self.state_total = int(table[-1, at.ACTIVATION]), int(table[:, at.STATE_SIZE].sum())
         self.rate = float(numbers[at.RATE])
         depth = range(len(table))

@@ -58,7 +58,7 @@ class RewardedLane:
         """The observation, normalised by the running moments if that is on."""
         if self.settings[at.NORMALIZE_OBSERVATION]:
             observation = (observation - self.seen.mean) / self.seen.deviation
-        return torch.from_numpy(np.asarray(observation, np.float32))
+        return torch.from_numpy(observation).to(self.actor.own.dtype)
 
     def uniform(self) -> float:
         """A number in (0, 1) from the lane's stream."""
@@ -147,7 +147,7 @@ class StreamingLane(RewardedLane):
         error = self.policy_error(actor.waves[now].output, settings[at.ENTROPY] * float(np.sign(delta)))
         for lane, gradient, kappa in (
             (actor, error, settings[at.KAPPA_POLICY]),
-            (critic, torch.ones(1), settings[at.KAPPA_VALUE]),
+            (critic, actor.own.new_ones(1), settings[at.KAPPA_VALUE]),
         ):
             self.overshoot_bounded(lane, gradient, delta, kappa)
             if done:
