@@ -87,9 +87,10 @@ def apply_gradient(options, numbers, counters, own, mean):
         first_scale = F(float(rate) / (1.0 - float(beta1) ** step))
         second_scale = F(1.0 / math.sqrt(1.0 - float(beta2) ** step))
         for k in range(value.size):
+            # not b v + (1 - b) x, which the compiler turns into x + b (v - x): that cancels
             g = -scale * gradient[k]
-            first[k] = flush(beta1 * first[k] + (F(1.0) - beta1) * g)
-            second[k] = flush(beta2 * second[k] + (F(1.0) - beta2) * g * g)
+            first[k] = flush(first[k] + (F(1.0) - beta1) * (g - first[k]))
+            second[k] = flush(second[k] + (F(1.0) - beta2) * (g * g - second[k]))
             value[k] -= first_scale * first[k] / (math.sqrt(second[k]) * second_scale + numbers[at.EPSILON])
     else:
         for k in range(value.size):
