@@ -13,7 +13,8 @@ from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.kernels.program import row
 from brains.layers import LAYERS
-from brains.stepping import SteppingBrain, TaughtBrain
+from brains.stepping.kind import stepping
+from brains.stepping.taught import TaughtBrain
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
@@ -23,7 +24,7 @@ def brain_of(body: Body, layers: list[dict[str, Any]], **settings: Any) -> Taugh
     config = SteppingConfig.model_validate(
         {"layers": [*layers, {}], "readout": "linear", "execution": "sequential", **settings}
     )
-    brain = SteppingBrain(config, body, np.random.SeedSequence(2))
+    brain = stepping(config, body, np.random.SeedSequence(2))
     assert isinstance(brain, TaughtBrain)
     return brain
 

@@ -143,9 +143,9 @@ def test_a_block_is_its_ticks_in_time_order(
     )
     net = torch_net(brain)
     optimizer = torch.optim.SGD(net.parameters, 0.1, momentum=0.5)
-    for block in (samples(5, seed=1), samples(5, seed=2)):
+    for stretch in (samples(5, seed=1), samples(5, seed=2)):
         before = parts(brain.network)
-        for observation, target in block:
+        for observation, target in stretch:
             check(brain, parts, before, 0.0)
             learning = teach(brain, observation, target)
         losses = [follow(net, optimizer, 0.0, observation, target) for observation, target in block]

@@ -13,7 +13,7 @@ from torch.nn.functional import huber_loss
 
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
-from brains.kernels.program import block, row
+from brains.kernels.program import block
 from brains.stepping.kind import stepping
 from brains.stepping.settings import SteppingConfig
 
@@ -150,29 +150,16 @@ def test_exploration(backend: str, make_brain: Any, torch_net: Any) -> None:
         assert (np.abs(counts - expected) <= 4 * np.sqrt(expected)).all()
 
 
-def arrays_to_compare(brain: Any) -> Iterator[np.ndarray]:
-    """What both backends must agree on: no working rows, no gradient scratch, no padding of activity."""
-    yield from (brain.statistics, brain.slow, brain.replay, brain.action)
-    yield brain.network.parameters[:, : block.GRADIENT]
-    for row in range(brain.network.ring):
-        yield from (brain.network.output(i, row) for i in range(len(brain.network.table)))
-
-
 @pytest.mark.parametrize("lanes", [1, 2])
 @pytest.mark.parametrize("normalize", [True, False])
-def test_numba_is_the_reference(normalize: bool, lanes: int, make_brain: Any, in_step: Any) -> None:
-    """200 random ticks of two learning steps, re-synchronised at each: 1e-5, the same integers; unwritten working rows
-    are NaN."""
-    numba, reference = (
-        make(make_brain, lanes=lanes, backend=name, snapshot_every=17, normalize=normalize)
-        for name in ("numba", "torch")
-    )
-    for moment in moments(200, lanes):
-        for row in (row.WAVE, row.ERROR, row.SCRATCH):
-            numba.network.activity[:, numba.network.ring + row] = np.nan
+def test_numba_is_the_reference(normalize: bool, lanes: int, make_brain: Any, comparison: Any) -> None:
+    """Random ticks of two learning steps, until the ring has wrapped."""
+    compared = comparison(make, make_brain, lanes=lanes, snapshot_every=17, normalize=normalize)
+    for moment in moments(50, lanes):
         for step in (lambda brain: live(brain, moment), lambda brain: brain.rehearse()):  # noqa: B023
-            mine = in_step(numba, reference, step, arrays_to_compare)
-            assert (mine.updates, mine.rollbacks) == (lanes, 0)
+            learning = compared.tick(step)
+            assert (learning.updates, learning.rollbacks) == (lanes, 0)
+    compared.errors.check()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -6,8 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 
-from brains.kernels import BACKENDS, cpu, cpu_math
+from agentsim.compiled.pointers import integers
+from brains.kernels import BACKENDS
+from brains.kernels.cpu.bound import connected
+from brains.kernels.cpu.mathematics import draw
+from brains.kernels.cpu.taught import pick
 from brains.kernels.program import counter
 from brains.kernels.reference import splitmix
 
@@ -36,7 +41,7 @@ def signed(number: int) -> int:
 
 
 DRAW = {
-    "numba": lambda state, bound: cpu_math.draw(np.int64(signed(state)), np.int64(bound)),
+    "numba": lambda state, bound: draw(np.int64(signed(state)), np.int64(bound)),
     "torch": splitmix.draw,
 }
 
@@ -109,6 +114,12 @@ def test_the_update_is_the_mean_over_the_samples_drawn(
                 np.testing.assert_allclose(mine, old - 0.05 * mean, atol=1e-5)
 
 
+@njit
+def picked(program: Any, counters: Any, index: int) -> int:
+    """`pick` in one lane."""
+    return pick(integers(program.ctypes.data), integers(counters.ctypes.data), index)
+
+
 @pytest.mark.parametrize("size", [40, 25])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_memories_are_drawn_uniformly(backend: str, size: int, make_brain: Any) -> None:
@@ -120,7 +131,7 @@ def test_memories_are_drawn_uniformly(backend: str, size: int, make_brain: Any) 
     pick = (
         brain.kernel.act.__self__.lanes[0].pick
         if backend == "torch"
-        else lambda index: cpu.pick(brain.options, counters, index)
+        else lambda index: picked(connected(brain.net), counters, index)
     )
     counts = np.zeros((8, size), int)
     for _ in range(1000):

@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from brains.brain import Experience
 from brains.kernels import BACKENDS
-from brains.kernels.program import block, row
+from brains.kernels.program import block
 
 SEQUENTIAL = {"execution": "sequential"}
 STEPPING = {"execution": "stepping", "align": "pipeline"}
@@ -221,31 +221,17 @@ def test_continuous_actions_are_gaussian(backend: str, make_brain: Any, torch_ne
         assert np.abs((np.abs(normal) < within).mean(0) - share).max() < error * np.sqrt(share * (1 - share))
 
 
-def arrays_to_compare(brain: Any) -> Iterator[np.ndarray]:
-    """What both backends must agree on: no working rows, no gradient scratch, no padding of activity."""
-    yield brain.statistics
-    yield brain.sampled
-    for network in (brain.network, brain.critic):
-        yield network.parameters[:, : block.GRADIENT]
-        for row in range(network.ring):
-            yield from (network.output(i, row) for i in range(len(network.table)))
-
-
 @pytest.mark.parametrize("lanes", [1, 3])
 @pytest.mark.parametrize("execution", [SEQUENTIAL, STEPPING])
 @pytest.mark.parametrize("body", BODIES)
 def test_numba_is_the_reference(
-    body: str, execution: dict[str, str], lanes: int, make_brain: Any, in_step: Any
+    body: str, execution: dict[str, str], lanes: int, make_brain: Any, comparison: Any
 ) -> None:
-    """200 random ticks, re-synchronised at each: 1e-5, the same integers; unwritten working rows are NaN."""
-    numba, reference = (
-        make(make_brain, body, lanes=lanes, backend=name, snapshot_every=17, **execution) for name in ("numba", "torch")
-    )
-    for moment in moments(200, lanes):
-        for network in (numba.network, numba.critic):
-            for row in (row.WAVE, row.ERROR, row.SCRATCH):
-                network.activity[:, network.ring + row] = np.nan
-        in_step(numba, reference, lambda brain: live(brain, moment), arrays_to_compare)  # noqa: B023
+    """Several random episodes, with three snapshots or more."""
+    compared = comparison(make, make_brain, body, lanes=lanes, snapshot_every=13, **execution)
+    for moment in moments(60, lanes):
+        compared.tick(lambda brain: live(brain, moment))  # noqa: B023
+    compared.errors.check()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
