@@ -14,7 +14,6 @@ from agentsim.compiled.vectors import (
     load,
     power_of_two,
     splat,
-    store,
     total,
     where_less,
     whole,
@@ -154,20 +153,15 @@ def clear_padding(row, size):
 
 @inline
 def draw(stream, bound):
-    """The next value of a splitmix64 stream (Steele et al. 2014): (new stream, integer in [0, bound))."""
-    stream += np.int64(-7046029254386353131)
-    z = stream
-    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)) * np.int64(-4658895280553007687)
-    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)) * np.int64(-7723592293110705685)
-    z = z ^ ((z >> 31) & 0x1FFFFFFFF)
-    return stream, ((z >> 33) & 0x7FFFFFFF) % bound
+    """The next value of a splitmix64 stream (Steele et al. 2014): (new stream, integer in [0, bound)).
 
-
-@inline
-def scale_row(row, factor, size):
-    """row[:size] *= factor, size being a multiple of a vector's width."""
-    for k in range(0, size, WIDTH):
-        store(row, k, load(row, k) * splat(factor))
+    In unsigned numbers: numba tells LLVM that signed ones never overflow, which then computes what it likes.
+    """
+    state = np.uint64(stream) + np.uint64(0x9E3779B97F4A7C15)
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = (z ^ (z >> np.uint64(31))) >> np.uint64(33)
+    return np.int64(state), np.int64(z % np.uint64(bound))
 
 
 @inline

@@ -80,7 +80,7 @@ def taught(observation: np.ndarray) -> Experience:
     return Experience(observation, label, nothing, observation, no, no, label)
 
 
-def outputs(brain: SteppingBrain, observations: list[np.ndarray]) -> np.ndarray:
+def outputs(brain: TaughtBrain, observations: list[np.ndarray]) -> np.ndarray:
     """The read-out of every tick, (ticks, ACTIONS)."""
     found = []
     for observation in observations:
@@ -172,7 +172,7 @@ def test_every_parameter_moves(net: str, rule: str, backend: str, skip: bool) ->
             brain.learn(taught(observation))
     for i, views in enumerate(moving.network.views):
         for name, view in views.items():
-            told = gathering.network.parameter(i, name, block=block.GRADIENT) != 0
+            told = gathering.network.parameter(i, name, which=block.GRADIENT) != 0
             assert told.all(), f"operation {i}, {name}: {np.mean(~told):.0%} are never told to move"
             assert (moving.network.parameter(i, name) != view.of(before)).any(), f"operation {i}, {name} never moved"
     assert np.isfinite(moving.network.parameters).all()

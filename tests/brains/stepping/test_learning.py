@@ -148,7 +148,7 @@ def test_a_block_is_its_ticks_in_time_order(
         for observation, target in stretch:
             check(brain, parts, before, 0.0)
             learning = teach(brain, observation, target)
-        losses = [follow(net, optimizer, 0.0, observation, target) for observation, target in block]
+        losses = [follow(net, optimizer, 0.0, observation, target) for observation, target in stretch]
         assert (learning.updates, learning.loss) == (5, pytest.approx(np.mean(losses), rel=1e-4))
         check(brain, parts, net.arrays())
 

@@ -182,7 +182,7 @@ def test_it_survives(where: str, value: float, backend: str, make_brain: Any, pa
                 case "weight":
                     brain.network.weight(1)[3, 4] = value
                 case "moment":
-                    brain.network.weight(1, block=block.MOMENT1)[3, 4] = value
+                    brain.network.weight(1, which=block.MOMENT1)[3, 4] = value
                 case "slow copy":
                     brain.slow[:, 0] = value
         learning = live(brain, tuple(bad))

@@ -261,7 +261,7 @@ def test_a_streaming_brain_survives(
                 case "critic":
                     brain.critic.weight(1)[3, 4] = value
                 case "trace":
-                    brain.network.weight(1, block=block.MOMENT1)[3, 4] = value
+                    brain.network.weight(1, which=block.MOMENT1)[3, 4] = value
         learning = live(brain, tuple(parts_of_moment))
         rollbacks.append(learning.rollbacks)
         assert np.isfinite(learning.loss) and np.isfinite(brain.sampled).all()
