@@ -3,6 +3,9 @@ in a list. The order holds for this process; no checkpoint says it."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 HERE = "brains.kernels.reference"
 
 # "module:class"; the first is op.MOVE
@@ -19,7 +22,7 @@ OPERATIONS = [
         "swiglu:SwiGLU",
     )
 ]
-# modules
+# modules, or "module:thing" with the same functions
 RULES = [f"{HERE}.{name}" for name in ("backprop", "tween", "tween_chain")]
 
 
@@ -28,3 +31,10 @@ def number_of(names: list[str], name: str) -> int:
     if name not in names:
         names.append(name)
     return names.index(name)
+
+
+def thing(name: str) -> Any:
+    """What a name of one of the lists says, imported now."""
+    module, _, part = name.partition(":")
+    found = import_module(module)
+    return getattr(found, part) if part else found

@@ -22,6 +22,8 @@ from agentsim import registry
 from agentsim.cli.app import app
 from agentsim.errors import UserError
 from agentsim.window.display import DISPLAY_VARIABLES, display_problem
+from brains.layers import LAYERS
+from brains.rules import RULES
 
 COMMANDS = ("run", "replay", "compare", "bench", "list", "doctor", "new")
 RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
@@ -31,7 +33,7 @@ RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current directory; what a test registers or imports is forgotten after it; no display."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(brains, "BRAINS", dict(brains.BRAINS))
+    registers = [(known, dict(known)) for known in (brains.BRAINS, LAYERS, RULES)]
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     for name in DISPLAY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -40,6 +42,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+    for known, before_it in registers:
+        known.clear()
+        known.update(before_it)
 
 
 @pytest.fixture
@@ -317,11 +322,22 @@ def test_without_a_display_the_figures_are_shown_as_text() -> None:
 
 @pytest.mark.usefixtures("ant")
 def test_list() -> None:
-    there = figures("list", "--import", "ant")
+    assert call("new", "layer", "wing").exit_code == call("new", "rule", "sting").exit_code == 0
+    there = figures("list", "--import", "ant", "--import", "wing", "--import", "sting")
     assert "ant" in there["brain kinds"] and "agentsim/ChaseAvoid-v0" in there["worlds"]
     assert "max-pool" in there["collatz configs"]
+    assert there["layer types"]["wing"].startswith("wing: y = activation(gain x + bias)")
+    assert there["rules"]["sting"].startswith("sting: gradient descent by direction alone")
+    assert [*there["layer types"]] == [*LAYERS, "parallel"] and [*there["rules"]] == [*RULES]
+    assert all(there["layer types"].values()) and all(there["rules"].values())
     text = call("list").stdout
-    assert all(kind in text for kind in brains.BRAINS)
+    assert all(name in text for name in (*brains.BRAINS, *LAYERS, *RULES))
+
+
+@pytest.mark.parametrize(("what", "name"), [("brain", "constant"), ("layer", "dense"), ("rule", "tween")])
+def test_new_refuses_what_there_is(what: str, name: str) -> None:
+    assert f"there is a {what} of that name" in refused("new", what, name)
+    assert list(Path().iterdir()) == []
 
 
 def test_doctor() -> None:
@@ -340,8 +356,10 @@ def test_display_problem_is_none_where_pygame_can_open_one(monkeypatch: pytest.M
     assert "pygame cannot open a display" in (display_problem() or "")
 
 
-@pytest.mark.parametrize("what", ["brain", "world"])
-@pytest.mark.parametrize("name", ["fresh", "p"])
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("brain", "fresh"), ("brain", "p"), ("world", "fresh"), ("world", "p"), ("layer", "fresh"), ("rule", "fresh")],
+)
 def test_new_writes_what_runs_and_passes_its_own_test(what: str, name: str) -> None:
     assert call("new", what, name).exit_code == 0
     brain = ["--brain", "random"] if what == "world" else []  # its own takes seconds to compile
