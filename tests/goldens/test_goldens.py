@@ -124,7 +124,7 @@ def name_of(world: str, brain: str, seed: int) -> str:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    return json.loads(EXPECTED.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(EXPECTED.read_text(encoding="utf-8"))
 
 
 def test_the_goldens_are_all_there(expected: dict[str, Any]) -> None:
