@@ -12,12 +12,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from agentsim.commands import Command, ResetWorld, SetLearning, SwitchTask
-from agentsim.resuming import resume
 from pydantic import BaseModel
 
 import brains
 from agentsim import NO_LABEL, Body, Config, Experience, Learning, Simulation
+from agentsim.loop.commands import Command, ResetWorld, SetLearning, SwitchTask
+from agentsim.runs.resuming import resume
 
 RUN_SEED, TICKS = 5, 14
 # An episode's seed comes from (run seed, lane 0, episode), in the world's stream, the first of the run's.
@@ -25,7 +25,12 @@ SEEDS = [int(np.random.SeedSequence(RUN_SEED, spawn_key=(0, 0, k)).generate_stat
 ENDS = {0: (3, "truncated"), 1: (2, "terminated"), 2: (1, "both")}  # episode -> its last step, and how it ends there
 LIMIT = 4  # steps: the config's time limit, which ends episode 3
 
-SCRIPT: dict[int, Command] = {8: SwitchTask(task=1), 11: ResetWorld(), 12: SetLearning(on=False)}
+SCRIPT: dict[int, Command] = {
+    8: SwitchTask(task=1),
+    11: ResetWorld(),
+    12: SwitchTask(task=0),
+    13: SetLearning(on=False),
+}
 # Observations are "episode.step"; an action is the number of acts so far, modulo 3; the reward is 10 episode + step.
 # A teacher names step modulo 3, and is silent where that is 1. Two learning steps a tick: learn, then rehearse.
 TRANSCRIPT = """
@@ -70,8 +75,10 @@ reset
 act 5.0 task 1
 learn 5.0, 2 -> 5.1: reward 51, right 0, goes on
 rehearse
-act 5.1 task 1
-act 5.2 task 1
+act 5.1 task 0
+learn 5.1, 0 -> 5.2: reward 52, right -1, goes on
+rehearse
+act 5.2 task 0
 """.strip().splitlines()
 
 
@@ -200,7 +207,7 @@ def test_a_brain_is_told_what_the_contract_says(config: Config) -> None:
     returns = [1 + 2 + 3, 11 + 12, 21, 31 + 32 + 33 + 34]
     assert result["episodes"] == {"count": 4, "last_20_mean": sum(returns) / 4}
     assert result["reward"] == sum(returns) + 41 + 51 + 52 + 53
-    assert result["learning_steps"] == 2 * 12
+    assert result["learning_steps"] == 2 * 13
     assert result["accuracy"] == 6 / 10  # silent at 0.1, 1.1, 3.1, 5.1; right at 0.0, 0.2, 1.0, 3.0, 3.2, 3.3
 
 

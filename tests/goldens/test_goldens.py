@@ -18,10 +18,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from agentsim.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.resuming import replay
 
 from agentsim import Config, Simulation
+from agentsim.loop.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.runs.resuming import replay
 
 EXPECTED = Path(__file__).with_name("goldens.json")
 TICKS, SEEDS, PROBED = 600, (0, 7), 200
@@ -124,7 +124,7 @@ def name_of(world: str, brain: str, seed: int) -> str:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    return json.loads(EXPECTED.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(EXPECTED.read_text(encoding="utf-8"))
 
 
 def test_the_goldens_are_all_there(expected: dict[str, Any]) -> None:
