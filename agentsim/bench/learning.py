@@ -66,15 +66,15 @@ def run_once(config: Config) -> Result | None:
         return None
     if simulation.error is not None:
         raise UserError(str(simulation.error))
-    telemetry = simulation.telemetry
+    rows = simulation.telemetry.rows
     phases = [phase | {"probe": None} for phase in result["phases"]]
     for phase, found in zip(phases, probes, strict=False):
         phase["probe"] = found
     return {
         **{name: result[name] for name in FIGURES},
         "phases": phases,
-        "curve": {name: list(getattr(telemetry, name)) for name in ("tick", "accuracy", "score", "reward")},
-        "returns": telemetry.returns,
+        "curve": {name: [getattr(row, name) for row in rows] for name in ("tick", "accuracy", "score", "reward")},
+        "returns": simulation.telemetry.returns,
         "cpu_seconds": taken,
         "versions": result["versions"],
     }

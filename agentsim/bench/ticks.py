@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from agentsim.bench import timing
-from agentsim.bench.timing import Job
 from agentsim.config.load import load_config
+from agentsim.studies import timing
 from agentsim.studies.report import progress, report, table
+from agentsim.studies.timing import Job
 from agentsim.system.process import one_compute_thread
 from brains import rules
 from brains.brain import Body

@@ -91,7 +91,7 @@ def collatz(repeats: Repeats = 11, as_json: AsJson = False) -> None:
       agentsim bench collatz
       agentsim bench collatz --json
     """
-    from agentsim.bench import collatz as benchmark
+    from agentsim.batch.collatz import bench as benchmark
 
     _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 

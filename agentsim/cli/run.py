@@ -127,9 +127,9 @@ def replay(
     """
     from agentsim.cli import running
 
-    simulation = running.replay(directory, headless=headless, speed=speed)
+    simulation, check = running.replay(directory, headless=headless, speed=speed)
     result = running.live(simulation, headless=headless, quiet=as_json)
-    difference = simulation.first_difference
+    difference = check.first_difference
     _show_result(result | {"first_difference": difference}, as_json)
     if simulation.error is not None:
         raise FailureError(str(simulation.error))

@@ -14,7 +14,7 @@ from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing, first_problem
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
-from agentsim.runs import resuming
+from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import Console
 from agentsim.window.display import display_problem
@@ -39,7 +39,7 @@ def start(
         config = config.model_copy(update={"run": run})
     directory = new_run_directory(Path(source).stem, out)
     try:
-        return Simulation(config, run_directory=directory)
+        return recorded.record(config, directory)
     except Exception as error:
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if nothing was written
@@ -60,30 +60,30 @@ def resume(
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    simulation = resuming.restored(directory)
+    simulation = recorded.restored(directory)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
     length = ticks_asked(simulation.config.clock.tick_hz, seconds, ticks)
     if length is not None:
-        simulation.end_tick = length
+        simulation.end_at(length)
     if simulation.end_tick is not None and simulation.end_tick <= simulation.tick_index:
         raise UserError(
             f"{directory}: already at tick {simulation.tick_index}, and would end at {simulation.end_tick}; "
             "give --ticks or --seconds, counted from the start of the run, that lie beyond"
         )
-    resuming.go_on_recording(simulation, directory)
+    recorded.go_on_recording(simulation, directory)
     return simulation
 
 
-def replay(directory: Path, *, headless: bool, speed: float | None = None) -> Simulation:
-    """A simulation that does again what was recorded: headless flat out, unless a speed is given."""
+def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
+    """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
-    simulation = resuming.replay(directory)
+    simulation, check = recorded.replay(directory)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
     _set_pace(simulation, "none" if headless and speed is None else None, speed)
-    return simulation
+    return simulation, check
 
 
 def _check_speed(speed: float | None) -> None:

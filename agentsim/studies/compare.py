@@ -13,8 +13,9 @@ import numpy as np
 
 from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
+from agentsim.loop.metrics import Metrics
 from agentsim.loop.telemetry import SCORE_TICKS
-from agentsim.runs.directory import CONFIG, METRICS, RESULT, MetricsLine, read_lines
+from agentsim.runs.directory import CONFIG, METRICS, RESULT, read_lines
 from agentsim.system.output import Console, as_number, as_percent
 
 CURVES = {  # column of metrics.jsonl -> label of its axis
@@ -30,7 +31,7 @@ class Run:
 
     directory: Path
     config: Config
-    rows: list[MetricsLine]
+    rows: list[Metrics]
 
     @property
     def name(self) -> str:
@@ -48,7 +49,7 @@ def read_run(directory: Path) -> Run:
     """Read config and metrics of a run. Raises UserError, naming file and line."""
     if not (directory / METRICS).is_file():
         raise UserError(f"{directory}: not the directory of a run: it has no {METRICS}")
-    return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, MetricsLine))
+    return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, Metrics))
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def run(simulation: Simulation, *, ticks: int | None = None, size: tuple[int, in
     """Run a simulation in a window until `ticks` more are done, its end is reached, or the person quits.
 
     `size`: of the window, in pixels; by default 1280 x 800, or what fits the screen. What was drawn and what was shed
-    is in `simulation.frames`; closing the simulation is left to the caller. Raises UserError without a display.
+    is told by `simulation.close`, which is left to the caller. Raises UserError without a display.
     """
     from agentsim.window.app import App
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import Any
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 # Without this SDL shows every frame, however small its change, by way of OpenGL: 20 ms instead of 0.6 ms at 2560 x 1440
@@ -15,6 +16,7 @@ import pygame
 
 from agentsim.errors import UserError
 from agentsim.loop.clock import SECOND
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.window.controls import Controls
 from agentsim.window.frames import Frames
@@ -25,7 +27,7 @@ POLL = SECOND // 120  # how often a person is listened to, at most
 LONG = SECOND // 60  # slack beyond this is spent here, listening; the clock sleeps through the rest
 
 
-class App:
+class App(Listener):
     """A window on a simulation."""
 
     def __init__(self, simulation: Simulation, size: tuple[int, int] | None = None):
@@ -43,8 +45,9 @@ class App:
         pygame.display.set_caption(f"agentsim: {simulation.config.world.id}")
         self.source = simulation.clock.source
         self.controls = Controls(simulation)
-        self.picture = Picture(simulation, self.controls)
         self.frames = Frames(self.source.now)
+        self.picture = Picture(simulation, self.controls, self.frames)
+        simulation.listen(self)
         self._polled = 0
         self._dragging = False
 
@@ -88,6 +91,14 @@ class App:
                 return
             self.source.sleep(POLL)
 
+    def notice(self, text: str) -> None:
+        """Show it for a while."""
+        self.picture.toast(text)
+
+    def figures(self) -> dict[str, Any]:
+        """How many frames were drawn, and how many shed."""
+        return {"frames": {"drawn": self.frames.drawn, "shed": self.frames.shed}}
+
     def _turn(self, until: int | None) -> None:
         """Listen, then draw what can be drawn `until` then."""
         if self.source.now() - self._polled >= POLL:
@@ -95,11 +106,7 @@ class App:
             for event in pygame.event.get():
                 self._obey(event)
             self.controls.follow_mouse()
-            if self.simulation.notice is not None:
-                self.picture.toast(self.simulation.notice)
-                self.simulation.notice = None
         self.frames.spend(until, self.picture.slices)
-        self.simulation.frames = {"drawn": self.frames.drawn, "shed": self.frames.shed}
 
     def _obey(self, event: pygame.event.Event) -> None:
         match event.type:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentsim.batch.collatz import closed_forms, draws, evaluation, orbits
+from agentsim.batch.collatz import bench, closed_forms, draws, evaluation, orbits
 from agentsim.batch.collatz.arithmetic import (
     LIMBS,
     LimbOverflowError,
@@ -25,7 +25,6 @@ from agentsim.batch.collatz.arithmetic import (
 from agentsim.batch.collatz.closed_forms import CLOSED_FORMS
 from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.samples import POWER, Pairs
-from agentsim.bench import collatz
 
 ODD = st.integers(1, 2**128 - 1).map(lambda n: n | 1)
 
@@ -84,11 +83,11 @@ def test_the_yardstick_of_the_benchmark_does_the_same_work() -> None:
     """Python's integers and the kernels, which `agentsim bench collatz` compares, give the same windows."""
     numbers = draws.evaluation_set()[:50]
     found = windows(to_limbs(numbers), 40)
-    for row, (logs, halvings) in enumerate(collatz.in_python(numbers, 40)):
+    for row, (logs, halvings) in enumerate(bench.in_python(numbers, 40)):
         assert found.logs[row] == pytest.approx(logs, rel=1e-15)
         assert found.halvings[row].tolist() == halvings
-    rows = collatz.measure(repeats=1, block=1e-3)["rows"]
-    assert [row["lookahead"] for row in rows] == list(collatz.LOOKAHEADS)
+    rows = bench.measure(repeats=1, block=1e-3)["rows"]
+    assert [row["lookahead"] for row in rows] == list(bench.LOOKAHEADS)
     assert all(row["ratio"] == pytest.approx(row["windows_per_second"] / row["python"]) for row in rows)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from agentsim.batch.collatz.arithmetic import to_limbs, windows
 from agentsim.batch.collatz.draws import evaluation_set
-from agentsim.bench import timing
+from agentsim.studies import timing
 from agentsim.studies.report import progress, report, table
 
 LOOKAHEADS = (10, 20, 50, 100, 200)

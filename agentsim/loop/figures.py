@@ -54,7 +54,7 @@ def result(simulation: Simulation, probed: dict[str, float] | None) -> dict[str,
         "rollbacks": overall.rollbacks,
         **timing,
         "warm_up_seconds": simulation.warm_up_seconds,
-        "frames": simulation.frames,
+        "frames": None,  # unless somebody who draws says how many
         "backend": getattr(simulation.brain, "backend", None),
         "versions": versions(),
         "machine": machine(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from agentsim.bench import timing
+from agentsim.studies import timing
 
 
 def test_jobs_take_turns() -> None:
