@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentsim.machine import limit_threads
+from agentsim.system.machine import limit_threads
 
 # BLAS reads its number of threads when numpy is imported, before any function of the command line can run. A program
 # that imports agentsim is left to decide for itself.
@@ -24,22 +24,22 @@ if any(Path(word).stem == "agentsim" for word in sys.orig_argv):
 import worlds
 
 if TYPE_CHECKING:
-    from agentsim.config import Config, load_brain, load_config
+    from agentsim.config.load import Config, load_brain, load_config
     from agentsim.errors import UserError
+    from agentsim.loop.simulation import Simulation
     from agentsim.registry import register_brain, register_world
-    from agentsim.simulation import Simulation
     from brains.brain import NO_LABEL, Body, Brain, Experience, Learning
 
 __version__ = "0.1.0"
 
 _MODULES = {
-    "Config": "agentsim.config",
-    "load_brain": "agentsim.config",
-    "load_config": "agentsim.config",
+    "Config": "agentsim.config.load",
+    "load_brain": "agentsim.config.load",
+    "load_config": "agentsim.config.load",
     "UserError": "agentsim.errors",
     "register_brain": "agentsim.registry",
     "register_world": "agentsim.registry",
-    "Simulation": "agentsim.simulation",
+    "Simulation": "agentsim.loop.simulation",
     "NO_LABEL": "brains.brain",
     "Body": "brains.brain",
     "Brain": "brains.brain",

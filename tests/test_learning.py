@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from agentsim.adaptation import protocol
-from agentsim.bench.runs import run_once
-from agentsim.config import load_config
+from agentsim.bench.learning import run_once
+from agentsim.config.load import load_config
 
 pytestmark = pytest.mark.slow
 

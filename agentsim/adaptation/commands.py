@@ -10,7 +10,7 @@ from rich.console import Console
 
 from agentsim.adaptation import static, study, suites
 from agentsim.errors import UserError
-from agentsim.machine import usable_cores
+from agentsim.system.machine import usable_cores
 
 Options = dict[str, Any]
 SUITES: dict[str, Callable[[], list[suites.Table]]] = {"classic17": suites.classic17, "classic18": suites.classic18}

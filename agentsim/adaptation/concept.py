@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.bench.intervals import interval
+from agentsim.studies.intervals import interval
 
 SIZE, CLASSES = 8, 3
 NOISE = 0.1  # the share of labels that are random

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.telemetry import SCORE_TICKS
+from agentsim.loop.telemetry import SCORE_TICKS
 
 Right = NDArray[np.bool_]
 Span = tuple[int, int]  # from this tick on, up to but without that one

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.bench.pages import png
+from agentsim.studies.pages import png
 
 
 def picture(tables: Sequence[dict[str, Any]]) -> bytes:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from agentsim.adaptation import metrics
 from agentsim.adaptation.metrics import Span
-from agentsim.building import timetable
-from agentsim.config import Config
+from agentsim.config.load import Config
 from agentsim.errors import UserError
-from agentsim.figures import probe_simulation
-from agentsim.simulation import Simulation
+from agentsim.loop.building import timetable
+from agentsim.loop.probe import probe_simulation
+from agentsim.loop.simulation import Simulation
 from brains.brain import NO_LABEL
 
 Result = dict[str, Any]

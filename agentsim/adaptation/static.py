@@ -27,13 +27,13 @@ from rich.console import Console
 from agentsim.adaptation import concept, static_table
 from agentsim.adaptation.nets import LAYER_TYPES, net
 from agentsim.adaptation.suites import PRESETS
-from agentsim.bench import runs
-from agentsim.bench.pages import page, write
-from agentsim.bench.report import print_table, report
-from agentsim.building import build_brain
-from agentsim.config import load_brain
-from agentsim.process import end_on_signals
-from agentsim.recording import new_run_directory
+from agentsim.config.load import load_brain
+from agentsim.loop.building import build_brain
+from agentsim.runs.directory import new_run_directory
+from agentsim.studies.pages import page, write
+from agentsim.studies.report import print_table, report
+from agentsim.studies.sweep import sweep
+from agentsim.system.process import end_on_signals
 from brains.brain import Body, Brain, Experience
 
 DEPTHS = (3, 5, 9, 15, 20)
@@ -185,7 +185,7 @@ def measure(
     """
     out = out or new_run_directory("static16")
     chosen = trials(seeds, epochs or EPOCHS)
-    swept = runs.sweep("trials", chosen, run_trial, FIGURES, jobs=jobs, out=out, modules=modules)
+    swept = sweep("trials", chosen, run_trial, FIGURES, jobs=jobs, out=out, modules=modules)
     rows = [static_table.row(trial.words, result) for trial, result in swept.kept.items()]
     bounds = concept.bounds(seeds)
     result = report(

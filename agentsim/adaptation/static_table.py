@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from agentsim.adaptation.concept import SAMPLES
-from agentsim.bench.intervals import as_interval, interval
-from agentsim.bench.pages import Section, png
+from agentsim.studies.intervals import as_interval, interval
+from agentsim.studies.pages import Section, png
 
 Row = dict[str, Any]
 LEVELS = (50, 90)  # per cent

@@ -12,10 +12,11 @@ from rich.console import Console
 from agentsim.adaptation import protocol, table
 from agentsim.adaptation.picture import picture
 from agentsim.adaptation.suites import Table
-from agentsim.bench import runs
-from agentsim.bench.pages import page, write
-from agentsim.bench.report import print_table, report
-from agentsim.recording import new_run_directory
+from agentsim.runs.directory import new_run_directory
+from agentsim.studies.entries import Run
+from agentsim.studies.pages import page, write
+from agentsim.studies.report import print_table, report
+from agentsim.studies.sweep import by_entry, sweep
 
 
 def measure(
@@ -28,9 +29,9 @@ def measure(
     """
     out = out or new_run_directory("adapt")
     entries = list(dict.fromkeys(entry for each in tables for entry in each.entries))
-    chosen = [runs.Run(entry, entry.config.run.seed + k, protocol.VERSION) for k in range(seeds) for entry in entries]
-    swept = runs.sweep("runs", chosen, protocol.run_once, protocol.FIGURES, jobs=jobs, out=out, modules=modules)
-    found = [table.summary(each.title, runs.by_entry(swept, each.entries), each.published) for each in tables]
+    chosen = [Run(entry, entry.config.run.seed + k, protocol.VERSION) for k in range(seeds) for entry in entries]
+    swept = sweep("runs", chosen, protocol.run_once, protocol.FIGURES, jobs=jobs, out=out, modules=modules)
+    found = [table.summary(each.title, by_entry(swept, each.entries), each.published) for each in tables]
     found = [each for each in found if each["rows"]]
     result = report(
         "adapt",

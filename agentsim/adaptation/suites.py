@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentsim.adaptation.nets import DEPTHS, SIX_LAYERS, dense, net
-from agentsim.bench.entries import Entry, prepared, with_controls
-from agentsim.config import Config, load_brain, load_config
+from agentsim.config.load import Config, load_brain, load_config
+from agentsim.config.sections import PhaseConfig
 from agentsim.errors import UserError
-from agentsim.settings import PhaseConfig
+from agentsim.studies.entries import Entry, prepared, with_controls
 
 DELAYS = (0, 1, 2, 5)  # ticks that the oracles beside every brain are late
 BLOCKS = (1000, 3000)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentsim.adaptation.protocol import Result
-from agentsim.bench.entries import Entry, best_of_groups
-from agentsim.bench.intervals import as_interval, interval
+from agentsim.studies.entries import Entry, best_of_groups
+from agentsim.studies.intervals import as_interval, interval
 
 Row = dict[str, Any]
 Line = list[str]

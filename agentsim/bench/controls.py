@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from agentsim.bench.intervals import as_interval, interval
-from agentsim.bench.report import progress, report, table
-from agentsim.building import build_brain
-from agentsim.telemetry import SCORE_TICKS
+from agentsim.loop.building import build_brain
+from agentsim.loop.telemetry import SCORE_TICKS
+from agentsim.studies.intervals import as_interval, interval
+from agentsim.studies.report import progress, report, table
 from brains.brain import Body, Experience
 from worlds.chase_avoid import ChaseAvoid
 from worlds.scores import measure_score_rates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,74 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from agentsim.bench import runs
-from agentsim.bench.curves import mean_curves, plot
-from agentsim.bench.entries import Entry, best_of_groups, entries
-from agentsim.bench.intervals import as_interval, interval
-from agentsim.bench.report import report, table
-from agentsim.bench.runs import Result
-from agentsim.recording import new_run_directory
-from agentsim.terminal import as_number
+from agentsim.config.load import Config
+from agentsim.errors import UserError
+from agentsim.loop.building import timetable
+from agentsim.loop.probe import probe_simulation
+from agentsim.loop.simulation import Simulation
+from agentsim.runs.directory import new_run_directory
+from agentsim.studies.curves import mean_curves, plot
+from agentsim.studies.entries import Entry, Run, best_of_groups, entries
+from agentsim.studies.intervals import as_interval, interval
+from agentsim.studies.report import report, table
+from agentsim.studies.sweep import Result, by_entry, sweep
+from agentsim.system.output import as_number
 
 Results = dict[Entry, list[Result]]
+
+VERSION = "learning 1"
+FIGURES = (
+    "world",
+    "brain",
+    "seed",
+    "ticks",
+    "hash",
+    "accuracy",
+    "score",
+    "reward",
+    "episodes",
+    "learning_steps",
+    "rollbacks",
+)
+
+
+def run_once(config: Config) -> Result | None:
+    """Run to the end, with a probe at the end of every phase; None if it was interrupted. Raises UserError."""
+    simulation = Simulation(config)
+    end = simulation.end_tick or 0
+    ends = {tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < end} | {end}
+    probes = []
+    probing = 0.0
+
+    def at_the_end_of_a_phase(simulation: Simulation) -> None:
+        nonlocal probing
+        if simulation.tick_index in ends:
+            before = time.process_time()
+            probes.append(probe_simulation(simulation) or None)
+            probing += time.process_time() - before
+
+    with simulation:
+        simulation.warm_up()
+        before = time.process_time()
+        simulation.run(on_tick=at_the_end_of_a_phase)
+        taken = time.process_time() - before - probing
+        result = simulation.close()
+    if simulation.interrupted is not None:
+        return None
+    if simulation.error is not None:
+        raise UserError(str(simulation.error))
+    telemetry = simulation.telemetry
+    phases = [phase | {"probe": None} for phase in result["phases"]]
+    for phase, found in zip(phases, probes, strict=False):
+        phase["probe"] = found
+    return {
+        **{name: result[name] for name in FIGURES},
+        "phases": phases,
+        "curve": {name: list(getattr(telemetry, name)) for name in ("tick", "accuracy", "score", "reward")},
+        "returns": telemetry.returns,
+        "cpu_seconds": taken,
+        "versions": result["versions"],
+    }
 
 
 def measure(
@@ -39,12 +98,12 @@ def measure(
     rows = entries(sources, brains, seconds=seconds, ticks=ticks)
     if out is None:
         out = new_run_directory("bench-learning")
-    chosen = [runs.Run(entry, entry.config.run.seed + k) for k in range(seeds) for entry in rows]
-    swept = runs.sweep("runs", chosen, runs.run_once, runs.FIGURES, jobs=jobs, out=out, modules=modules)
+    chosen = [Run(entry, entry.config.run.seed + k, VERSION) for k in range(seeds) for entry in rows]
+    swept = sweep("runs", chosen, run_once, FIGURES, jobs=jobs, out=out, modules=modules)
     tables = []
     for source in sources:
         mine = [entry for entry in rows if entry.source == source]
-        tables.append(summary(source, runs.by_entry(swept, mine)))
+        tables.append(summary(source, by_entry(swept, mine)))
     return report(
         "learning",
         out=str(out),

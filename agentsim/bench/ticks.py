@@ -15,10 +15,10 @@ import numpy as np
 from rich.console import Console
 
 from agentsim.bench import timing
-from agentsim.bench.report import progress, report, table
 from agentsim.bench.timing import Job
-from agentsim.config import load_config
-from agentsim.process import one_compute_thread
+from agentsim.config.load import load_config
+from agentsim.studies.report import progress, report, table
+from agentsim.system.process import one_compute_thread
 from brains.brain import Body
 from brains.kernels import layout as at
 from brains.settings import SteppingConfig

@@ -11,8 +11,8 @@ from rich.console import Console
 
 import worlds
 from agentsim.bench import timing
-from agentsim.bench.report import progress, report, table
 from agentsim.bench.timing import Job
+from agentsim.studies.report import progress, report, table
 
 YARDSTICK = "CartPole-v1"
 LANES = (1, 64, 1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentsim.simulation import Simulation
+    from agentsim.loop.simulation import Simulation
 
 
 def run(simulation: Simulation, *, ticks: int | None = None, size: tuple[int, int] | None = None) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from pygame import Rect, Surface
 
-from agentsim.building import build_brain
-from agentsim.commands import Command, DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.config import brain_names, load_brain
+from agentsim.config.load import brain_names, load_brain
 from agentsim.errors import UserError
-from agentsim.simulation import Simulation
+from agentsim.loop.building import build_brain
+from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.simulation import Simulation
 from agentsim.window.video import Video
 
 SLOWEST, FASTEST = -4, 4  # speeds are powers of two

@@ -10,15 +10,20 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect, Surface
 
-from agentsim.clock import SECOND
-from agentsim.simulation import Simulation
-from agentsim.window import overlays, panels
+from agentsim.loop.clock import SECOND
+from agentsim.loop.simulation import Simulation
+from agentsim.window import overlays
 from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
 from agentsim.window.controls import Controls, speed_name
 from agentsim.window.frames import Slice
 from agentsim.window.keys import KEYS
 from agentsim.window.layout import arrange
-from agentsim.window.panels import Curve
+from agentsim.window.panels.brain import draw_brain
+from agentsim.window.panels.curves import Curve, draw_curves
+from agentsim.window.panels.header import draw_footer, draw_header
+from agentsim.window.panels.pace import draw_pace
+from agentsim.window.panels.ticks import draw_ticks
+from agentsim.window.panels.world import draw_world
 from brains.team import Team
 
 TOAST = 2 * SECOND
@@ -167,10 +172,10 @@ class Picture:
         return simulation.config.world.id.rpartition("/")[2], details, tuple(pills)
 
     def _draw_header(self, rect: Rect) -> None:
-        panels.draw_header(self.canvas, rect, *self._header())
+        draw_header(self.canvas, rect, *self._header())
 
     def _draw_footer(self, rect: Rect) -> None:
-        panels.draw_footer(self.canvas, rect, FOOTER)
+        draw_footer(self.canvas, rect, FOOTER)
 
     def _render(self) -> None:
         self._pixels = self._guard("the world's render()", self.simulation.environment.render)
@@ -180,7 +185,7 @@ class Picture:
             height, width = self._pixels.shape[:2]
             self._image = pygame.image.frombuffer(self._pixels.tobytes(), (width, height), "RGB").convert()
         can_drag = hasattr(self.simulation.environment.unwrapped, "drag_target")
-        self.world_rect = panels.draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
+        self.world_rect = draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
 
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body
@@ -203,14 +208,14 @@ class Picture:
         units = sum(layer.size for layer in layers.values()) - body.observation_size * max(1, len(senses))
         note = [f"{units} units"]
         note.append(f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}")
-        panels.draw_brain(self.canvas, rect, layers, peaks, chosen, "  ·  ".join(note))
+        draw_brain(self.canvas, rect, layers, peaks, chosen, "  ·  ".join(note))
 
     def _draw_curves(self, rect: Rect) -> None:
         telemetry, hz = self.simulation.telemetry, self.simulation.config.clock.tick_hz
         switches = [(phase.start / hz, telemetry.task_name(phase.task) or "") for phase in telemetry.totals.phases]
         first = telemetry.tick[0] if telemetry.tick else self.simulation.tick_index
         since = max(0.0, first / hz - 1.5) if first > 1.5 * hz else 0.0  # later than 0 in a run that was resumed
-        panels.draw_curves(self.canvas, rect, curves_of(self.simulation), switches, since)
+        draw_curves(self.canvas, rect, curves_of(self.simulation), switches, since)
 
     def _draw_ticks(self, rect: Rect) -> None:
         statistics, clock = self.simulation.clock.statistics, self.simulation.clock
@@ -218,7 +223,7 @@ class Picture:
         execution = (statistics.end[last] - statistics.start[last]) / 1e6
         period = 0.0 if clock.pacing == "none" else clock.period / 1e6
         missed = statistics.end[last] - statistics.due[last] > clock.period
-        panels.draw_ticks(self.canvas, rect, execution, missed & (period > 0), period)
+        draw_ticks(self.canvas, rect, execution, missed & (period > 0), period)
 
     def _draw_pace(self, rect: Rect) -> None:
         clock, frames = self.simulation.clock, self.simulation.frames or {"drawn": 0, "shed": 0}
@@ -244,7 +249,7 @@ class Picture:
                 score = figures["score"]
                 rows.append((f"{name}, score", "-" if score is None else f"{score:.2f}", INK))
         rates = [("target", "max" if asked is None else _hertz(asked)), ("achieved", _hertz(achieved))]
-        panels.draw_pace(self.canvas, rect, rates, rows)
+        draw_pace(self.canvas, rect, rates, rows)
 
     def _achieved_hz(self) -> float | None:
         """Ticks a second over the last 120, but only those of the present pace."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import brains
-from agentsim.config import Config
+from agentsim.config.load import Config
 
 CHASE = "agentsim/ChaseAvoid-v0"
 

@@ -12,8 +12,8 @@ import pytest
 
 import brains
 import worlds
-from agentsim.building import checked_brain
-from agentsim.config import brain_names, load_brain
+from agentsim.config.load import brain_names, load_brain
+from agentsim.loop.building import checked_brain
 from agentsim.templates.my_brain import MyBrain
 from agentsim.templates.my_world import MyWorld
 from agentsim.testing import check_brain, check_world

@@ -28,10 +28,10 @@ from safetensors import safe_open
 
 from agentsim import Simulation, UserError, load_config
 from agentsim.batch.collatz import settings, training
-from agentsim.clock import Clock
-from agentsim.commands import Command, DragTarget, Push, ResetWorld, SwitchTask
-from agentsim.config import brain_names, config_names
-from agentsim.machine import machine, versions
+from agentsim.config.load import brain_names, config_names
+from agentsim.loop.clock import Clock
+from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SwitchTask
+from agentsim.system.machine import machine, versions
 
 MOMENTS = (1, 10, 100, 300)  # ticks
 BATCHES = 5  # of an offline training

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from agentsim import Config, Simulation
-from agentsim.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.resuming import replay
+from agentsim.loop.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.runs.resuming import replay
 
 EXPECTED = Path(__file__).with_name("goldens.json")
 TICKS, SEEDS, PROBED = 600, (0, 7), 200

@@ -15,10 +15,11 @@ from agentsim.batch.collatz.settings import CollatzConfig, PublishedNetwork, Ste
 from agentsim.batch.collatz.spreadsheet import read_numbers
 from agentsim.batch.collatz.training import build
 from agentsim.batch.collatz.trials import Trial
-from agentsim.bench.runs import make_directory, short_digest
 from agentsim.errors import UserError
-from agentsim.machine import usable_cores
-from agentsim.recording import new_run_directory
+from agentsim.runs.directory import new_run_directory
+from agentsim.studies.sweep import make_directory
+from agentsim.system.hashing import short_digest
+from agentsim.system.machine import usable_cores
 
 DEFAULT = "max-pool"
 MOST = 1_000  # steps ahead, as in the configs

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from agentsim.batch.collatz.orbits import TEST_SEEDS
-from agentsim.bench.pages import png
+from agentsim.studies.pages import png
 
 Row = dict[str, Any]
 NOTHING = 1e-4  # percent, where an axis of logarithms ends

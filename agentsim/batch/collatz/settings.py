@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from agentsim import located_yaml
+from agentsim.config import located_yaml
+from agentsim.config.located_yaml import Location
+from agentsim.config.sections import Section
+from agentsim.config.sources import configs_directory, find, names_in, override, parse_override
+from agentsim.config.validation import everything_wrong, validate
 from agentsim.errors import UserError
-from agentsim.located_yaml import Location
-from agentsim.settings import Section
-from agentsim.sources import configs_directory, find, names_in, override, parse_override
-from agentsim.validation import everything_wrong, validate
 from brains.settings import SteppingConfig
 
 Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]

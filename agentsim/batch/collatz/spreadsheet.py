@@ -15,7 +15,7 @@ from agentsim.batch.collatz.draws import evaluation_set
 from agentsim.batch.collatz.evaluation import TestSet
 from agentsim.batch.collatz.kernels import WORD
 from agentsim.errors import UserError
-from agentsim.files import write_whole
+from agentsim.system.files import write_whole
 
 MOST_BITS = WORD * LIMBS // 2  # so that there is room to climb
 

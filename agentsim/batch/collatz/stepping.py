@@ -19,8 +19,8 @@ from agentsim.batch.collatz.learner import Learner
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Pairs, Values, View
 from agentsim.batch.collatz.settings import CollatzConfig, LogLoss, SteppingNetwork
-from agentsim.building import build_brain
 from agentsim.errors import UserError
+from agentsim.loop.building import build_brain
 from brains.brain import Body, Experience, Float, State
 from brains.stepping import TaughtBrain
 

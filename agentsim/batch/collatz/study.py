@@ -22,8 +22,8 @@ from agentsim.batch.collatz.orbits import leak_report
 from agentsim.batch.collatz.plots import picture
 from agentsim.batch.collatz.spreadsheet import write_margins
 from agentsim.batch.collatz.tables import Row, sections
-from agentsim.bench.pages import page, write
-from agentsim.bench.report import print_table, progress, report
+from agentsim.studies.pages import page, write
+from agentsim.studies.report import print_table, progress, report
 
 LOOKAHEADS = (1, 10, 20, 46, 50, 100, 140, 200)  # of the published table, and 1
 EDGES = np.linspace(-1, 1, 81)  # of the histogram of margins

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from agentsim.batch.collatz.orbits import TEST_SEEDS
-from agentsim.bench.intervals import as_interval, interval
-from agentsim.bench.pages import Section
+from agentsim.studies.intervals import as_interval, interval
+from agentsim.studies.pages import Section
 
 Row = dict[str, Any]
 

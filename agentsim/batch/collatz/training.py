@@ -27,10 +27,10 @@ from agentsim.batch.collatz.samples import Pairs
 from agentsim.batch.collatz.sampling import Sampler, forbidden, nothing_mined
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.stepping import SteppingLearner
-from agentsim.checkpoint import CHECKPOINT, Stamp, read_stamped, write_checkpoint
+from agentsim.config.sections import Section
 from agentsim.errors import UserError
-from agentsim.process import one_compute_thread
-from agentsim.settings import Section
+from agentsim.runs.checkpoint import CHECKPOINT, Stamp, read_stamped, write_checkpoint
+from agentsim.system.process import one_compute_thread
 from brains.brain import State
 
 SAVE_EVERY = 30.0  # seconds

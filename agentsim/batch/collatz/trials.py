@@ -16,8 +16,9 @@ from agentsim.batch.collatz import evaluation, study
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.collatz.tables import Row
 from agentsim.batch.collatz.training import Progress, train
-from agentsim.bench import runs
-from agentsim.process import end_on_signals
+from agentsim.studies.sweep import sweep
+from agentsim.system.hashing import short_digest
+from agentsim.system.process import end_on_signals
 
 FIGURES = ("margins", "orbits", "violations", "passed", "histogram", "parameters", "batches", "cpu_seconds")
 MOST_WORK = 1e12  # numbers times parameters: a larger set is not measured, it would take longer than the training
@@ -43,7 +44,7 @@ class Trial:
 
 def folder_of(config: CollatzConfig, out: Path) -> Path:
     """Where a training keeps its checkpoint, which holds its weights."""
-    return out / "trainings" / f"{TRAINING}-{runs.short_digest(config.model_dump_json())}"
+    return out / "trainings" / f"{TRAINING}-{short_digest(config.model_dump_json())}"
 
 
 def run_trial(config: CollatzConfig, out: Path, numbers: tuple[int, ...] | None) -> dict[str, Any] | None:
@@ -105,7 +106,7 @@ def measure(
 
     Writes collatz.png, collatz.html, collatz.json and margins.csv. Raises UserError.
     """
-    swept = runs.sweep(
+    swept = sweep(
         "trainings",
         trials,
         partial(run_trial, out=out, numbers=numbers),

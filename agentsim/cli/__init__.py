@@ -1,0 +1,3 @@
+"""The command line. `main` is the entry point of the `agentsim` command."""
+
+from agentsim.cli.app import main as main

@@ -1,0 +1,82 @@
+"""`agentsim list`: the configs, brains and worlds that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import brains
+import worlds
+from agentsim.cli.options import AsJson, Import
+from agentsim.system.output import Console, print_json
+
+Listing = dict[str, dict[str, str]]  # section -> name -> what it is
+
+_TESTED = {
+    "CartPole-v1": "balance a pole on a cart",
+    "Pendulum-v1": "swing a pendulum up, with a continuous torque",
+    "Acrobot-v1": "swing two links up",
+    "MountainCar-v0": "rock a car up a hill",
+}
+
+
+def list_(modules: Import = None, as_json: AsJson = False) -> None:
+    """Show the configs, brains and worlds that there are.
+
+    \b
+    Examples:
+      agentsim list
+      agentsim list --import my_module --json
+    """
+    there = everything()
+    if as_json:
+        print_json(there)
+    else:
+        show(there)
+
+
+def everything() -> Listing:
+    """Names and one-line descriptions of what `agentsim run`, and `agentsim train collatz --config`, accept."""
+    import gymnasium
+
+    from agentsim.config.sources import configs_directory
+
+    folder = configs_directory()
+    own = {
+        name: f"registered as {spec.entry_point}"
+        for name, spec in gymnasium.registry.items()
+        if _module(spec.entry_point) not in ("gymnasium", "worlds")
+    }
+    return {
+        "configs": {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))},
+        "brain configs": {path.stem: _first_comment(path) for path in sorted((folder / "brains").glob("*.yaml"))},
+        "collatz configs": {path.stem: _first_comment(path) for path in sorted((folder / "collatz").glob("*.yaml"))},
+        "brain kinds": dict(brains.BRAINS),
+        "worlds": {**worlds.WORLDS, **_TESTED, **own},
+    }
+
+
+def show(listing: Listing) -> None:
+    """Print the listing as tables."""
+    from rich.table import Table
+
+    console = Console(markup=False)
+    for section, names in listing.items():
+        table = Table(title=section, title_justify="left", show_header=False, box=None, padding=(0, 2))
+        for name, description in names.items():
+            table.add_row(name, description)
+        console.print(table)
+        console.print()
+    console.print("Any other Gymnasium id with flat Box observations and Discrete or Box actions is a world too.")
+
+
+def _module(entry_point: Any) -> str:
+    """The top-level package of a world's entry point."""
+    return (entry_point if isinstance(entry_point, str) else entry_point.__module__).split(":")[0].split(".")[0]
+
+
+def _first_comment(path: Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            return line.lstrip("# ").rstrip()
+    return ""

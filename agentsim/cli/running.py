@@ -1,0 +1,124 @@
+"""What `agentsim run` and `agentsim replay` do: make a simulation, show it while it lives, hand back its figures."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from pathlib import Path
+from typing import Any, cast
+
+import pydantic
+
+from agentsim.cli import terminal
+from agentsim.config.load import load_config, ticks_asked
+from agentsim.config.sections import ClockConfig, Pacing, first_problem
+from agentsim.errors import UserError
+from agentsim.loop.simulation import Simulation
+from agentsim.runs import resuming
+from agentsim.runs.directory import new_run_directory
+from agentsim.system.output import Console
+from agentsim.window.display import display_problem
+
+logger = logging.getLogger("agentsim")
+
+
+def start(
+    source: str,
+    brain: str | None = None,
+    overrides: list[str] | None = None,
+    out: Path | None = None,
+    *,
+    seconds: float | None = None,
+    ticks: int | None = None,
+) -> Simulation:
+    """A new recorded simulation, `out` or a fresh directory under runs/ being its run directory. Raises UserError."""
+    config = load_config(source, brain, overrides or [])
+    length = ticks_asked(config.clock.tick_hz, seconds, ticks)
+    if length is not None:
+        run = config.run.model_copy(update={"seconds": length / config.clock.tick_hz})
+        config = config.model_copy(update={"run": run})
+    directory = new_run_directory(Path(source).stem, out)
+    try:
+        return Simulation(config, run_directory=directory)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            directory.rmdir()  # only if nothing was written
+        if isinstance(error, UserError):
+            raise UserError(config.located(str(error))) from error
+        logger.debug("building the simulation", exc_info=True)
+        what = f"{config.world.id} with {config.name_of_brain}"
+        raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def resume(
+    directory: Path,
+    pacing: str | None = None,
+    speed: float | None = None,
+    *,
+    seconds: float | None = None,
+    ticks: int | None = None,
+) -> Simulation:
+    """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
+    _check_speed(speed)
+    simulation = resuming.restored(directory)
+    if pacing == "none" and simulation.config.learn.slack:
+        raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
+    _set_pace(simulation, pacing, speed)
+    length = ticks_asked(simulation.config.clock.tick_hz, seconds, ticks)
+    if length is not None:
+        simulation.end_tick = length
+    if simulation.end_tick is not None and simulation.end_tick <= simulation.tick_index:
+        raise UserError(
+            f"{directory}: already at tick {simulation.tick_index}, and would end at {simulation.end_tick}; "
+            "give --ticks or --seconds, counted from the start of the run, that lie beyond"
+        )
+    resuming.go_on_recording(simulation, directory)
+    return simulation
+
+
+def replay(directory: Path, *, headless: bool, speed: float | None = None) -> Simulation:
+    """A simulation that does again what was recorded: headless flat out, unless a speed is given."""
+    _check_speed(speed)
+    simulation = resuming.replay(directory)
+    if not simulation.end_tick:
+        raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
+    _set_pace(simulation, "none" if headless and speed is None else None, speed)
+    return simulation
+
+
+def _check_speed(speed: float | None) -> None:
+    """Refuse what a config may not hold, before anything in the run directory is touched."""
+    try:
+        ClockConfig(speed=1.0 if speed is None else speed)
+    except pydantic.ValidationError as error:
+        raise UserError(f"--speed {speed:g}: {first_problem(error)}") from None
+
+
+def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -> None:
+    if pacing is not None:
+        simulation.clock.set_pacing(cast(Pacing, pacing))
+    if speed is not None:
+        simulation.clock.set_speed(speed)
+
+
+def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:
+    """Run to the end in a window, in the terminal where there is no display, or headless; returns the figures.
+
+    With `quiet`, stdout is left alone.
+    """
+    console = Console(stderr=headless or quiet, highlight=False)
+    try:
+        if headless:
+            terminal.run_with_progress(simulation, console)
+        elif (problem := display_problem()) is not None:
+            Console(stderr=True, highlight=False).print(
+                f"no window: {problem}; showing the run here instead", markup=False
+            )
+            terminal.run(simulation, console)
+        else:
+            from agentsim import window
+
+            window.run(simulation)
+    finally:
+        result = simulation.close()
+    return result

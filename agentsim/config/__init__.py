@@ -1,0 +1,1 @@
+"""From YAML to checked models: what a run is determined by."""

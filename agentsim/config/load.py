@@ -1,0 +1,305 @@
+"""A config joined from its parts: YAML -> validated models, with errors that name file, line and key.
+
+`load_config("arena")` or `load_config("anywhere/mine.yaml")`; the loop's sections are in sections.py, a brain's
+`Config` belongs to its class. Here they are only put together by name.
+Configs hold data only: no tag, no world id and no brain kind in a file makes agentsim import a module that is not
+already part of it or named by the person on the command line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, model_serializer
+
+import brains
+from agentsim.config import located_yaml
+from agentsim.config.located_yaml import Located, Location
+from agentsim.config.sections import (
+    ClockConfig,
+    LearnConfig,
+    MemberConfig,
+    PhaseConfig,
+    RunConfig,
+    Section,
+    WorldConfig,
+)
+from agentsim.config.sources import configs_directory, find, is_path, names_in, override, parse_override, shown
+from agentsim.config.validation import Problem, everything_wrong, suggest, validate
+from agentsim.errors import UserError
+
+MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
+_BRAIN: Location = ("brain",)
+
+
+class _Written:
+    """Where the values of a config were written. No part of what it says: any two are equal."""
+
+    def __init__(self, source: Located | None = None) -> None:
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Written)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Config(Section):
+    """Everything a run is determined by, besides the commands of the person watching. See configs/arena.yaml.
+
+    `brain` is the resolved mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
+    `brains`, instead, names several, in a world of several agents: agent or role -> a brain and its divider.
+    `phases` is a timetable of tasks; after the last one the task stays.
+    """
+
+    world: WorldConfig
+    brain: dict[str, Any] = Field(default={})
+    brain_name: str = ""
+    brains: dict[str, MemberConfig] = Field(default={})
+    clock: ClockConfig = ClockConfig()
+    learn: LearnConfig = LearnConfig()
+    phases: tuple[PhaseConfig, ...] = ()
+    run: RunConfig = RunConfig()
+
+    _written: _Written = PrivateAttr(default_factory=_Written)
+
+    def located(self, message: str) -> str:
+        """A message that starts with a key, "brain.layers.1.units: ...", after the file and line it was written in."""
+        key = re.match(r"[\w.-]+(?=:)", message)
+        if key is None or self._written.source is None:
+            return message
+        place = self._written.source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
+        return f"{place}: {message}" if place else message
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """One brain, or several: not both."""
+        data: dict[str, Any] = serialize(self)
+        data.pop("brain" if self.brains else "brains", None)
+        return data
+
+    @property
+    def name_of_brain(self) -> str:
+        """What to call the brain, or the several ones."""
+        if not self.brains:
+            return self.brain_name or str(self.brain["kind"])
+        return ", ".join(f"{name} {m.brain_name or m.brain['kind']}" for name, m in self.brains.items())
+
+    def to_yaml(self) -> str:
+        """YAML text that `load_config` reads back as an equal config."""
+        return located_yaml.dump(self.model_dump(mode="json"))
+
+
+def load_config(source: str | Path, brain: str | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Read and check a config, given the name of a shipped one or a path.
+
+    `brain` replaces the config's brain: the name of a brain config, a kind, or a path (from the current directory).
+    `overrides` are "KEY=VALUE" strings such as "clock.tick_hz=240", applied last. Raises UserError listing everything
+    that is wrong, one `file:line: key: problem, what to do` a line.
+    """
+    path = find(source, configs_directory())
+    located = located_yaml.read(path)
+    if not isinstance(located.value, dict):
+        what = "is empty" if located.value is None else "must hold a mapping of keys"
+        raise UserError(f"{path}: {what}; a config needs at least `world: {{id: ...}}` and `brain: NAME`")
+    changes = [parse_override(text, "clock.tick_hz=240") for text in overrides]
+    if brain is not None:
+        changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
+    swapped = {location for location, value in changes if _swap(located, location, value)}
+    for at in _brain_locations(located.value):
+        _resolve_brain(located, at, Path() if swapped & {at, at[:-1], at[:1]} else path.parent)
+    for location, value in changes:
+        if location not in swapped:
+            override(located, location, value)
+
+    problems = _check_brains(located)
+    config, more = validate(Config, located, ())
+    world, _ = validate(WorldConfig, located, ("world",)) if "world" in located.value else (None, [])
+    problems += more
+    if world is not None:
+        problems += _check_world(world)
+    if config is not None:
+        problems += _check_lengths(config)
+    if problems or config is None:
+        raise everything_wrong(located, problems)
+    config._written = _Written(located)
+    return config
+
+
+def ticks_asked(tick_hz: float, seconds: float | None, ticks: int | None) -> int | None:
+    """The ticks that --ticks, or else --seconds, asks for; None without both. Raises UserError for none or too many."""
+    if ticks is None and seconds is None:
+        return None
+    given = "--ticks" if ticks is not None else f"--seconds {seconds:g} at {tick_hz:g} ticks a second"
+    count = ticks if ticks is not None else (seconds or 0.0) * tick_hz
+    if count > MOST_TICKS:
+        raise UserError(f"{given}: give at least one tick, and an end: at most 2**53 ticks")
+    if round(count) < 1:
+        raise UserError(f"{given} is less than one tick; give at least one")
+    return round(count)
+
+
+def load_brain(name: str) -> dict[str, Any]:
+    """The resolved mapping {kind, ...} of a brain config by name or path, or of a kind with its defaults."""
+    located = Located({"brain": name}, {_BRAIN: f"brain {name}"})
+    _resolve_brain(located, _BRAIN, Path())
+    if problems := _check_brains(located):
+        raise everything_wrong(located, problems)
+    return dict(located.value["brain"])
+
+
+def config_names() -> list[str]:
+    """Names of the shipped configs."""
+    return names_in(configs_directory())
+
+
+def brain_names() -> list[str]:
+    """Names of the shipped brain configs."""
+    return names_in(configs_directory() / "brains")
+
+
+# --- brains ------------------------------------------------------------------------------------------------------
+
+
+def _brain_locations(document: dict[str, Any]) -> list[Location]:
+    """Where the brains of a config stand: `brain`, or `brain` of every one of `brains`."""
+    several = document.get("brains")
+    if not isinstance(several, dict) or not several:
+        return [_BRAIN]
+    alone: list[Location] = [_BRAIN] if "brain" in document else []
+    return [*alone, *(("brains", name, "brain") for name in several if isinstance(several[name], dict))]
+
+
+def _swap(located: Located, location: Location, value: Located) -> bool:
+    """Put a change of a whole brain, or of several, in its place, before names are resolved; whether it is one."""
+    if location == _BRAIN:
+        located.value.pop("brains", None)
+    elif location == ("brains",):
+        located.value.pop("brain", None)
+    elif location[0] != "brains" or not (len(location) == 2 or (len(location) == 3 and location[2] == "brain")):
+        return False
+    override(located, location, value)
+    _above(located.value, location).pop("brain_name", None)
+    return True
+
+
+def _above(document: Any, location: Location) -> Any:
+    """What the value at `location` stands in."""
+    for key in location[:-1]:
+        document = document[key]
+    return document
+
+
+def _resolve_brain(located: Located, at: Location, folder: Path) -> None:
+    """Replace a brain that is named, by name or by path from `folder`, by its mapping."""
+    holder = _above(located.value, at)
+    name = holder.get("brain")
+    if not isinstance(name, str):
+        return
+    where, key = located.place(at), ".".join(map(str, at))
+    if is_path(name):
+        path = folder / name
+        if not path.exists():
+            raise UserError(f"{where}: {key}: {path}: no such file; give a path from {folder.resolve()}, or a name")
+    elif name in brain_names():
+        path = shown(configs_directory() / "brains" / f"{name}.yaml")
+    elif name in brains.BRAINS:
+        located.put(at, Located({"kind": name}, {(): where}))
+        holder.setdefault("brain_name", name)
+        return
+    else:
+        known = dict.fromkeys([*brain_names(), *brains.BRAINS])
+        raise UserError(f"{where}: {key}: unknown brain {name!r}, {suggest(name, known, 'brains')}")
+    mapping = located_yaml.read(path)
+    if not isinstance(mapping.value, dict):
+        raise UserError(f"{path}: must hold a brain: a mapping such as {{kind: stepping}}")
+    located.put(at, mapping)
+    holder.setdefault("brain_name", path.stem)
+
+
+def _check_brains(located: Located) -> list[Problem]:
+    """Fill in every default of every brain, or tell what is wrong with them."""
+    if located.value.get("brains") and "brain" in located.value:
+        return [(("brains",), "one brain or several: give either brain or brains")]
+    problems = []
+    for at in _brain_locations(located.value):
+        resolved, more = _check_brain(_above(located.value, at).get("brain"), at)
+        _above(located.value, at)["brain"] = resolved or {}
+        problems += more
+    return problems
+
+
+def _check_brain(mapping: Any, at: Location) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """A brain's mapping with every default filled in by its class's own model, or else what is wrong with it."""
+    if mapping is None:
+        return None, [(at, "missing; give a name, a path or a mapping {kind: ...}")]
+    if not isinstance(mapping, dict):
+        return None, [(at, f"should be a name, a path or a mapping {{kind: ...}}, got {mapping!r:.40}")]
+    kind = mapping.get("kind")
+    if not isinstance(kind, str) or kind not in brains.BRAINS:
+        if "kind" not in mapping:
+            problem = f"missing; kinds: {', '.join(brains.BRAINS)}"
+        else:
+            hint = suggest(str(kind), brains.BRAINS, "kinds")
+            problem = f"unknown kind {kind!r:.40}, {hint} (a kind of your own needs --import MODULE)"
+        return None, [((*at, "kind"), problem)]
+    try:
+        model = brains.load(kind).Config
+    except Exception as error:  # other people's code, as below
+        return None, [((*at, "kind"), f"the class of kind {kind!r} cannot be loaded: {error}")]
+    rest = mapping if "kind" in model.model_fields else {key: mapping[key] for key in mapping if key != "kind"}
+    document: Any = rest
+    for key in reversed(at):
+        document = {key: document}
+    checked, problems = validate(model, Located(document), at)
+    return (None if checked is None else {"kind": kind, **checked.model_dump(mode="json")}), problems
+
+
+# --- lengths -----------------------------------------------------------------------------------------------------
+
+
+def _check_lengths(config: Config) -> list[Problem]:
+    """Whether every length is a number of ticks that can be counted."""
+    lengths: dict[Location, float] = {
+        ("run", "seconds"): config.run.seconds or 0.0,
+        ("run", "checkpoint_every"): config.run.checkpoint_every,
+        ("phases",): sum(phase.seconds for phase in config.phases),
+    }
+    return [
+        (at, f"{seconds:g} seconds at {config.clock.tick_hz:g} ticks a second are more than 2**53 ticks; give less")
+        for at, seconds in lengths.items()
+        if seconds * config.clock.tick_hz > MOST_TICKS
+    ]
+
+
+# --- worlds ------------------------------------------------------------------------------------------------------
+
+
+def _check_world(world: WorldConfig) -> list[Problem]:
+    """Whether the world is registered, and takes the options by name."""
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    if ":" in world.id:
+        return [(("world", "id"), "must not name a module; leave out what is before the colon and add --import MODULE")]
+    if world.id not in gymnasium.registry:
+        hint = suggest(world.id, gymnasium.registry, "worlds")
+        return [(("world", "id"), f"unknown world {world.id!r}, {hint} (a world of your own needs --import MODULE)")]
+    entry_point = gymnasium.registry[world.id].entry_point
+    try:
+        creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+        parameters = inspect.signature(creator).parameters
+    except Exception as error:  # gymnasium's own for a library that is not installed
+        return [(("world", "id"), f"the world {world.id!r} cannot be loaded: {error}")]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return []
+    known = sorted(({*parameters} | {"max_episode_steps"}) - {"self", "render_mode"})
+    return [
+        (("world", "options", key), f"unknown option, {suggest(key, known, 'options')}")
+        for key in world.options
+        if key not in known
+    ]

@@ -1,0 +1,93 @@
+"""The config sections that the loop reads: world, clock, learn, phases and run.
+
+They import nothing heavy, so that a config can be checked without torch, numba or a world.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+Pacing = Literal["sleep", "hybrid", "none"]
+
+
+class Section(BaseModel):
+    """A part of the config: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def first_problem(error: Exception) -> str:
+    """What is wrong with data that did not fit a model, in one line: `key: problem`."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+
+
+class WorldConfig(Section):
+    """Which world: a Gymnasium id, and the keyword arguments of `gymnasium.make`."""
+
+    id: str = Field(min_length=1)
+    options: dict[str, Any] = {}
+
+
+class MemberConfig(Section):
+    """One of several brains in a world: its resolved mapping {kind, ...}, on every how many ticks it acts and learns,
+    and what to call it."""
+
+    brain: dict[str, Any]
+    every: PositiveInt = 1
+    brain_name: str = ""
+
+
+class ClockConfig(Section):
+    """The pace of a run. Wall time decides only when a tick runs, never what it computes.
+
+    `pacing`: sleep until each due time; hybrid sleeps, then spins for at most 1 ms; none runs flat out.
+    `overrun`, after a tick that ended too late: slip moves the clock, catch_up runs up to `max_catch_up` ticks back
+    to back, skip drops the slots that have passed. `speed` scales the pace.
+    """
+
+    tick_hz: PositiveFloat = Field(default=60.0, ge=0.01, le=100_000)
+    pacing: Pacing = "sleep"
+    overrun: Literal["slip", "catch_up", "skip"] = "slip"
+    max_catch_up: PositiveInt = 5
+    speed: PositiveFloat = Field(default=1.0, ge=0.001, le=10_000)
+
+
+class LearnConfig(Section):
+    """How much learning a tick holds: a fixed number of steps (0: none), or, with `slack`, as many as fit before the
+    deadline. `slack_margin` is the part of the period that is left free then."""
+
+    steps_per_tick: NonNegativeInt = 1
+    slack: bool = False
+    slack_margin: FiniteFloat = Field(default=0.25, gt=0, lt=1)
+
+
+class PhaseConfig(Section):
+    """A stretch of simulated time on one task of the world."""
+
+    task: str = Field(min_length=1)
+    seconds: PositiveFloat
+
+
+class RunConfig(Section):
+    """How long, from which seed, and what is kept. Seconds are simulated ones: ticks / tick_hz."""
+
+    seed: NonNegativeInt = 0
+    seconds: PositiveFloat | None = None
+    checkpoint_every: PositiveFloat = 10.0
+    hash_every: PositiveInt = 100
+    probe_states: NonNegativeInt = Field(default=1000, le=100_000)
+    tensorboard: bool = False

@@ -1,0 +1,80 @@
+"""Where configs are found, by name or path, and how `--set KEY=VALUE` changes what was read."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+
+from agentsim.config import located_yaml
+from agentsim.config.located_yaml import Located, Location
+from agentsim.config.validation import suggest
+from agentsim.errors import UserError
+
+
+def configs_directory() -> Path:
+    """Where the shipped configs are: inside the installed package, or beside it in a checkout."""
+    packaged = Path(str(importlib.resources.files("agentsim"))) / "configs"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "configs"
+
+
+def names_in(directory: Path) -> list[str]:
+    """Names of the configs in a directory."""
+    return sorted(path.stem for path in directory.glob("*.yaml"))
+
+
+def is_path(name: str) -> bool:
+    """Whether a config is given by its path rather than by its name."""
+    return name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
+
+
+def shown(path: Path) -> Path:
+    """The path as a person in the current directory would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def find(source: str | Path, directory: Path) -> Path:
+    """The config of that name in the directory of the shipped ones, or at that path. Raises UserError without one."""
+    names = names_in(directory)
+    if isinstance(source, str) and not is_path(source):
+        if source in names:
+            return shown(directory / f"{source}.yaml")
+        if not Path(source).exists():
+            raise UserError(
+                f"{source!r}: no config of that name, {suggest(source, names, 'shipped configs')}\n"
+                "give the name of a shipped config, or a path ending in .yaml"
+            )
+    path = Path(source)
+    if not path.exists():
+        near = sorted(str(path.parent / other.name) for other in path.parent.glob("*.yaml"))
+        raise UserError(f"{path}: no such file; there are: {', '.join([*names, *near[:20]])}")
+    return path
+
+
+def parse_override(text: str, example: str) -> tuple[Location, Located]:
+    """Where "KEY=VALUE" puts what. Raises UserError, showing the example, for a text that does not look like it."""
+    key, equals, value = text.partition("=")
+    source = f"--set {text}"
+    if not equals or not all(key.split(".")):
+        raise UserError(f"{source}: write it as KEY=VALUE, for example --set {example}")
+    location = tuple(int(part) if part.isdecimal() else part for part in key.strip().split("."))
+    return location, located_yaml.parse(value, source, numbered=False)
+
+
+def override(located: Located, location: Location, value: Located) -> None:
+    """Put an override in its place, making the mappings on the way that are not there yet."""
+    source = value.places.get((), "") or f"--set {'.'.join(map(str, location))}="
+    here = located.value
+    for depth, key in enumerate(location):
+        above = ".".join(map(str, location[:depth]))
+        if isinstance(here, list):
+            if not isinstance(key, int) or key >= len(here):
+                raise UserError(
+                    f"{source}: {above} is a list of {len(here)}; give an index below that, as in {above}.0"
+                )
+        elif not isinstance(here, dict):
+            raise UserError(f"{source}: {above} is a single value, it has no key {key}")
+        elif depth < len(location) - 1 and here.get(key) is None:
+            located.put(location[: depth + 1], Located({}, {(): source}))
+        if depth < len(location) - 1:
+            here = here[key]
+    located.put(location, Located(value.value, value.places or {(): source}))

@@ -1,0 +1,1 @@
+"""What ticks: a world, a brain and a clock."""

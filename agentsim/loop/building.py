@@ -1,0 +1,104 @@
+"""From a config's words to the parts of a simulation: the brain of a mapping, the timetable of the phases."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pydantic
+
+import brains
+from agentsim.config.load import Config
+from agentsim.config.sections import MemberConfig, first_problem
+from agentsim.config.validation import suggest
+from agentsim.errors import UserError
+from brains.brain import Body, Brain
+from brains.team import Seat, Team
+
+
+def checked_brain(mapping: dict[str, Any], at: str = "brain") -> tuple[Any, Any]:
+    """The class that a brain's mapping {kind, ...} names, and its own validated config.
+
+    Raises UserError, naming the key; `at` is the key of the mapping.
+    """
+    kind = str(mapping.get("kind"))
+    if kind not in brains.BRAINS:
+        raise UserError(f"{at}.kind: unknown kind {kind!r}, {suggest(kind, brains.BRAINS, 'kinds')}")
+    brain_class: Any = brains.load(kind)
+    fields = {key: value for key, value in mapping.items() if key != "kind" or key in brain_class.Config.model_fields}
+    try:
+        return brain_class, brain_class.Config.model_validate(fields)
+    except pydantic.ValidationError as error:
+        raise UserError(f"{at}.{first_problem(error)}") from error
+
+
+def resolved_brain(mapping: dict[str, Any], at: str = "brain") -> dict[str, Any]:
+    """A brain's mapping with every default filled in. Raises UserError."""
+    _, config = checked_brain(mapping, at)
+    return {"kind": mapping["kind"], **config.model_dump(mode="json")}
+
+
+def resolved(config: Config) -> Config:
+    """A config with every default of its brain, or of its several ones, filled in. Raises UserError."""
+    if not config.brains:
+        return config.model_copy(update={"brain": resolved_brain(config.brain)})
+    members = {
+        name: member.model_copy(update={"brain": resolved_brain(member.brain, f"brains.{name}.brain")})
+        for name, member in config.brains.items()
+    }
+    return config.model_copy(update={"brains": members})
+
+
+def build_team(
+    members: dict[str, MemberConfig], agents: tuple[str, ...], body: Body, seed: np.random.SeedSequence
+) -> Team:
+    """Several brains, each in its seat, with a seed of its own. Raises UserError, naming the key."""
+    seats = seats_of({name: member.every for name, member in members.items()}, agents)
+    seeds = seed.spawn(len(members))
+    built = {
+        name: build_brain(member.brain, replace(body, lanes=len(seats[name].lanes)), own, f"brains.{name}.brain")
+        for (name, member), own in zip(members.items(), seeds, strict=True)
+    }
+    return Team(built, seats, body)
+
+
+def seats_of(every: dict[str, int], agents: tuple[str, ...]) -> dict[str, Seat]:
+    """Whom each of several brains serves: the agent of its name, or, as "chaser" for "chaser_1" and "chaser_2", the
+    agents of that role that have no brain of their own. `every`: name -> divider. Raises UserError."""
+    if not agents:
+        raise UserError("brains: this world has one agent; give one brain, as brain: NAME")
+    roles = {agent: re.sub(r"_\d+$", "", agent) for agent in agents}
+    served_by = {agent: agent if agent in every else roles[agent] for agent in agents}
+    for name in every:
+        if name not in served_by.values():
+            known = dict.fromkeys([*roles.values(), *agents])
+            raise UserError(f"brains.{name}: serves no agent of this world, {suggest(name, known, 'agents')}")
+    for agent, name in served_by.items():
+        if name not in every:
+            raise UserError(f"brains: the agent {agent} has no brain; add {name}: {{brain: NAME}}")
+    lanes = {name: [k for k, agent in enumerate(agents) if served_by[agent] == name] for name in every}
+    return {name: Seat(np.array(lanes[name]), divider) for name, divider in every.items()}
+
+
+def build_brain(mapping: dict[str, Any], body: Body, seed: np.random.SeedSequence, at: str = "brain") -> Brain:
+    """The brain of a mapping. Raises UserError if it is not valid or does not fit the body; `at` is its key."""
+    brain_class, config = checked_brain(mapping, at)
+    try:
+        return brain_class(config, body, seed)
+    except ValueError as error:
+        key = "." if re.match(r"[\w.]+: ", str(error)) else f": {mapping['kind']} does not fit this world: "
+        raise UserError(f"{at}{key}{error}") from error
+
+
+def timetable(config: Config, tasks: tuple[str, ...]) -> dict[int, int]:
+    """Tick -> index of the task that starts there, from the config's phases. Raises UserError for unknown tasks."""
+    starts, seconds = {}, 0.0
+    for phase in config.phases:
+        if phase.task not in tasks:
+            hint = suggest(phase.task, tasks, "tasks")
+            raise UserError(f"phases: {config.world.id} has no task {phase.task!r}, {hint}")
+        starts[round(seconds * config.clock.tick_hz)] = tasks.index(phase.task)
+        seconds += phase.seconds
+    return starts

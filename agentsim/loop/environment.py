@@ -1,0 +1,324 @@
+"""Any Gymnasium environment with flat observations, as the loop needs it: lane-shaped arrays, same-tick autoreset.
+
+Lanes: every array has a leading axis N, the number of the world's agents: 1, unless it names several. Autoreset: on the
+tick that ends an episode the world is reset at once; the experience of that tick holds the final observation of the old
+episode, `observation` the first one of the new. Each episode's seed comes from (run seed, 0, episode), so that any
+episode can be lived again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentsim.config.sections import WorldConfig
+from agentsim.errors import UserError
+from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
+from agentsim.loop.journal import Journal
+from agentsim.loop.making import agents_and_size, body_of, make
+from brains.brain import NO_LABEL, Experience, Float, State
+
+_CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
+_LANE = 0
+
+# What a world can have beyond Gymnasium's Env, and the command that needs it.
+_METHODS = {"switch_task": "tasks to switch", "drag_target": "target to drag", "push": "thing to push"}
+
+
+class Environment:
+    """One world and the body in it: a lane, or a lane for each of its `agents` where the world names several.
+
+    `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
+    answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
+    what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
+    names of what the world can ask for, `task` the index of the present one, -1 where there are none.
+
+    A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
+    MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
+    """
+
+    def __init__(self, config: WorldConfig, seed: np.random.SeedSequence) -> None:
+        """Raises UserError for an unknown id, options it does not take, and spaces that are not supported."""
+        self.id = config.id
+        self._seed = seed
+        self._env, self._limit = make(config)
+        self.unwrapped: Any = self._env.unwrapped
+        self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
+        self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
+        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.unwrapped)
+        lanes = len(self.agents) or 1
+        self._observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
+        self._sensed = self._observations if self.agents else self._observations[:, 0]  # as the world gives them
+        self._now = 0
+        space = self._env.action_space
+        self.body = body_of(config.id, space, self.agents, size, getattr(self.unwrapped, "oracle", None))
+        self._bounds = np.array(self.body.low, np.float32), np.array(self.body.high, np.float32)
+        self._start = int(getattr(space, "start", 0)) if self.body.discrete and not self.agents else 0
+        self._silence = NO_LABEL if self.body.discrete else math.nan
+        self._teachers = np.full((3, *self.idle_action().shape), self._silence, self.idle_action().dtype)
+        self.episode, self.length, self.episode_return = -1, 0, 0.0
+        self.finished_return: float | None = None  # of the episode that ended in the last step
+        self.task = -1
+        self.events: dict[str, int] = {}
+        self.agent_events: dict[str, NDArray[np.int64]] = {}
+        self._journal = Journal(self.idle_action())  # kept where the world cannot tell its state
+        info = self._begin_episode(self._now)
+        label = np.asarray(info.get("teacher_action", self._silence))
+        if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
+            self.body = replace(self.body, teacher=True)
+            self._take_label(self._now, info)
+        if self.tasks:
+            self.task = int(info.get("task", 0))
+        flag, reward = np.zeros(lanes, np.bool_), np.zeros(lanes, np.float32)
+        self._experience = Experience(self.observation, self.idle_action(), reward, self.observation, flag, flag.copy())
+
+    @property
+    def observation(self) -> Float:
+        """(N, observation_size), valid until the next but one step."""
+        return self._observations[self._now]
+
+    @property
+    def teacher_action(self) -> NDArray[Any] | None:
+        """(N,) int64 or (N, actions) float32: the right answer to `observation`, NO_LABEL (NaN) where silent."""
+        return self._teachers[self._now] if self.body.teacher else None
+
+    def idle_action(self) -> NDArray[Any]:
+        """An action of the right shape and type: choice 0, or the middle of the bounds."""
+        if self.body.discrete:
+            return np.zeros(len(self.observation), np.int64)
+        return np.array([np.add(self.body.low, self.body.high) / 2], np.float32)
+
+    def checked(self, action: NDArray[Any]) -> NDArray[Any]:
+        """The action, if it is one that this body can take. Raises ValueError saying what is wrong with it."""
+        body, lanes = self.body, self.body.lanes
+        if body.discrete:
+            fits = np.shape(action) == (lanes,) and action.dtype.kind in "iu"
+            if fits and min(indices := action.tolist()) >= 0 and max(indices) < body.actions:
+                return action
+            wanted = f"({lanes},) integer below {body.actions}"
+        else:
+            if np.shape(action) == (1, body.actions) and action.dtype.kind == "f":
+                low, high = self._bounds
+                if (action >= low).all() and (action <= high).all():  # false for NaN
+                    return action
+            wanted = f"(1, {body.actions}) float within {body.low} and {body.high}"
+        shown = np.array2string(np.asarray(action), threshold=8)
+        raise ValueError(f"act() returned {shown}, shape {np.shape(action)}; this world takes {wanted}")
+
+    def step(self, action: NDArray[Any]) -> Experience:
+        """Advance the world by one tick, with an action that is `checked`. The experience is valid until the next one.
+
+        Raises ValueError if the world returns an observation of another shape, a value that is not finite or a label
+        that is no action, and whatever the world raises.
+        """
+        before, after = self._now, (self._now + 1) % 3
+        experience = self._experience
+        experience.observation, experience.next_observation = self._observations[before], self._observations[after]
+        experience.action = action
+        experience.teacher_action = self._teachers[before] if self.body.teacher else None
+
+        observation, reward, terminated, truncated, info = self._env.step(self._native(action))
+        if not self.has_state:
+            self._journal.act(self.length, action)
+        self.length += 1
+        reward = float(reward)
+        if not math.isfinite(reward):
+            raise ValueError(f"step() of {self.id} returned the reward {reward}")
+        self.episode_return += reward
+        experience.reward[:] = self._rewards(info) if self.agents else reward
+        experience.terminated[:] = terminated
+        experience.truncated[:] = ended = bool(truncated) or self.length == self._limit
+        self.events, self.agent_events = info.get("events", {}), info.get("agent_events", {})
+        self._take(after, observation, info)
+        self._now = after
+        self.finished_return = None
+        if terminated or ended:
+            self.finished_return = self.episode_return
+            self._now = (after + 1) % 3
+            self._begin_episode(self._now)
+        return experience
+
+    def reset(self) -> None:
+        """Leave the present episode, unfinished, and begin the next one."""
+        self._begin_episode(self._now)
+
+    def check(self, command: WorldCommand) -> None:
+        """Raises UserError if this world cannot do what the command asks."""
+        pushable = isinstance(command, Push) and self._is_cart
+        if not hasattr(self.unwrapped, command.kind) and not pushable:
+            raise UserError(f"{self.id} has no {_METHODS[command.kind]}")
+        if isinstance(command, SwitchTask) and command.task >= len(self.tasks):
+            raise UserError(f"{self.id} has no task {command.task}; tasks: 0 to {len(self.tasks) - 1}")
+
+    def apply(self, command: WorldCommand) -> None:
+        """Do what a person asks, and sense again. Raises UserError if this world cannot."""
+        self.check(command)
+        if not self.has_state:
+            self._journal.command(self.length, command)
+        match command:
+            case SwitchTask(task=task):
+                self.task = task
+                self.unwrapped.switch_task(task)
+            case DragTarget(x=x, y=y):
+                self.unwrapped.drag_target(x, y)
+            case Push(direction=direction) if self._is_cart:
+                self.unwrapped.state = np.array(self.unwrapped.state, np.float64)
+                self.unwrapped.state[1] += _CART_PUSH * direction
+            case Push(direction=direction):
+                self.unwrapped.push(direction)
+        self._sense_again()
+
+    def warm_up(self) -> None:
+        """Live one tick and go back, so that whatever the world compiles is compiled; changes no state."""
+        if self.has_state:
+            before = self.state()
+            self.step(self.idle_action())
+            self.load_state(before)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The world as an image, (height, width, 3); None if it cannot draw itself."""
+        return self._env.render() if self._env.render_mode == "rgb_array" else None  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Let go of what the world holds."""
+        self._env.close()
+
+    # --- state ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Everything that resuming exactly needs: the world whole, or the episode's actions from its seed on."""
+        state = self._common_state()
+        if self.has_state:
+            return state | {f"world.{name}": np.array(value) for name, value in self.unwrapped.get_state().items()}
+        return state | self._journal.state(self.length)
+
+    def fingerprint(self) -> State:
+        """What the rolling hash covers: `state`, or, of a world that cannot tell its own, what can be seen of it."""
+        if self.has_state:
+            return self.state()
+        random = json.dumps(self.unwrapped.np_random.bit_generator.state, default=np.ndarray.tolist, sort_keys=True)
+        seen = self._common_state() | {"np_random": np.frombuffer(random.encode(), np.uint8)}
+        inner = getattr(self.unwrapped, "state", None)
+        if isinstance(inner, np.ndarray | tuple | list):
+            numbers = np.asarray(inner)
+            if numbers.dtype.kind in "fiub":
+                seen["state"] = numbers
+        return seen
+
+    def load_state(self, state: State) -> None:
+        """Inverse of `state`. Raises ValueError if an entry is missing or does not fit this world."""
+        fits = self._common_state()
+        for name, present in fits.items():
+            if name not in state or state[name].shape != present.shape or state[name].dtype != present.dtype:
+                found = f"{state[name].dtype} {state[name].shape}" if name in state else "nothing"
+                raise ValueError(f"{name}: expected {present.dtype} {present.shape}, found {found}")
+        episode, length, task = (int(value) for value in state["episode"])
+        if episode < 0 or length < 0 or not -1 <= task < max(1, len(self.tasks)):
+            raise ValueError(f"episode: {episode}, {length}, {task} is no episode, length and task of this world")
+        self.episode, self.task = episode - 1, -1
+        self._begin_episode(self._now)
+        if self.has_state:
+            world = {n.removeprefix("world."): np.array(v) for n, v in state.items() if n.startswith("world.")}
+            self.unwrapped.set_state(world)
+            self._observations[self._now] = state["observation"]
+            if self.body.teacher:
+                self._teachers[self._now] = state["teacher_action"]
+        else:
+            self._live_again(length, state)
+        self.length, self.task = length, task
+        self.episode_return = float(state["episode_return"])
+
+    def _common_state(self) -> State:
+        state: State = {
+            "observation": self.observation.copy(),
+            "episode": np.array([self.episode, self.length, self.task]),
+            "episode_return": np.array(self.episode_return),
+        }
+        if self.body.teacher:
+            state["teacher_action"] = self._teachers[self._now].copy()
+        return state
+
+    def _live_again(self, length: int, state: State) -> None:
+        """Bring a world that cannot be set to a state there by its own actions and a person's commands."""
+        actions, commands = self._journal.read(state, length)
+        for step in range(length + 1):
+            for command in commands.get(step, ()):
+                self.apply(command)
+            if step < length:
+                self.step(self.checked(actions[step]))
+        if not np.array_equal(self.observation, state["observation"]):
+            raise ValueError(f"observation: {self.id} does not do the same again from the same seed; it cannot resume")
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _begin_episode(self, slot: int) -> dict[str, Any]:
+        """Reset the world with the next episode's own seed; its first observation goes to `slot`."""
+        self.episode += 1
+        self.length, self.episode_return = 0, 0.0
+        self.events, self.agent_events = {}, {}
+        key = (*self._seed.spawn_key, _LANE, self.episode)
+        seed = np.random.SeedSequence(self._seed.entropy, spawn_key=key).generate_state(1)[0]
+        observation, info = self._env.reset(seed=int(seed))
+        self._journal.begin()
+        self._take(slot, observation, info)
+        if self.task >= 0 and (not self.has_state or info.get("task", self.task) != self.task):
+            self._now = slot
+            self.apply(SwitchTask(task=self.task))
+        return info
+
+    def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
+        row = self._sensed[slot]
+        if np.shape(observation) != row.shape:  # NumPy would broadcast a smaller one
+            raise ValueError(f"{self.id} returned an observation of shape {np.shape(observation)}, not {row.shape}")
+        row[:] = observation
+        if not math.isfinite(row.sum()):
+            raise ValueError(f"{self.id} returned an observation that is not finite: {row}")
+        if self.body.teacher:
+            self._take_label(slot, info)
+
+    def _rewards(self, info: dict[str, Any]) -> NDArray[Any]:
+        """Every agent's reward (N,)."""
+        rewards = np.asarray(info.get("rewards"))
+        if rewards.shape != (len(self.agents),) or rewards.dtype.kind not in "fiu" or not np.isfinite(rewards).all():
+            raise ValueError(f'{self.id} returned info["rewards"] {rewards}, not {len(self.agents)} finite numbers')
+        return rewards
+
+    def _take_label(self, slot: int, info: dict[str, Any]) -> None:
+        """Keep the teacher's answer, which brains use as an index: an action of this body, or silence."""
+        label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
+        kept[:] = label
+        if self.body.discrete:
+            told = kept.tolist()
+            same = told == (list(label) if self.agents else [label])
+            fits = same and min(told) >= NO_LABEL and max(told) < self.body.actions
+        else:
+            low, high = self._bounds
+            fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())
+        if not fits:
+            raise ValueError(f"{self.id} returned the teacher_action {label!r}, which is no action of this world")
+
+    def _sense_again(self) -> None:
+        if hasattr(self.unwrapped, "observe"):
+            self._take(self._now, *self.unwrapped.observe())
+        elif self._is_cart:
+            self._take(self._now, self.unwrapped.state, {})
+
+    @property
+    def _is_cart(self) -> bool:
+        from gymnasium.envs.classic_control import CartPoleEnv
+
+        return isinstance(self.unwrapped, CartPoleEnv)
+
+    def _native(self, action: NDArray[Any]) -> Any:
+        """The lane's action as Gymnasium's space spells it."""
+        if self.agents:
+            return action
+        if self.body.discrete:
+            return self._start + int(action[0])
+        space = self._env.action_space
+        return action[0].astype(space.dtype).reshape(space.shape)

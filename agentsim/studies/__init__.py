@@ -1,0 +1,1 @@
+"""What every comparison shares: its rows, its runs, its figures and its pages."""

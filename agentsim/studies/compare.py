@@ -1,0 +1,153 @@
+"""`agentsim compare`: several runs side by side, read from the metrics in their run directories."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentsim.config.load import Config, load_config
+from agentsim.errors import UserError
+from agentsim.loop.telemetry import SCORE_TICKS
+from agentsim.runs.directory import CONFIG, METRICS, RESULT, MetricsLine, read_lines
+from agentsim.system.output import Console, as_number, as_percent
+
+CURVES = {  # column of metrics.jsonl -> label of its axis
+    "accuracy": "decision accuracy",
+    "score": "task score (0 baseline, 1 oracle)",
+    "reward": "reward per row",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run directory says: its config, and one row a simulated second."""
+
+    directory: Path
+    config: Config
+    rows: list[MetricsLine]
+
+    @property
+    def name(self) -> str:
+        """What to call the run in a table or legend."""
+        return f"{self.directory.name} ({self.config.name_of_brain})"
+
+    def curve(self, column: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Simulated seconds and values of a column, each (rows,); nan where a row has none."""
+        seconds = np.array([row.tick / self.config.clock.tick_hz for row in self.rows])
+        values = [getattr(row, column) for row in self.rows]
+        return seconds, np.array([math.nan if value is None else value for value in values], float)
+
+
+def read_run(directory: Path) -> Run:
+    """Read config and metrics of a run. Raises UserError, naming file and line."""
+    if not (directory / METRICS).is_file():
+        raise UserError(f"{directory}: not the directory of a run: it has no {METRICS}")
+    return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, MetricsLine))
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """One run in numbers; `score` and `probe` are those of its end (result.json), None while it has none."""
+    ticks = np.array([row.ticks for row in run.rows], float)
+    _, accuracy = run.curve("accuracy")
+    known = np.isfinite(accuracy)
+    events: Counter[str] = Counter()
+    for row in run.rows:
+        events.update(row.events)
+    returns = [value for row in run.rows for value in row.returns]
+    at_the_end = _result(run.directory)
+    return {
+        "run": str(run.directory),
+        "world": run.config.world.id,
+        "brain": run.config.name_of_brain,
+        "seed": run.config.run.seed,
+        "ticks": int(ticks.sum()),
+        "accuracy": float(np.average(accuracy[known], weights=ticks[known])) if known.any() else None,
+        "score": at_the_end.get("score"),
+        "probe": at_the_end.get("probe"),
+        "reward_per_tick": sum(row.reward for row in run.rows) / ticks.sum() if len(ticks) else None,
+        "episodes": len(returns),
+        "mean_return": float(np.mean(returns)) if returns else None,
+        "events_per_minute": {name: n * SCORE_TICKS / ticks.sum() for name, n in sorted(events.items())},
+    }
+
+
+def _result(directory: Path) -> dict[str, Any]:
+    try:
+        result = json.loads((directory / RESULT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{directory / RESULT}: cannot be read: {error}") from None
+    return result if isinstance(result, dict) else {}
+
+
+def print_table(runs: list[Run]) -> None:
+    """The summaries as a table on stdout: a row a run, without the columns that say nothing."""
+    from rich.table import Table
+
+    rows = [summary(run) for run in runs]
+    cells = {
+        "run": [run.directory.name for run in runs],
+        "world": [row["world"] for row in rows] if len({row["world"] for row in rows}) > 1 else [],
+        "brain": [row["brain"] for row in rows],
+        "seed": [str(row["seed"]) for row in rows],
+        "ticks": [f"{row['ticks']:,}" for row in rows],
+        "accuracy": [as_percent(row["accuracy"]) for row in rows],
+        "score": [as_number(row["score"]) for row in rows],
+        "probe": [", ".join(f"{task} {as_percent(x)}" for task, x in (row["probe"] or {}).items()) for row in rows],
+        "reward/tick": [as_number(row["reward_per_tick"], 4) for row in rows],
+        "return": [as_number(row["mean_return"], 1) for row in rows],
+        "a minute": [", ".join(f"{name} {x:.1f}" for name, x in row["events_per_minute"].items()) for row in rows],
+    }
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    shown = {heading: column for heading, column in cells.items() if not {*column} <= {"", "-"}}
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading, column in shown.items():
+        numbers = column[0][:1].isdigit() and heading != "run"
+        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    for row_of_cells in zip(*shown.values(), strict=True):
+        table.add_row(*row_of_cells)
+    console.print(table)
+
+
+def plot(runs: list[Run], path: Path) -> None:
+    """Draw the curves of all runs into an image, one panel a quantity that any of them has. Raises UserError."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    columns = [name for name in CURVES if any(np.isfinite(run.curve(name)[1]).any() for run in runs)]
+    if not columns:
+        raise UserError("there is nothing to draw: no run has a full second yet")
+    figure, axes = pyplot.subplots(len(columns), 1, figsize=(10, 3 * len(columns)), sharex=True, squeeze=False)
+    for column, axis in zip(columns, axes[:, 0], strict=True):
+        for run in runs:
+            axis.plot(*run.curve(column), label=run.name, linewidth=1.2)
+        axis.set_ylabel(CURVES[column])
+        axis.grid(alpha=0.3)
+        for second in sorted({second for run in runs for second in _switches(run)}):
+            axis.axvline(second, color="black", linestyle=":", linewidth=0.8)
+    axes[0, 0].legend(fontsize="small")
+    axes[-1, 0].set_xlabel("simulated seconds")
+    figure.tight_layout()
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--out {path}: cannot be written: {error}") from None
+    finally:
+        pyplot.close(figure)
+
+
+def _switches(run: Run) -> list[float]:
+    """Simulated seconds at which the task changed."""
+    pairs = zip(run.rows, run.rows[1:], strict=False)
+    return [row.tick / run.config.clock.tick_hz for row, after in pairs if row.task != after.task]

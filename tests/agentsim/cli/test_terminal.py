@@ -1,0 +1,95 @@
+"""The terminal front end: pictures made of characters, and frames that are shed rather than waited for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agentsim.cli import terminal
+from agentsim.cli.terminal import Painter, character_picture, sparkline
+
+
+def test_sparkline_is_a_character_a_value_from_low_to_high() -> None:
+    assert sparkline([0, 1, None, 0.5, -3, 7], 0, 1) == "▁█ ▅▁█"
+    assert sparkline([], 0, 1) == ""
+
+
+def test_a_small_thing_on_a_large_picture_stays_visible_where_it_is() -> None:
+    """A dot of a hundredth of the width, in the 6th of 10 columns and the 3rd of 8 rows (half of row 1)."""
+    image = np.full((400, 400, 3), 30, np.uint8)
+    image[400 * 2 // 8 + 10 : 400 * 2 // 8 + 14, 400 * 5 // 10 + 8 : 400 * 5 // 10 + 12] = 255
+    lines = character_picture(image, 4, 10, colours=False).plain.split("\n")
+    assert [len(line) for line in lines] == [10] * 4
+    marked = [(row, column) for row, line in enumerate(lines) for column in range(10) if line[column] != " "]
+    assert marked == [(1, 5)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 500, 3), (600, 9, 3), (480, 480, 3)])
+@pytest.mark.parametrize("colours", [True, False])
+def test_pictures_of_any_shape_fill_the_same_characters(shape: tuple[int, ...], colours: bool) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    lines = character_picture(image, 5, 12, colours).plain.split("\n")
+    assert [len(line) for line in lines] == [12] * 5
+
+
+def test_colours_are_those_of_the_picture() -> None:
+    """Upper half red, lower half blue, to the 16 levels that are kept: 255 -> 255, 0 -> 0."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:4, :, 0], image[4:, :, 2] = 255, 255
+    (span,) = character_picture(image, 1, 4, colours=True).spans
+    assert (span.style.color.triplet, span.style.bgcolor.triplet) == ((255, 0, 0), (0, 0, 255))
+
+
+class Clock:
+    pacing = "sleep"
+    slack_ns = 0
+
+    def slack(self) -> int:
+        return self.slack_ns
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Any]:
+    """A painter whose frames take 10 ms, in a simulation at its own time; `tick(ms, slack)` passes time."""
+    time = SimpleNamespace(now=0)
+    monkeypatch.setattr(terminal.time, "perf_counter_ns", lambda: time.now)
+    simulation: Any = SimpleNamespace(clock=Clock(), frames=None, paused=False)
+
+    def draw(_: Any) -> None:
+        time.now += 10_000_000
+
+    painter = Painter(draw)
+
+    def tick(milliseconds: int, slack: int) -> int:
+        time.now += milliseconds * 1_000_000
+        simulation.clock.slack_ns = slack * 1_000_000
+        painter(simulation)
+        return simulation.frames["drawn"] if simulation.frames else 0
+
+    return tick, simulation, painter
+
+
+def test_at_most_ten_frames_a_second(scene: Any) -> None:
+    tick, simulation, _ = scene
+    for _ in range(200):
+        tick(5, slack=100)
+    assert 5 <= simulation.frames["drawn"] <= 12, "in 1 s of ticks and 0.12 s of drawing"
+
+
+def test_frames_that_do_not_fit_are_shed_and_counted_but_one_a_second_is_drawn(scene: Any) -> None:
+    tick, simulation, _ = scene
+    assert tick(1, slack=100) == 1  # its cost is known from here on
+    drawn = [tick(5, slack=4) for _ in range(390)]
+    assert drawn[150] == 1 and drawn[-1] == 2, "2 s: one frame more"
+    assert 15 <= simulation.frames["shed"] <= 19, "of the 20 that were due in 1.95 s"
+
+
+def test_flat_out_there_is_no_slack_and_frames_are_drawn_all_the_same(scene: Any) -> None:
+    tick, simulation, _ = scene
+    simulation.clock.pacing = "none"
+    for _ in range(200):
+        tick(5, slack=0)
+    assert simulation.frames["drawn"] >= 5 and simulation.frames["shed"] == 0

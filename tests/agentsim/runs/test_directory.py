@@ -1,0 +1,177 @@
+"""The run directory: what is in it, that it is never overwritten, a full disk, and files that do not fit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentsim.config.load import Config, load_config
+from agentsim.errors import UserError
+from agentsim.loop.clock import Clock
+from agentsim.loop.commands import SwitchTask
+from agentsim.loop.simulation import Simulation
+from agentsim.runs.directory import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, cut_back, new_run_directory
+from agentsim.runs.recorded import read_recording
+from agentsim.runs.resuming import replay, resume
+
+Make = Callable[..., Config]
+
+
+@pytest.fixture
+def run(tmp_path: Path, make_config: Make) -> Path:
+    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation.submit(SwitchTask(task=1))
+    simulation.run(65)
+    simulation.close()
+    return tmp_path / "run"
+
+
+def test_everything_is_in_the_run_directory(run: Path, make_config: Make) -> None:
+    names = {path.name for path in run.iterdir()}
+    assert names >= {CONFIG, "versions.json", COMMANDS, METRICS, HASHES, RESULT, "checkpoint.safetensors"}
+    assert SLACK not in names
+    config = load_config(run / CONFIG)
+    assert (config.run, config.world) == (make_config().run, make_config().world)
+    rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
+    assert [(row["tick"], row["ticks"], row["task"]) for row in rows] == [(60, 60, "avoid")]
+    assert [json.loads(line)["tick"] for line in (run / HASHES).read_text().splitlines()] == [10, 20, 30, 40, 50, 60]
+    assert json.loads((run / RESULT).read_text())["ticks"] == 65
+
+
+def test_a_run_is_never_overwritten(
+    run: Path, make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="not empty"):
+        new_run_directory("x", run)
+    with pytest.raises(UserError, match="already holds a run"):
+        Simulation(make_config(), run_directory=run)
+    monkeypatch.chdir(tmp_path)
+    assert len({new_run_directory("arena") for _ in range(3)}) == 3
+    assert new_run_directory("x", tmp_path / "deep" / "er").is_dir()
+
+
+def test_unwritable_places_are_named(tmp_path: Path, make_config: Make) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        new_run_directory("x", tmp_path / "file" / "run")
+    with pytest.raises(UserError, match="cannot be written"):
+        Simulation(make_config(), run_directory=tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("name", [METRICS, HASHES, "result.tmp", "checkpoint.tmp"])
+def test_a_full_disk_is_reported_and_the_run_goes_on(name: str, tmp_path: Path, make_config: Make, caplog: Any) -> None:
+    """/dev/full answers every write with ENOSPC."""
+    run = tmp_path / "run"
+    simulation = Simulation(make_config(), run_directory=None)
+    simulation.record_to(run)
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to("/dev/full")
+    if name in (METRICS, HASHES):
+        assert simulation.recorder is not None
+        simulation.recorder._files[name] = (run / name).open("a")
+    simulation.run(70)
+    result = simulation.close()
+    assert (simulation.error, result["ticks"]) == (None, 70)
+    assert "No space left" in result["problem"]
+    assert len([record for record in caplog.records if "No space left" in record.message]) == 1
+
+
+def test_a_disk_that_is_full_from_the_beginning_is_reported(
+    tmp_path: Path, make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left behind that would be taken for a run."""
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(UserError, match=r"run: cannot be written: No space left.*--out"):
+        Simulation(make_config(), run_directory=tmp_path / "run")
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_killed_run_that_learned_in_its_slack_replays(tmp_path: Path, virtual_time: Any, make_config: Make) -> None:
+    """Cut off at tick 15, between the hash of tick 10 and the first row of metrics: ten ticks can be done again."""
+    run = tmp_path / "run"
+    config = make_config(learn={"slack": True}, clock={"pacing": "sleep", "tick_hz": 100})
+    simulation = Simulation(config, run_directory=run, clock=Clock(config.clock, virtual_time))
+    brain: Any = simulation.brain
+    rehearse = brain.rehearse
+
+    def costing_a_millisecond() -> Any:
+        virtual_time.pass_ms(1)
+        return rehearse()
+
+    brain.rehearse = costing_a_millisecond
+    simulation.run(15)
+    again = replay(run)
+    again.clock.set_pacing("none")
+    again.run()
+    assert (again.tick_index, again.first_difference) == (10, None)
+    (run / SLACK).unlink()
+    assert read_recording(run).ticks == 0
+
+
+def test_cut_back_keeps_the_learning_steps_of_the_ticks_before(tmp_path: Path) -> None:
+    """Lines from the ticks 0, 3, 6 and 9 on, cut at 4: the first whole, one count of the second, none of the others."""
+    lines = [(0, [1, 2, 3]), (3, [4, 5, 6]), (6, [7, 8, 9]), (9, [10])]
+    (tmp_path / SLACK).write_text("".join(json.dumps({"tick": tick, "counts": n}) + "\n" for tick, n in lines))
+    cut_back(tmp_path, 4)
+    left = [json.loads(line) for line in (tmp_path / SLACK).read_text().splitlines()]
+    assert left == [{"tick": 0, "counts": [1, 2, 3]}, {"tick": 3, "counts": [4]}]
+
+
+def test_a_line_cut_off_by_a_kill_is_left_out(run: Path) -> None:
+    with (run / HASHES).open("a") as file:
+        file.write('{"tick": 70, "ha')
+    assert max(read_recording(run).hashes) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "problem"),
+    [
+        (COMMANDS, '{"tick": 3, "command": {"kind": "shell", "line": "rm"}}', "shell"),
+        (COMMANDS, '{"tick": -3, "command": {"kind": "reset_world"}}', "tick"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "drag_target", "x": 1e999, "y": 0}}', "command"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "switch_task", "task": -1}}', "command.switch_task.task"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "push", "direction": 2}}', "command.push.direction"),
+        (COMMANDS, "!!python/object/apply:os.system [true]", "JSON"),
+        (HASHES, '{"tick": 3, "hash": "zz"}', "hash"),
+        (SLACK, '{"tick": 0, "counts": [1, -2]}', "counts.1"),
+    ],
+)
+def test_lines_that_do_not_fit_are_named(name: str, line: str, problem: str, run: Path) -> None:
+    number = len((run / name).read_text().splitlines()) + 1 if (run / name).exists() else 1
+    with (run / name).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UserError, match=f"{name}:{number}: .*{problem}"):
+        replay(run)
+
+
+def test_other_files_that_do_not_fit_are_named(run: Path, tmp_path: Path) -> None:
+    (run / RESULT).write_text('{"ticks": "many"}')
+    with pytest.raises(UserError, match=f"{RESULT}: ticks"):
+        replay(run)
+    resume(run).close()  # makes a new one
+    replay(run)
+    with pytest.raises(UserError, match="no run directory"):
+        replay(tmp_path)
+
+
+def test_tensorboard_reads_what_is_written(tmp_path: Path, make_config: Make) -> None:
+    """With TensorBoard's own reader: one accuracy a simulated second, by tick."""
+    simulation = Simulation(make_config(run__tensorboard=True), run_directory=tmp_path / "run")
+    simulation.run(130)
+    simulation.close()
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    rows = [json.loads(line) for line in (tmp_path / "run" / METRICS).read_text().splitlines()]
+    written = [(event.step, pytest.approx(event.value, abs=1e-6)) for event in events.Scalars("accuracy")]
+    assert written == [(row["tick"], row["accuracy"]) for row in rows]
