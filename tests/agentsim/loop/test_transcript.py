@@ -12,12 +12,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from agentsim.runs.resuming import resume
 from pydantic import BaseModel
 
 import brains
 from agentsim import NO_LABEL, Body, Config, Experience, Learning, Simulation
 from agentsim.loop.commands import Command, ResetWorld, SetLearning, SwitchTask
-from agentsim.runs.resuming import resume
 
 RUN_SEED, TICKS = 5, 14
 # An episode's seed comes from (run seed, lane 0, episode), in the world's stream, the first of the run's.

@@ -9,10 +9,10 @@ import gymnasium
 import numpy as np
 import pytest
 import yaml
+from agentsim.runs.resuming import resume
 
 from agentsim import Config, Simulation, UserError, load_config
 from agentsim.loop.commands import SwapBrain
-from agentsim.runs.resuming import resume
 
 SEED = 11
 CHASE = "agentsim/ChaseAvoid-v0"
