@@ -31,6 +31,7 @@ from agentsim.batch.collatz import settings, training
 from agentsim.config.load import brain_names, config_names
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SwitchTask
+from agentsim.runs import recorded
 from agentsim.system.machine import machine, versions
 
 MOMENTS = (1, 10, 100, 300)  # ticks
@@ -96,7 +97,7 @@ def lived(source: str, brain: str | None = None, *changes: str) -> tuple[Said, A
     arrays: Arrays = {}
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        simulation = Simulation(config, run_directory=run, clock=Clock(config.clock, time) if slack else None)
+        simulation = recorded.record(config, run, Clock(config.clock, time) if slack else None)
         learner: Any = simulation.brain
         if slack:
             learner.learn, learner.rehearse = time.costing(learner.learn), time.costing(learner.rehearse)

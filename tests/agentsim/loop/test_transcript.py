@@ -12,12 +12,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from agentsim.runs.resuming import resume
 from pydantic import BaseModel
 
 import brains
 from agentsim import NO_LABEL, Body, Config, Experience, Learning, Simulation
 from agentsim.loop.commands import Command, ResetWorld, SetLearning, SwitchTask
+from agentsim.runs.recorded import record, resume
 
 RUN_SEED, TICKS = 5, 14
 # An episode's seed comes from (run seed, lane 0, episode), in the world's stream, the first of the run's.
@@ -214,7 +214,7 @@ def test_a_brain_is_told_what_the_contract_says(config: Config) -> None:
 @pytest.mark.parametrize("tick", range(TICKS))
 def test_resumed_it_is_told_the_rest(tick: int, config: Config, tmp_path: Path) -> None:
     """A world that cannot tell its state lives its episode again, and the brain hears nothing of that."""
-    simulation = Simulation(config, run_directory=tmp_path / "run")
+    simulation = record(config, tmp_path / "run")
     before = live(simulation, tick)
     simulation.close()
     resumed = resume(tmp_path / "run")

@@ -9,10 +9,10 @@ import gymnasium
 import numpy as np
 import pytest
 import yaml
-from agentsim.runs.resuming import resume
 
 from agentsim import Config, Simulation, UserError, load_config
 from agentsim.loop.commands import SwapBrain
+from agentsim.runs.recorded import record, resume
 
 SEED = 11
 CHASE = "agentsim/ChaseAvoid-v0"
@@ -42,8 +42,8 @@ def actions(simulation: Simulation, ticks: int) -> list[int]:
     found = []
     for _ in range(ticks):
         simulation.run(1)
-        assert simulation.last_action is not None
-        found.append(int(simulation.last_action[0]))
+        assert simulation.last is not None
+        found.append(int(simulation.last.action[0]))
     return found
 
 
@@ -62,7 +62,7 @@ def test_the_world_has_the_first_stream() -> None:
 
 def test_a_swapped_in_brain_has_a_seed_of_its_own(tmp_path: Path) -> None:
     """Child k of the second stream is that of the brain after k swaps, in a resumed run too."""
-    simulation = Simulation(config_of(), run_directory=tmp_path / "run")
+    simulation = record(config_of(), tmp_path / "run")
     assert actions(simulation, 30) == random_actions(0, 30)
     simulation.submit(RANDOM)
     assert actions(simulation, 30) == random_actions(1, 30)
@@ -130,7 +130,7 @@ ALIKE: dict[str, Any] = {
 
 def recorded(folder: Path, text: str) -> Path:
     (folder / "run.yaml").write_text(text, encoding="utf-8")
-    with Simulation(load_config(folder / "run.yaml"), run_directory=folder / "run") as simulation:
+    with record(load_config(folder / "run.yaml"), folder / "run") as simulation:
         simulation.run(5)
     return folder / "run"
 
