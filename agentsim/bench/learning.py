@@ -15,12 +15,11 @@ from agentsim.errors import UserError
 from agentsim.loop.building import timetable
 from agentsim.loop.probe import probe_simulation
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.directory import new_run_directory
 from agentsim.studies.curves import mean_curves, plot
 from agentsim.studies.entries import Entry, Run, best_of_groups, entries
 from agentsim.studies.intervals import as_interval, interval
 from agentsim.studies.report import report, table
-from agentsim.studies.sweep import Result, by_entry, sweep
+from agentsim.studies.sweep import Result, by_entry, study_directory, sweep
 from agentsim.system.output import as_number
 
 Results = dict[Entry, list[Result]]
@@ -96,8 +95,7 @@ def measure(
     After Ctrl-C: the tables of what is there, `interrupted` being true. Raises UserError.
     """
     rows = entries(sources, brains, seconds=seconds, ticks=ticks)
-    if out is None:
-        out = new_run_directory("bench-learning")
+    out = study_directory(out, "bench-learning")
     chosen = [Run(entry, entry.config.run.seed + k, VERSION) for k in range(seeds) for entry in rows]
     swept = sweep("runs", chosen, run_once, FIGURES, jobs=jobs, out=out, modules=modules)
     tables = []
