@@ -1,4 +1,4 @@
-"""Collatz without training: windows against Python's integers, the published test set, closed forms, exact figures."""
+"""Windows, residues and limbs against Python's integers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentsim.batch.collatz.arithmetic import (
+    NOT_SEEN,
     LimbOverflowError,
+    advance,
     next_residues,
     residues,
     to_integers,
     to_limbs,
     windows,
 )
-from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.samples import POWER
 
 ODD = st.integers(1, 2**128 - 1).map(lambda n: n | 1)
@@ -81,6 +83,17 @@ def test_a_number_that_outgrows_its_limbs_is_said_so() -> None:
         to_limbs([2**384])
     with pytest.raises(LimbOverflowError, match="a number of 384 bits leaves 384 bits at its step 1"):
         windows(to_limbs([2**384 - 1]), 1)
+
+
+def test_states_on_the_way_to_1_are_those_of_pythons_integers() -> None:
+    """27 is 1 after 41 steps, and stays there; 2^128 - 1 leaves 192 bits, the others do not wait for it."""
+    limbs, steps = to_limbs([27, 27, 27, 2**127 - 1, 5], 3), np.array([0, 40, 99, 2, 1])
+    advance(limbs, steps)
+    assert to_integers(limbs) == [27, 5, 1, syracuse(syracuse(2**127 - 1)[0])[0], 1]
+    limbs = to_limbs([2**128 - 1, 27], 3)
+    with pytest.raises(LimbOverflowError, match="row 0 leaves 192 bits"):
+        advance(limbs, np.array([300, 40]))
+    assert to_integers(limbs)[1] == 5
 
 
 def test_what_is_no_odd_number_is_refused() -> None:
