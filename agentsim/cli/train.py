@@ -41,9 +41,7 @@ def command(name: str, mode: Callable[..., Study]) -> Callable[..., None]:
     def run(
         config: Annotated[
             list[str] | None,
-            typer.Option(
-                metavar="NAME", help=f"What to train: a name from configs/{name}, or a YAML file. Repeatable."
-            ),
+            typer.Option(metavar="NAME", help=f"What to train: a name from {folder}, or a YAML file. Repeatable."),
         ] = None,
         minutes: Annotated[
             float | None, typer.Option(min=0.001, metavar="M", help="CPU minutes of each training; else the config's.")
