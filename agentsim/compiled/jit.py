@@ -22,6 +22,7 @@ from numba import types
 from agentsim.compiled import cache
 
 INTEGERS, FLOATS, DOUBLES = types.CPointer(types.int64), types.CPointer(types.float32), types.CPointer(types.float64)
+WORDS = types.CPointer(types.uint64)
 INTEGER, FLOAT, DOUBLE = types.int64, types.float32, types.float64
 
 njit: Any = numba.njit

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from agentsim.compiled.jit import DOUBLES, FLOATS, INTEGERS
+from agentsim.compiled.jit import DOUBLES, FLOATS, INTEGERS, WORDS
 
 
 def _cast(pointer_type: Any) -> Any:
@@ -30,6 +30,7 @@ def _cast(pointer_type: Any) -> Any:
 integers = _cast(INTEGERS)  # the int64 at an address
 floats = _cast(FLOATS)  # the float32 at an address
 doubles = _cast(DOUBLES)  # the float64 at an address
+words = _cast(WORDS)  # the uint64 at an address
 
 
 @intrinsic
