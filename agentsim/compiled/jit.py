@@ -21,6 +21,7 @@ from numba import types
 from agentsim.compiled import target
 
 INTEGERS, FLOATS, DOUBLES = types.CPointer(types.int64), types.CPointer(types.float32), types.CPointer(types.float64)
+WORDS = types.CPointer(types.uint64)
 INTEGER, FLOAT, DOUBLE = types.int64, types.float32, types.float64
 
 njit: Any = numba.njit

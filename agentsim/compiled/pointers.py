@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from agentsim.compiled.jit import DOUBLES, FLOATS, INTEGERS
+from agentsim.compiled.jit import DOUBLES, FLOATS, INTEGERS, WORDS
 
 
 def pointer_to(pointer_type: Any) -> Any:
@@ -32,6 +32,7 @@ def pointer_to(pointer_type: Any) -> Any:
 integers = pointer_to(INTEGERS)  # the int64 at an address
 floats = pointer_to(FLOATS)  # the float32 at an address
 doubles = pointer_to(DOUBLES)  # the float64 at an address
+words = pointer_to(WORDS)  # the uint64 at an address
 
 
 @intrinsic
