@@ -17,7 +17,7 @@ from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import Console
-from agentsim.window.display import display_problem
+from agentsim.window.display import display_problem, open_window
 
 logger = logging.getLogger("agentsim")
 
@@ -28,6 +28,7 @@ def start(
     overrides: list[str] | None = None,
     out: Path | None = None,
     *,
+    headless: bool,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
@@ -37,6 +38,7 @@ def start(
     if length is not None:
         run = config.run.model_copy(update={"seconds": length / config.clock.tick_hz})
         config = config.model_copy(update={"run": run})
+    _open_window(headless)
     directory = new_run_directory(Path(source).stem, out)
     try:
         return recorded.record(config, directory)
@@ -55,11 +57,13 @@ def resume(
     pacing: str | None = None,
     speed: float | None = None,
     *,
+    headless: bool,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
+    _open_window(headless)
     simulation = recorded.restored(directory)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
@@ -79,6 +83,7 @@ def resume(
 def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
     """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
+    _open_window(headless)
     simulation, check = recorded.replay(directory)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
@@ -99,6 +104,12 @@ def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -
         simulation.clock.set_pacing(cast(Pacing, pacing))
     if speed is not None:
         simulation.clock.set_speed(speed)
+
+
+def _open_window(headless: bool) -> None:
+    """Where there will be one: what it is going to show may take seconds to import and to build."""
+    if not headless and display_problem() is None:
+        open_window()
 
 
 def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.color import Color
 from rich.console import Console, Group
@@ -30,6 +31,21 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = " .:-=+*#%@"
 WORLD_ROWS, WORLD_COLUMNS = 15, 30  # characters; each holds two pixels above one another
 MAX_LAYERS = 10  # strips shown
+
+
+class Announcer(Listener):
+    """Calls `show(done, total)` while kernels are compiled; where there is none, one line on stderr says so, once."""
+
+    def __init__(self, show: Callable[[int, int], None] | None = None) -> None:
+        self._show, self._said = show, False
+
+    def compiling(self, done: int, total: int) -> None:
+        """Say it, so that nothing looks hung."""
+        if self._show is not None:
+            self._show(done, total)
+        elif not self._said:
+            typer.echo(f"compiling {total} kernels ...", err=True)
+            self._said = True
 
 
 class Painter(Listener):
@@ -69,36 +85,45 @@ class Painter(Listener):
 def run_with_progress(simulation: Simulation, console: Console) -> None:
     """Run to the end, with a progress bar if the console is a terminal."""
     if not console.is_terminal:
+        simulation.listen(Announcer())
         simulation.run()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ticks, {task.fields[hz]}"), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
-        task = progress.add_task("", total=simulation.end_tick, completed=simulation.tick_index, hz="compiling")
+        kernels = progress.add_task("kernels compiled", visible=False)
+        ticks = progress.add_task("ticks", total=simulation.end_tick, completed=simulation.tick_index)
         progress.refresh()
-        simulation.warm_up()
 
-        def draw(simulation: Simulation) -> None:
-            progress.update(task, completed=simulation.tick_index, hz=_rate(simulation.clock.statistics.recent_hz))
+        def compiling(done: int, total: int) -> None:
+            progress.update(kernels, completed=done, total=total, visible=done < total)
             progress.refresh()
 
+        def draw(simulation: Simulation) -> None:
+            rate = _rate(simulation.clock.statistics.recent_hz)
+            progress.update(ticks, completed=simulation.tick_index, description=f"ticks, {rate}")
+            progress.refresh()
+
+        simulation.listen(Announcer(compiling))
         _run(simulation, Painter(draw))
 
 
 def run(simulation: Simulation, console: Console) -> None:
     """Run to the end, showing world, layers, curves and tick times as text."""
     if not console.is_terminal:
+        simulation.listen(Announcer())
         simulation.run()
         console.print(picture(simulation, console))
         return
-    console.print("compiling (a minute or so, the first time on this machine) ...", end="\r")
-    simulation.warm_up()
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
 
         def draw(simulation: Simulation) -> None:
             live.update(picture(simulation, console, painter.frames), refresh=True)
 
+        simulation.listen(
+            Announcer(lambda done, total: live.update(Text(f"compiling {done} of {total}"), refresh=True))
+        )
         painter = Painter(draw)
         _run(simulation, painter)
         draw(simulation)

@@ -36,7 +36,8 @@ class Environment:
     `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
     answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
     what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
-    names of what the world can ask for, `task` the index of the present one, -1 where there are none.
+    names of what the world can ask for, `task` the index of the present one, -1 where there are none. `kernels`: what
+    the world needs compiled, "module:function".
 
     A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
     MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
@@ -49,6 +50,7 @@ class Environment:
         self._env, self._limit = make(config)
         self.unwrapped: Any = self._env.unwrapped
         self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
+        self.kernels: tuple[str, ...] = tuple(getattr(self.unwrapped, "kernels", ()))
         self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
         self.agents, size = agents_and_size(config.id, self._env.observation_space, self.unwrapped)
         lanes = len(self.agents) or 1

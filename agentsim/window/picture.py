@@ -167,6 +167,8 @@ class Picture:
         pills.append(("MAX", ORANGE) if clock.pacing == "none" else (speed_name(clock.speed), INK))
         if simulation.error is not None:
             pills.append(("STOPPED", RED))
+        elif simulation.warm_up_seconds is None:
+            pills.append(("STARTING", ORANGE))
         else:
             pills.append(("PAUSED", ORANGE) if simulation.paused else ("RUNNING", BLUE))
         return simulation.config.world.id.rpartition("/")[2], details, tuple(pills)
