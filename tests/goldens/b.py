@@ -27,7 +27,9 @@ import numpy as np
 from safetensors import safe_open
 
 from agentsim import Simulation, UserError, load_config
-from agentsim.batch.collatz import settings, training
+from agentsim.batch import training
+from agentsim.batch.collatz import settings
+from agentsim.batch.collatz.task import CollatzTask
 from agentsim.config.load import brain_names, config_names
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SwitchTask
@@ -121,7 +123,7 @@ def act(simulation: Simulation) -> None:
 def trained(name: str) -> Arrays:
     """The checkpoint of a short offline training."""
     with tempfile.TemporaryDirectory() as folder:
-        training.train(settings.load(name, [f"batches={BATCHES}"]), Path(folder))
+        training.train(CollatzTask(settings.load(name, [f"batches={BATCHES}"])), Path(folder))
         _, arrays = checkpoint(Path(folder) / CHECKPOINT)
     return {f"after {BATCHES} batches, {key}": array for key, array in arrays.items()}
 
