@@ -163,6 +163,26 @@ def test_the_last_validation_is_of_all_even_if_time_runs_out_during_a_part(monke
         assert not trained.curve[-1].quick and trained.curve[-1].batch == trained.batches
 
 
+def test_a_validation_that_takes_all_that_is_left_is_followed_by_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch takes a second and a validation a hundred: after the first of either kind the minute is over, and what is
+    quick is done again in full."""
+    now = [0.0]
+
+    class Slow(Fall):
+        def learn(self, batch: int, done: float) -> float:
+            now[0] += 1
+            return super().learn(batch, done)
+
+        def validate(self, *, quick: bool) -> dict[str, float]:
+            now[0] += 100
+            return super().validate(quick=quick)
+
+    monkeypatch.setattr(time, "process_time", lambda: now[0])
+    for interval, asked in ((2, [True, False]), (4, [False])):
+        trained = train(task := Slow(minutes=1, eval_interval=4, quick_eval_interval=interval))
+        assert (task.asked, trained.batches) == (asked, interval)
+
+
 def test_a_loss_that_is_no_number_is_an_error_that_names_the_key() -> None:
     with np.errstate(over="ignore"), pytest.raises(UserError, match="no number after 3 batches; lower factor"):
         train(Fall(batches=10, factor=1e150))
