@@ -87,14 +87,22 @@ def run(
         given = [name for name, value in fixed.items() if value is not None]
         if given:
             raise UserError(f"--resume goes on with the run as it was configured; leave out {', '.join(given)}")
-        simulation = running.resume(resume, pacing and pacing.value, speed, seconds=seconds, ticks=ticks)
+        simulation = running.resume(
+            resume, pacing and pacing.value, speed, headless=headless, seconds=seconds, ticks=ticks
+        )
     else:
         overrides = list(set_ or [])
         overrides += [f"run.seed={seed}"] if seed is not None else []
         overrides += [f"clock.pacing={pacing.value}"] if pacing is not None else []
         overrides += [f"clock.speed={speed}"] if speed is not None else []
         simulation = running.start(
-            "arena" if config is None else config, brain, overrides, out, seconds=seconds, ticks=ticks
+            "arena" if config is None else config,
+            brain,
+            overrides,
+            out,
+            headless=headless,
+            seconds=seconds,
+            ticks=ticks,
         )
     result = running.live(simulation, headless=headless, quiet=as_json)
     _show_result(result, as_json)

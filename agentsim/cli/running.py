@@ -28,6 +28,7 @@ def start(
     overrides: list[str] | None = None,
     out: Path | None = None,
     *,
+    headless: bool,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
@@ -39,7 +40,7 @@ def start(
         config = config.model_copy(update={"run": run})
     directory = new_run_directory(Path(source).stem, out)
     try:
-        return recorded.record(config, directory)
+        return recorded.record(config, directory, drawn=not headless)
     except Exception as error:
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if nothing was written
@@ -55,12 +56,13 @@ def resume(
     pacing: str | None = None,
     speed: float | None = None,
     *,
+    headless: bool,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    simulation = recorded.restored(directory)
+    simulation = recorded.restored(directory, drawn=not headless)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
@@ -79,7 +81,7 @@ def resume(
 def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
     """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
-    simulation, check = recorded.replay(directory)
+    simulation, check = recorded.replay(directory, drawn=not headless)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
     _set_pace(simulation, "none" if headless and speed is None else None, speed)

@@ -15,9 +15,9 @@ os.environ.setdefault("SDL_AUDIODRIVER", "dummy")  # worlds may call pygame.init
 import pygame
 
 from agentsim.errors import UserError
-from agentsim.loop.clock import SECOND
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
+from agentsim.loop.timings import SECOND
 from agentsim.window.controls import Controls
 from agentsim.window.frames import Frames
 from agentsim.window.keys import action_of
