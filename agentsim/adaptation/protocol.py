@@ -58,7 +58,7 @@ class _Notes:
 
 def run_once(config: Config) -> Result | None:
     """Run to the end; None if it was interrupted. Raises UserError."""
-    simulation = Simulation(hashed_once(config))
+    simulation = Simulation(hashed_once(config), drawn=False)
     oracle, ticks = simulation.environment.body.oracle, simulation.end_tick or 0
     assert oracle is not None, "suites let no other world through"
     starts = [0, *sorted(tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < ticks)]

@@ -42,7 +42,7 @@ FIGURES = (
 
 def run_once(config: Config) -> Result | None:
     """Run to the end, with a probe at the end of every phase; None if it was interrupted. Raises UserError."""
-    simulation = Simulation(config)
+    simulation = Simulation(config, drawn=False)
     end = simulation.end_tick or 0
     ends = {tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < end} | {end}
     probes = []

@@ -32,12 +32,13 @@ Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks of each r
 
 @app.callback()
 def bench() -> None:
-    """Measure ticks (the default), worlds, learning, the controls or Collatz windows, without a window.
+    """Measure ticks (the default), the loop, worlds, learning, the controls or Collatz windows, without a window.
 
     \b
     Examples:
       agentsim bench
       agentsim bench ticks --scaling --json
+      agentsim bench loop
       agentsim bench worlds
       agentsim bench controls
       agentsim bench collatz
@@ -65,6 +66,20 @@ def ticks(
     from agentsim.bench import ticks as benchmark
 
     _report(benchmark.measure(scaling=scaling, repeats=repeats), benchmark.show, as_json)
+
+
+@app.command()
+def loop(repeats: Repeats = 11, as_json: AsJson = False) -> None:
+    """What a whole tick of a headless, recorded run costs, flat out: CPU time, and which phase takes how much.
+
+    \b
+    Examples:
+      agentsim bench loop
+      agentsim bench loop --repeats 31 --json
+    """
+    from agentsim.bench import loop as benchmark
+
+    _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 
 
 @app.command()

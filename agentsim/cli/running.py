@@ -41,7 +41,7 @@ def start(
     _open_window(headless)
     directory = new_run_directory(Path(source).stem, out)
     try:
-        return recorded.record(config, directory)
+        return recorded.record(config, directory, drawn=not headless)
     except Exception as error:
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if nothing was written
@@ -64,7 +64,7 @@ def resume(
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
     _open_window(headless)
-    simulation = recorded.restored(directory)
+    simulation = recorded.restored(directory, drawn=not headless)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
@@ -84,7 +84,7 @@ def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tu
     """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
     _open_window(headless)
-    simulation, check = recorded.replay(directory)
+    simulation, check = recorded.replay(directory, drawn=not headless)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
     _set_pace(simulation, "none" if headless and speed is None else None, speed)

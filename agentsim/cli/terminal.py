@@ -22,9 +22,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from agentsim.loop.clock import SECOND
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
+from agentsim.loop.timings import SECOND
 from agentsim.system.output import as_number, as_percent
 
 BLOCKS = " ▁▂▃▄▅▆▇█"

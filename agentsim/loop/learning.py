@@ -27,24 +27,27 @@ class LearningSteps:
         if config.slack and clock.pacing == "none":
             raise UserError("learn.slack: flat out (clock.pacing: none) there is no slack; use learn.steps_per_tick")
         self.on = config.slack or config.steps_per_tick > 0
-        self._config, self._clock, self._recorded, self._listeners = config, clock, recorded, listeners
+        self._slack, self._fixed, self._margin = config.slack, config.steps_per_tick, config.slack_margin
+        self._clock, self._recorded, self._listeners = clock, recorded, listeners
         self._cost = 0  # ns, of a rehearsal: the highest lately
 
     def make(self, tick: int, brain: Brain, experience: Experience) -> Learning:
         """What the steps of a tick come to together. With slack learning the listeners hear how many they were."""
-        config = self._config
-        learning, steps = Learning(), 0
-        planned = self._recorded.get(tick) if config.slack else config.steps_per_tick  # None: as many as fit
-        if self.on and planned != 0:
-            learning, steps = self._learn(brain, experience, planned)
-        if config.slack:
+        planned = self._recorded.get(tick) if self._slack else self._fixed  # None: as many as fit
+        if not self.on or planned == 0:
+            learning, steps = Learning(), 0
+        else:
+            learning, steps = brain.learn(experience), 1
+            if planned != 1:
+                learning, steps = self._rehearse(brain, learning, planned)
+        if self._slack:
             for listener in self._listeners:
                 listener.learned(tick, steps)
         return learning
 
-    def _learn(self, brain: Brain, experience: Experience, planned: int | None) -> tuple[Learning, int]:
-        first, steps = brain.learn(experience), 1
-        updates, rollbacks = first.updates, first.rollbacks
+    def _rehearse(self, brain: Brain, first: Learning, planned: int | None) -> tuple[Learning, int]:
+        """The other steps, together with the first; and how many they all are."""
+        updates, rollbacks, steps = first.updates, first.rollbacks, 1
         while steps < planned if planned is not None else self._another_fits():
             before = self._clock.source.now()
             more = brain.rehearse()
@@ -57,4 +60,4 @@ class LearningSteps:
         return Learning(first.loss, updates, rollbacks, first.extra), steps
 
     def _another_fits(self) -> bool:
-        return self._clock.slack() > int(self._clock.period * self._config.slack_margin) + 2 * self._cost
+        return self._clock.slack() > int(self._clock.period * self._margin) + 2 * self._cost

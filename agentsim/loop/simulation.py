@@ -19,7 +19,7 @@ from agentsim.config.sections import first_problem
 from agentsim.errors import FAILURES, UserError
 from agentsim.loop import figures
 from agentsim.loop.building import kernels_of, resolved, timetable
-from agentsim.loop.clock import ACT, LEARN, SECOND, SENSE, WORLD, Clock
+from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, Script
 from agentsim.loop.environment import Environment
 from agentsim.loop.learning import LearningSteps
@@ -29,6 +29,7 @@ from agentsim.loop.probe import probe_simulation
 from agentsim.loop.resident import Resident
 from agentsim.loop.snapshot import Snapshot, part
 from agentsim.loop.telemetry import Telemetry
+from agentsim.loop.timings import ACT, LEARN, SECOND, SENSE, WORLD
 from agentsim.system.hashing import rolling_hash
 from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
 from brains.brain import Brain, Experience, Learning, State
@@ -47,11 +48,13 @@ class Simulation:
     was cut off.
     """
 
-    def __init__(self, config: Config, *, clock: Clock | None = None, script: Script | None = None) -> None:
-        """Build everything; with a `script` another run is done again. Raises UserError."""
+    def __init__(
+        self, config: Config, *, clock: Clock | None = None, script: Script | None = None, drawn: bool = True
+    ) -> None:
+        """Build everything; with a `script` another run is done again; `drawn`: see Environment. Raises UserError."""
         self.config = config = resolved(config)
         self.streams = dict(zip(STREAMS, np.random.SeedSequence(config.run.seed).spawn(len(STREAMS)), strict=True))
-        self.environment = environment = Environment(config.world, self.streams["world"])
+        self.environment = environment = Environment(config.world, self.streams["world"], drawn=drawn)
         self.resident = Resident(config, environment, self.streams["brain"])
         self.clock = clock or Clock(config.clock)
         script = script or Script()
@@ -66,7 +69,7 @@ class Simulation:
         self.interrupted: int | None = None
         self.warm_up_seconds: float | None = None
         self._orders = Orders(timetable(config, environment.tasks), script)
-        self._rolling_hash = ""
+        self._rolling_hash, self._hash_every = "", config.run.hash_every
         self._stopping = self._save_wanted = False
         self._single_steps = 0
         self._figures: dict[str, Any] | None = None
@@ -85,7 +88,7 @@ class Simulation:
             experience = environment.step(action)
             clock.mark(WORLD)
             learning = self.learning_steps.make(self.tick_index, brain, experience)
-            if experience.terminated[0] or experience.truncated[0]:
+            if environment.finished_return is not None:  # in this step
                 brain.reset(experience.terminated | experience.truncated)
             clock.mark(LEARN)
             self.tick_index += 1
@@ -161,7 +164,7 @@ class Simulation:
         if row is not None:
             for listener in self.listeners:
                 listener.metrics(row)
-        if tick % self.config.run.hash_every == 0:
+        if tick % self._hash_every == 0:
             self._rolling_hash = self.state_hash()
             for listener in self.listeners:
                 listener.hashed(tick, self._rolling_hash)

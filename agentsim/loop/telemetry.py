@@ -71,12 +71,12 @@ class Sums:
         for name, sums in other.agents.items():
             self.agents.setdefault(name, Sums()).add(sums)
 
-    def count_label(self, experience: Experience, lane: int) -> None:
-        """Whether a lane's action was the teacher's."""
-        teacher, action = experience.teacher_action, experience.action
-        if teacher is not None and teacher.ndim == 1 and (label := teacher[lane]) != NO_LABEL:
-            self.labelled += 1
-            self.correct += int(action[lane] == label)
+    def count_labels(self, labels: list[Any], actions: list[Any]) -> None:
+        """Of some lanes: how many the teacher named an action of, and how many of those took it."""
+        for label, action in zip(labels, actions, strict=True):
+            if type(label) is int and label != NO_LABEL:  # continuous actions are not right or wrong
+                self.labelled += 1
+                self.correct += action == label
 
 
 def _add_counts(counts: dict[str, int], more: dict[str, Any]) -> None:
@@ -162,21 +162,20 @@ class Telemetry:
         """
         second = self.totals.second
         second.ticks += 1
-        for lane in range(len(experience.reward)):
-            second.count_label(experience, lane)
-        for lane, name in enumerate(self._names):
-            own = second.agents.setdefault(name, Sums())
-            own.ticks += 1
-            own.count_label(experience, lane)
-            own.reward += float(experience.reward[lane])
-            _add_counts(own.events, {event: count[lane] for event, count in (agent_events or {}).items()})
-        second.reward += float(experience.reward.mean() if self._names else experience.reward[0])
+        if experience.teacher_action is not None:
+            second.count_labels(experience.teacher_action.tolist(), experience.action.tolist())
+        if self._names:
+            second.reward += float(experience.reward.mean())
+            self._add_agents(experience, agent_events or {})
+        else:
+            second.reward += experience.reward.item()
         if learning.updates and math.isfinite(learning.loss):
             second.learned += 1
             second.loss += float(learning.loss)
-            for name, value in learning.extra.items():
-                second.extra[name] = second.extra.get(name, 0.0) + float(value)
-            _add_counts(second.said, dict.fromkeys(learning.extra, 1))
+            if learning.extra:
+                for name, value in learning.extra.items():
+                    second.extra[name] = second.extra.get(name, 0.0) + float(value)
+                _add_counts(second.said, dict.fromkeys(learning.extra, 1))
         second.learning_steps += int(learning.updates)  # other people's brains and worlds count with NumPy's integers
         second.rollbacks += int(learning.rollbacks)
         _add_counts(second.events, events)
@@ -186,6 +185,17 @@ class Telemetry:
             self.totals.episodes += 1
             self.totals.last_returns = [*self.totals.last_returns, finished_return][-20:]
         return self._close_second(tick) if second.ticks >= self.ticks_per_second else None
+
+    def _add_agents(self, experience: Experience, events: dict[str, NDArray[np.int64]]) -> None:
+        """Each of several agents' share of a tick."""
+        teacher, agents = experience.teacher_action, self.totals.second.agents
+        for lane, name in enumerate(self._names):
+            own = agents.setdefault(name, Sums())
+            own.ticks += 1
+            if teacher is not None:
+                own.count_labels(teacher[lane : lane + 1].tolist(), experience.action[lane : lane + 1].tolist())
+            own.reward += experience.reward.item(lane)
+            _add_counts(own.events, {event: count[lane] for event, count in events.items()})
 
     def _close_second(self, tick: int) -> Metrics:
         """Move the present second into its phase, and make its row."""

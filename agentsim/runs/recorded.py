@@ -17,9 +17,9 @@ from agentsim.runs.recording import read_recording, read_result
 from agentsim.runs.tensorboard import Board
 
 
-def record(config: Config, directory: Path, clock: Clock | None = None) -> Simulation:
+def record(config: Config, directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> Simulation:
     """A new simulation that is recorded in a directory. Raises UserError, with nothing left there, if it cannot be."""
-    simulation = Simulation(config, clock=clock)
+    simulation = Simulation(config, clock=clock, drawn=drawn)
     recorder = keep(simulation, directory)
     try:
         write_checkpoint(directory / CHECKPOINT, *checkpoint_of(simulation))
@@ -53,10 +53,10 @@ def resume(directory: Path, clock: Clock | None = None) -> Simulation:
     return simulation
 
 
-def restored(directory: Path, clock: Clock | None = None) -> Simulation:
+def restored(directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> Simulation:
     """The simulation of a run at its checkpoint; the directory is only read. Raises UserError as `resume` does."""
     recording = read_recording(directory)
-    simulation = Simulation(recording.config, clock=clock, script=Script(recording.commands))
+    simulation = Simulation(recording.config, clock=clock, script=Script(recording.commands), drawn=drawn)
     restore(simulation, directory / CHECKPOINT)
     return simulation
 
@@ -68,14 +68,14 @@ def go_on_recording(simulation: Simulation, directory: Path) -> None:
         simulation.telemetry.remember(row)
 
 
-def replay(directory: Path, clock: Clock | None = None) -> tuple[Simulation, Check]:
+def replay(directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> tuple[Simulation, Check]:
     """A simulation that does again what was recorded, to be `run` at any pace, and what the comparison comes to.
 
     Nothing is written. Raises UserError if something in the directory is not as agentsim wrote it.
     """
     recording = read_recording(directory)
     recording.result = result = read_result(directory)
-    simulation = Simulation(recording.config, clock=clock, script=recording.script)
+    simulation = Simulation(recording.config, clock=clock, script=recording.script, drawn=drawn)
     simulation.end_at(recording.ticks)
     ended = result is not None and result.error is None and result.ticks == recording.ticks
     check = Check(recording.hashes, recording.ticks, result.hash if result is not None and ended else None)
@@ -153,7 +153,7 @@ def save_last_good_tick(directory: Path, tick: int) -> int:
     Returns the number of ticks that are saved, fewer if that fails too.
     """
     recording = read_recording(directory)
-    again = Simulation(recording.config, script=recording.script)
+    again = Simulation(recording.config, script=recording.script, drawn=False)
     restore(again, directory / CHECKPOINT)
     saved = again.tick_index
     while again.tick_index < tick and again.error is None:

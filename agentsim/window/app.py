@@ -7,9 +7,9 @@ from typing import Any
 
 import pygame
 
-from agentsim.loop.clock import SECOND
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
+from agentsim.loop.timings import SECOND
 from agentsim.window.controls import Controls
 from agentsim.window.display import open_window
 from agentsim.window.frames import Frames

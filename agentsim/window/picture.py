@@ -10,8 +10,8 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect, Surface
 
-from agentsim.loop.clock import SECOND
 from agentsim.loop.simulation import Simulation
+from agentsim.loop.timings import SECOND
 from agentsim.window import overlays
 from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
 from agentsim.window.controls import Controls, speed_name
