@@ -52,7 +52,7 @@ def everything() -> Listing:
         "brain configs": {path.stem: _first_comment(path) for path in sorted((folder / "brains").glob("*.yaml"))},
         "collatz configs": {path.stem: _first_comment(path) for path in sorted((folder / "collatz").glob("*.yaml"))},
         "brain kinds": dict(brains.BRAINS),
-        "worlds": {**worlds.WORLDS, **_TESTED, **own},
+        "worlds": {world: line for world, (_, line) in worlds.WORLDS.items()} | _TESTED | own,
     }
 
 

@@ -61,13 +61,13 @@ class Simulation:
         self.clock = clock or Clock(config.clock)
         if config.learn.slack and self.clock.pacing == "none":
             raise UserError("learn.slack: flat out (clock.pacing: none) there is no slack; use learn.steps_per_tick")
-        world = self.environment.unwrapped
+        world = self.environment.world
         self.telemetry = Telemetry(
             round(config.clock.tick_hz),
             self.environment.tasks,
             self.environment.task,
-            getattr(world, "score_rates", None),
-            getattr(world, "score_events", None),
+            world.score_rates,
+            world.score_events,
             self.environment.agents,
         )
         self.tick_index, self.end_tick = 0, self._ticks(config.run.seconds)
@@ -75,7 +75,7 @@ class Simulation:
         self.last: Experience | None = None
         self.last_action: NDArray[Any] | None = None
         self.error: UserError | None = None
-        self.notice: str | None = None
+        self.notice = self.environment.notice
         self.interrupted: int | None = None
         self.warm_up_seconds: float | None = None
         self.frames: dict[str, int] | None = None  # {"drawn", "shed"}, kept by a window
