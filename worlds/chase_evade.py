@@ -103,7 +103,7 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
         render_size: int = 480,
     ) -> None:
         self.lanes = EvadeLanes(1, chasers, evaders, shaping, teacher_every)
-        self.agents, self.chasers, self.places = self.lanes.names, chasers, self.lanes.places[0]
+        self.agents, self.chasers = self.lanes.names, chasers
         self.observation_space = cast("spaces.Space[Observation]", self.lanes.observation_space())
         self.action_space = cast("spaces.Space[Actions]", spaces.MultiDiscrete([4] * len(self.agents)))
         self.render_mode = render_mode
@@ -179,6 +179,11 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
             self._painter.clear()
 
     @property
+    def places(self) -> NDArray[np.float64]:
+        """Where everyone is, x and y in world widths: (agents, 2), which may be written."""
+        return self.lanes.places[0]
+
+    @property
     def _present(self) -> NDArray[np.float64]:
         return self.places
 
@@ -236,8 +241,13 @@ class EvadeLanes(CompiledLanes):
         agents = chasers + evaders
         rows = layout.FIRST_AGENT + agents * layout.AGENT_ROWS
         super().__init__("worlds.kernels.chase_evade", count, rows, agents, chasers)
-        self.names = (*_names("chaser", chasers), *_names("evader", evaders))
         self.state[:, layout.EVADE_SHAPING], self.state[:, layout.EVADE_TEACHER] = shaping, teacher_every
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the agents: chasers, then evaders."""
+        chasers = int(self.program[layout.CHASERS])
+        return (*_names("chaser", chasers), *_names("evader", self.agents - chasers))
 
     @property
     def _agents(self) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agentsim.compiled import cache
-from agentsim.compiled.contract import WIDTH, WorldArrays
+from agentsim.compiled.contract import WIDTH, CompiledWorld, WorldArrays
 from agentsim.compiled.random import WORDS_OF_PCG64, pack, unpack
 from worlds.kernels import layout
 
@@ -43,8 +43,8 @@ def oracle(observations: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.where(np.abs(x) >= np.abs(y), 2 + ((x > 0) == chase), 1 - ((y > 0) == chase)).astype(np.int64)
 
 
-class CompiledLanes:
-    """`count` lanes of a compiled world (a `CompiledWorld`): what they are, and what they told last, as arrays.
+class CompiledLanes(CompiledWorld):
+    """`count` lanes of a compiled world: what they are, and what they told last, as arrays.
 
     state (count, rows) float64 and stream (count, 2) uint64 may be written. `shape` is (count,) or, of several agents,
     (count, agents). Of the last call's n ticks: observation (n, *shape, 8) float32, reward (n, *shape) float32, told

@@ -1,4 +1,4 @@
-"""`agentsim doctor`: versions, CPU, GPU, backends and display; what is missing and what to do about it."""
+"""`agentsim doctor`: versions, CPU, GPU, backends, worlds and display; what is missing and what to do about it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Finding:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Show versions, CPU, GPU, backends and display, and what is missing and what to do about it.
+    """Show versions, CPU, GPU, backends, worlds and display, and what is missing and what to do about it.
 
     Exit status 1 if something that agentsim needs is missing.
 
@@ -68,7 +68,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def examine() -> list[Finding]:
     """Look at everything that agentsim uses. Never raises: what fails is a finding."""
-    return [*_software(), *_processor(), *_backends(), *_display()]
+    return [*_software(), *_processor(), *_backends(), *_worlds(), *_display()]
 
 
 def show(findings: list[Finding]) -> None:
@@ -188,6 +188,21 @@ def _nvidia_smi() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return ", ".join(answer.stdout.split("\n")).strip(", ") if answer.returncode == 0 else ""
+
+
+def _worlds() -> list[Finding]:
+    import gymnasium
+
+    import worlds
+
+    findings = []
+    for world, (entry_point, line) in worlds.WORLDS.items():
+        try:
+            gymnasium.make(world).close()
+            findings.append(Finding("worlds", world, line))
+        except Exception as error:  # a broken installation can raise anything
+            findings.append(Finding("worlds", world, f"{entry_point}: {error}", "missing", "install agentsim anew"))
+    return findings
 
 
 def _display() -> list[Finding]:

@@ -53,7 +53,7 @@ def everything() -> Listing:
         "brain configs": _described(folder / "brains"),
         **{f"{mode} configs": _described(folder / mode) for mode in MODES},
         "brain kinds": dict(brains.BRAINS),
-        "worlds": {**worlds.WORLDS, **_TESTED, **own},
+        "worlds": {world: line for world, (_, line) in worlds.WORLDS.items()} | _TESTED | own,
     }
 
 

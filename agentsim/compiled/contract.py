@@ -34,33 +34,17 @@ class BrainArrays(NamedTuple):
 
 
 class CompiledWorld(Protocol):
-    """A world that compiled code can move. Kernels: `begin` an episode of a lane, `advance` all, `sense` without
-    moving."""
+    """A world that compiled code can move. Its kernels: `begin` an episode of a lane, `advance` all by one tick or
+    more, and `sense`, which writes what there is to see and moves nobody."""
 
-    @property
-    def kernels(self) -> tuple[str, str, str]:
-        """The names of `begin`, `advance` and `sense`, as "module:function"."""
-
-    @property
-    def program(self) -> NDArray[np.int64]:
-        """What its kernels are called with the address of."""
-
-    @property
-    def arrays(self) -> WorldArrays:
-        """Where it meets a brain; they may be others after more ticks than before were asked for at once."""
+    kernels: tuple[str, str, str]  # the names of `begin`, `advance` and `sense`, as "module:function"
+    program: NDArray[np.int64]  # what they are called with the address of
+    arrays: WorldArrays  # others, when more ticks than before are asked for at once
 
 
 class CompiledBrain(Protocol):
-    """A brain that compiled code can run. Kernels: `act` on an observation, `learn` from the target."""
+    """A brain that compiled code can run. Its kernels: `act` on an observation, `learn` from the target."""
 
-    @property
-    def kernels(self) -> tuple[str, ...]:
-        """The names of `act` and `learn`, then of whatever else its program holds the address of."""
-
-    @property
-    def program(self) -> NDArray[np.int64]:
-        """What `act` and `learn` are called with the address of."""
-
-    @property
-    def arrays(self) -> BrainArrays:
-        """Where it meets a world."""
+    kernels: tuple[str, ...]  # the names of `act` and `learn`, then of whatever else its program holds the address of
+    program: NDArray[np.int64]  # what `act` and `learn` are called with the address of
+    arrays: BrainArrays

@@ -134,7 +134,7 @@ class Simulation:
             return
         before = time.perf_counter()
         try:
-            self.compile([*kernels_of(self.brain), *self.environment.kernels])
+            self.compile([*kernels_of(self.brain), *self.environment.world.kernels])
             self.brain.warm_up()
             self.environment.warm_up()
         except FAILURES as error:
