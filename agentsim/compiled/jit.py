@@ -20,7 +20,7 @@ import numba
 from numba import types
 from numba.core.registry import cpu_target
 
-from agentsim.compiled import cache
+from agentsim.compiled import target
 
 INTEGERS, FLOATS, DOUBLES = types.CPointer(types.int64), types.CPointer(types.float32), types.CPointer(types.float64)
 INTEGER, FLOAT, DOUBLE = types.int64, types.float32, types.float64
@@ -86,12 +86,12 @@ def object_code(name: str) -> bytes:
         compiled = njit(types.void(*arguments), **OPTIONS)(function)
     signature = next(iter(compiled.overloads))
     module = llvm.parse_assembly(compiled.inspect_llvm(signature))
-    module.get_function(compiled.overloads[signature].fndesc.llvm_func_name).name = cache.SYMBOL
+    module.get_function(compiled.overloads[signature].fndesc.llvm_func_name).name = target.SYMBOL
     _optimize(module)
     for other in module.functions:
         if other.is_declaration and not other.name.startswith("llvm.") and other.name not in LIBRARY:
             raise TypeError(f"{name} calls {other.name}, which a loaded kernel cannot reach")
-    code: bytes = cache.machine().emit_object(module)
+    code: bytes = target.machine().emit_object(module)
     return code
 
 
@@ -114,17 +114,9 @@ def _optimize(module: Any) -> None:
     """Make one function of a kernel and all that is inlined into it, as numba would: loops are vectorized, and those
     that cannot be without reordering sums are not."""
     for thing in (*module.functions, *module.global_variables):
-        if not thing.is_declaration and thing.name != cache.SYMBOL:
+        if not thing.is_declaration and thing.name != target.SYMBOL:
             thing.linkage = "internal"
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.loop_vectorization, tuning.slp_vectorization = True, False
-    builder = llvm.create_pass_builder(cache.machine(), tuning)
+    builder = llvm.create_pass_builder(target.machine(), tuning)
     builder.getModulePassManager().run(module, builder)
-
-
-def compile_and_store(name: str) -> bytes:
-    """Compile a kernel and keep it, if it can be kept."""
-    code = object_code(name)
-    with contextlib.suppress(OSError):  # a full disk: the next process compiles again
-        cache.store(name, code)
-    return code

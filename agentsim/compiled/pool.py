@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agentsim.compiled import cache, reach
+from agentsim.compiled import cache
 
 PATIENCE = 0.04  # seconds between two calls of `waiting`, at most
 
@@ -23,7 +23,7 @@ Waiting = Callable[[int, int], None]  # (kernels done, kernels to do)
 
 
 def prepare(names: Sequence[str], waiting: Waiting = lambda done, total: None) -> None:
-    """Have every kernel "module:function" of `names` in the cache.
+    """Have every kernel "module:function" of `names` in the cache; they are begun in this order, the slowest first.
 
     While there is something to compile, `waiting(done, total)` is called every 40 ms. Whatever it raises ends the
     compiling at once and is raised here. Raises RuntimeError, naming the kernel, where one cannot be compiled.
@@ -32,7 +32,6 @@ def prepare(names: Sequence[str], waiting: Waiting = lambda done, total: None) -
     if not missing:
         return
     waiting(0, len(missing))
-    missing.sort(key=_effort, reverse=True)
     processes = _start(min(_cores(), len(missing)))
     failed = missing
     if processes:
@@ -45,20 +44,13 @@ def prepare(names: Sequence[str], waiting: Waiting = lambda done, total: None) -
         _compile(name)
 
 
-def _effort(name: str) -> int:
-    """About how long a kernel takes: the source that it reaches, in bytes."""
-    return sum(path.stat().st_size for path in reach.sources(name.partition(":")[0]))
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _compile(name: str) -> None:
-    from agentsim.compiled import jit
-
     try:
-        jit.compile_and_store(name)
+        cache.compile_and_store(name)
     except Exception as error:
         raise RuntimeError(f"the kernel {name} cannot be compiled: {type(error).__name__}: {error}") from error
 

@@ -20,11 +20,13 @@ def main() -> None:
     gc.disable()  # it would take a tenth of the time, and the process is short
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a kernel's module prints is no answer
-    from agentsim.compiled import jit
+    import numba  # while nothing is asked for yet  # noqa: F401
+
+    from agentsim.compiled import cache
 
     while True:
         try:
-            jit.compile_and_store(asked.get())
+            cache.compile_and_store(asked.get())
             answer = "kept"
         except Exception:  # the parent finds out why, where it can be said
             answer = "failed"

@@ -31,6 +31,10 @@ class Recurrent(LayerConfig):
 class RNN(Recurrent):
     """h_s = tanh(x_s Wx + h_(s-1) Wh + b) (Elman 1990)."""
 
+    type_rate = 0.5
+    reference = "brains.kernels.reference.recurrent:RNN"
+    cpu = "brains.kernels.cpu.rnn"
+
     type: Literal["rnn"]
 
     def plan(self, shape: Shape) -> Plan:
@@ -54,6 +58,10 @@ class LSTM(Recurrent):
     """(i, f, g, o) = x_s Wx + h_(s-1) Wh + b; c_s = s(f) c_(s-1) + s(i) tanh(g); h_s = s(o) tanh(c_s)
     (Hochreiter & Schmidhuber 1997; Gers et al. 2000), with the bias of the forget gate starting at 1."""
 
+    type_rate = 0.5
+    reference = "brains.kernels.reference.recurrent:LSTM"
+    cpu = "brains.kernels.cpu.lstm"
+
     type: Literal["lstm"]
 
     def plan(self, shape: Shape) -> Plan:
@@ -69,8 +77,8 @@ class LSTM(Recurrent):
             (Parameter("bias", (4, units), lambda _: forget_bias(units)),),
             (self.steps, features, units),
             states=2 * units,
-            cache=5 * self.steps * padded(units),
-            work=6 * padded(units),
+            cache=(5 * self.steps + 1) * padded(units),
+            work=7 * padded(units),
         )
 
 

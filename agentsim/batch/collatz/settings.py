@@ -17,7 +17,7 @@ from agentsim.config.sections import Section
 from agentsim.config.sources import configs_directory, find, names_in, override, parse_override
 from agentsim.config.validation import everything_wrong, validate
 from agentsim.errors import UserError
-from brains.settings import SteppingConfig
+from brains.stepping.settings import SteppingConfig
 
 Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -22,7 +22,7 @@ from agentsim.batch.collatz.settings import CollatzConfig, LogLoss, SteppingNetw
 from agentsim.errors import UserError
 from agentsim.loop.building import build_brain
 from brains.brain import Body, Experience, Float, State
-from brains.stepping import TaughtBrain
+from brains.stepping.taught import TaughtBrain
 
 PAIRS = 16  # seen before those of them that lack something are taught
 LANES = 250  # of a frozen copy

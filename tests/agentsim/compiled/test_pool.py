@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from agentsim.compiled import cache, jit, pool
+from agentsim.compiled import cache, pool
 
 KERNELS = """
 import math
@@ -77,7 +77,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_here(name: str) -> bytes:
         raise AssertionError(f"{name} was compiled by the parent")
 
-    monkeypatch.setattr(jit, "compile_and_store", compile_here)
+    monkeypatch.setattr(cache, "compile_and_store", compile_here)
 
 
 def test_what_is_missing_is_compiled_once_by_others(
@@ -183,10 +183,9 @@ def test_the_same_code_whoever_compiles(
         monkeypatch.setenv(cache.FOLDER, str(folder))
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         monkeypatch.setattr(pool, "_cores", lambda: 1)
-        monkeypatch.setattr(pool, "_effort", order.index)
         for remembered in (cache.folder, cache.path):
             remembered.cache_clear()
-        pool.prepare(names)
+        pool.prepare(order)
         codes.append([cache.stored(name) for name in names])
     assert codes[0] == codes[1] and None not in codes[0]
     numbers = list(np.random.default_rng(0).normal(size=1001))

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from agentsim.compiled import cache, jit
+from agentsim.compiled import cache
 from agentsim.config.load import Config
 from agentsim.loop.commands import SwapBrain
 from agentsim.loop.listener import Listener
@@ -86,7 +86,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_here(name: str) -> bytes:
         raise AssertionError(f"{name} was compiled by the simulation's own process")
 
-    monkeypatch.setattr(jit, "compile_and_store", compile_here)
+    monkeypatch.setattr(cache, "compile_and_store", compile_here)
 
 
 def test_what_brain_and_world_need_is_there_before_the_first_tick(kernels: Any, make_config: Make) -> None:

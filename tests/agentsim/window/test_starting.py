@@ -11,7 +11,7 @@ import psutil
 import pygame
 import pytest
 
-from agentsim.compiled import cache, jit
+from agentsim.compiled import cache
 from agentsim.config.load import Config
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.recorded import record
@@ -35,7 +35,7 @@ def starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_config: Make)
     (tmp_path / "kernels").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "slow_for_the_window.py").write_text(SLOW)
-    monkeypatch.setattr(jit, "compile_and_store", None)
+    monkeypatch.setattr(cache, "compile_and_store", None)
     for remembered in (cache.folder, cache.path):
         remembered.cache_clear()
     simulation = record(make_config(), tmp_path / "run")

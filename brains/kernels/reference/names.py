@@ -1,0 +1,30 @@
+"""Operations and rules by number: the arrays hold numbers alone, so what is found by its name is written as its place
+in a list. The order holds for this process; no checkpoint says it."""
+
+from __future__ import annotations
+
+HERE = "brains.kernels.reference"
+
+# "module:class"; the first is op.MOVE
+OPERATIONS = [
+    f"{HERE}.{place}"
+    for place in (
+        "move:Move",
+        "dense:Dense",
+        "conv2d:Conv2D",
+        "recurrent:RNN",
+        "recurrent:LSTM",
+        "attention:Attention",
+        "layer_norm:LayerNorm",
+        "swiglu:SwiGLU",
+    )
+]
+# modules
+RULES = [f"{HERE}.{name}" for name in ("backprop", "tween", "tween_chain")]
+
+
+def number_of(names: list[str], name: str) -> int:
+    """The number of a name in one of the lists above, a new one if it has none yet."""
+    if name not in names:
+        names.append(name)
+    return names.index(name)
