@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError
 from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
@@ -36,21 +37,22 @@ class Environment:
     `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
     answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
     what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
-    names of what the world can ask for, `task` the index of the present one, -1 where there are none. `kernels`: what
-    the world needs compiled, "module:function".
+    names of what the world can ask for, `task` the index of the present one, -1 where there are none.
 
     A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
     MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
     """
 
     def __init__(self, config: WorldConfig, seed: np.random.SeedSequence) -> None:
-        """Raises UserError for an unknown id, options it does not take, and spaces that are not supported."""
+        """Build it, with the kernels "module:function" that it names, if any, and begin its first episode.
+
+        Raises UserError for an unknown id, options it does not take, and spaces that are not supported."""
         self.id = config.id
         self._seed = seed
         self._env, self._limit = make(config)
         self.unwrapped: Any = self._env.unwrapped
         self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
-        self.kernels: tuple[str, ...] = tuple(getattr(self.unwrapped, "kernels", ()))
+        pool.prepare(getattr(self.unwrapped, "kernels", ()))
         self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
         self.agents, size = agents_and_size(config.id, self._env.observation_space, self.unwrapped)
         lanes = len(self.agents) or 1
