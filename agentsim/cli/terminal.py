@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 from rich.color import Color
 from rich.console import Console, Group
@@ -22,6 +21,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from agentsim.compiled.waiting import meanwhile
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.timings import SECOND
@@ -31,21 +31,6 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = " .:-=+*#%@"
 WORLD_ROWS, WORLD_COLUMNS = 15, 30  # characters; each holds two pixels above one another
 MAX_LAYERS = 10  # strips shown
-
-
-class Announcer(Listener):
-    """Calls `show(done, total)` while kernels are compiled; where there is none, one line on stderr says so, once."""
-
-    def __init__(self, show: Callable[[int, int], None] | None = None) -> None:
-        self._show, self._said = show, False
-
-    def compiling(self, done: int, total: int) -> None:
-        """Say it, so that nothing looks hung."""
-        if self._show is not None:
-            self._show(done, total)
-        elif not self._said:
-            typer.echo(f"compiling {total} kernels ...", err=True)
-            self._said = True
 
 
 class Painter(Listener):
@@ -85,7 +70,6 @@ class Painter(Listener):
 def run_with_progress(simulation: Simulation, console: Console) -> None:
     """Run to the end, with a progress bar if the console is a terminal."""
     if not console.is_terminal:
-        simulation.listen(Announcer())
         simulation.run()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -105,14 +89,13 @@ def run_with_progress(simulation: Simulation, console: Console) -> None:
             progress.update(ticks, completed=simulation.tick_index, description=f"ticks, {rate}")
             progress.refresh()
 
-        simulation.listen(Announcer(compiling))
-        _run(simulation, Painter(draw))
+        with meanwhile(compiling):
+            _run(simulation, Painter(draw))
 
 
 def run(simulation: Simulation, console: Console) -> None:
     """Run to the end, showing world, layers, curves and tick times as text."""
     if not console.is_terminal:
-        simulation.listen(Announcer())
         simulation.run()
         console.print(picture(simulation, console))
         return
@@ -121,11 +104,12 @@ def run(simulation: Simulation, console: Console) -> None:
         def draw(simulation: Simulation) -> None:
             live.update(picture(simulation, console, painter.frames), refresh=True)
 
-        simulation.listen(
-            Announcer(lambda done, total: live.update(Text(f"compiling {done} of {total}"), refresh=True))
-        )
+        def compiling(done: int, total: int) -> None:
+            live.update(Text(f"compiling {done} of {total}"), refresh=True)
+
         painter = Painter(draw)
-        _run(simulation, painter)
+        with meanwhile(compiling):
+            _run(simulation, painter)
         draw(simulation)
 
 

@@ -36,7 +36,7 @@ _loaded: dict[str, tuple[int, Any]] = {}  # name -> (address, the engine that ke
 
 @cache
 def folder() -> Path:
-    """Where object code is kept: in the user's cache or, where that cannot be written, while this process lives."""
+    """Where object code is kept: the user's cache or, where that cannot be written, as long as this process lives."""
     if FOLDER in os.environ:
         return Path(os.environ[FOLDER])
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -15,24 +15,29 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agentsim.compiled import cache, reach
+from agentsim.compiled import cache
+from agentsim.compiled.waiting import Show, tell
 
-PATIENCE = 0.04  # seconds between two calls of `waiting`, at most
-
-Waiting = Callable[[int, int], None]  # (kernels done, kernels to do)
+PATIENCE = 0.04  # seconds until somebody is told again
 
 
-def prepare(names: Sequence[str], waiting: Waiting = lambda done, total: None) -> None:
-    """Have every kernel "module:function" of `names` in the cache.
+def prepare(names: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> None:
+    """Have every kernel "module:function" of `names` in the cache; they are begun in this order, the slowest first.
 
-    While there is something to compile, `waiting(done, total)` is called every 40 ms. Whatever it raises ends the
-    compiling at once and is raised here. Raises RuntimeError, naming the kernel, where one cannot be compiled.
+    Whoever shows something `meanwhile` is told every 40 ms how far it is, and may end it by raising anything; once the
+    kernels are no longer `wanted`, KeyboardInterrupt is raised. Then no process is left that compiles. Raises
+    RuntimeError, naming the kernel, where one cannot be compiled.
     """
+
+    def waiting(done: int, total: int) -> None:
+        tell(done, total)
+        if not wanted():
+            raise KeyboardInterrupt
+
     missing = [name for name in dict.fromkeys(names) if cache.stored(name) is None]
     if not missing:
         return
     waiting(0, len(missing))
-    missing.sort(key=_effort, reverse=True)
     processes = _start(min(_cores(), len(missing)))
     failed = missing
     if processes:
@@ -43,11 +48,6 @@ def prepare(names: Sequence[str], waiting: Waiting = lambda done, total: None) -
     for done, name in enumerate(failed, len(missing) - len(failed)):  # there are no processes, or this one says why
         waiting(done, len(missing))
         _compile(name)
-
-
-def _effort(name: str) -> int:
-    """About how long a kernel takes: the source that it reaches, in bytes."""
-    return sum(path.stat().st_size for path in reach.sources(name.partition(":")[0]))
 
 
 def _cores() -> int:
@@ -95,7 +95,7 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
                 pipe.close()
 
 
-def _share_out(names: list[str], processes: list[subprocess.Popen[bytes]], waiting: Waiting) -> list[str]:
+def _share_out(names: list[str], processes: list[subprocess.Popen[bytes]], waiting: Show) -> list[str]:
     """Have the names compiled, in order, each by the first process that is free; returns those that were not."""
     left, kept = deque(names), set[str]()
     news: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # a name is kept; None: a process has no more to do

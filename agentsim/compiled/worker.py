@@ -20,7 +20,9 @@ def main() -> None:
     gc.disable()  # it would take a tenth of the time, and the process is short
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a kernel's module prints is no answer
-    from agentsim.compiled import cache, jit  # noqa: F401  # numba now, while the parent decides what to ask
+    import numba  # while nothing is asked for yet  # noqa: F401
+
+    from agentsim.compiled import cache
 
     while True:
         try:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError
 from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
@@ -45,7 +46,8 @@ class Environment:
     """
 
     def __init__(self, config: WorldConfig, seed: np.random.SeedSequence, *, drawn: bool = True) -> None:
-        """`drawn`: whether somebody will want to see it: worlds may keep the past for that.
+        """Build it, with the kernels that it names, if any, and begin its first episode. `drawn`: whether somebody will
+        want to see it: worlds may keep the past for that.
 
         Raises UserError for an unknown id, options it does not take, and spaces that are not supported.
         """
@@ -55,6 +57,7 @@ class Environment:
         self.unwrapped: Any = self._env.unwrapped
         self.world = world_of(self._env)
         self.tasks = self.world.tasks
+        pool.prepare(self.world.kernels)
         self.agents, size = agents_and_size(config.id, self._env.observation_space, self.world.agents)
         lanes = len(self.agents) or 1
         observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns

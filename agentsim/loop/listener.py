@@ -21,9 +21,6 @@ class Listener:
     directory: Path | None = None
     problem: str | None = None
 
-    def compiling(self, done: int, total: int) -> None:
-        """What the next tick needs is compiled first, so many kernels of so many by now; told every 40 ms meanwhile."""
-
     def begins(self) -> None:
         """`run` will tick now, unless it was stopped before: everything is compiled."""
 

@@ -134,7 +134,7 @@ class Simulation:
             return
         before = time.perf_counter()
         try:
-            self.compile([*kernels_of(self.brain), *self.environment.world.kernels])
+            self.compile(kernels_of(self.brain))
             self.brain.warm_up()
             self.environment.warm_up()
         except FAILURES as error:
@@ -147,15 +147,8 @@ class Simulation:
             self.warm_up_seconds = time.perf_counter() - before
 
     def compile(self, kernels: Sequence[str]) -> None:
-        """Have the kernels compiled that are not yet, and the listeners told. KeyboardInterrupt: `stop` was called."""
-
-        def waiting(done: int, total: int) -> None:
-            for listener in self.listeners:
-                listener.compiling(done, total)
-            if self._stopping:
-                raise KeyboardInterrupt
-
-        pool.prepare(kernels, waiting)
+        """Have the kernels compiled that are not yet (see `compiled.waiting`). KeyboardInterrupt: `stop` was called."""
+        pool.prepare(kernels, lambda: not self._stopping)
 
     def _record(self, experience: Experience, learning: Learning) -> None:
         """Everything that is kept of a tick."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pygame
 
+from agentsim.compiled.waiting import meanwhile
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.timings import SECOND
@@ -27,7 +28,6 @@ class App(Listener):
         """In the window that is open, or a new one. Raises UserError if there can be none."""
         self.simulation = simulation
         open_window(size)
-        pygame.font.init()
         pygame.display.set_caption(f"agentsim: {simulation.config.world.id}")
         self.source = simulation.clock.source
         self.controls = Controls(simulation)
@@ -42,7 +42,8 @@ class App(Listener):
         simulation = self.simulation
         try:
             self.begins()
-            simulation.run(ticks, on_tick=self.between_ticks)
+            with meanwhile(self.compiling):
+                simulation.run(ticks, on_tick=self.between_ticks)
             while simulation.error is not None and not self.controls.quitting:
                 self._turn(None)
                 self.source.sleep(SECOND // 100)
@@ -63,8 +64,6 @@ class App(Listener):
 
     def compiling(self, done: int, total: int) -> None:
         """Listen, and say how far it is."""
-        if pygame.display.get_surface() is None:
-            return
         self.picture.toast(f"compiling {done} of {total}")
         self._listen()
         self.frames.draw(self.picture.slices())

@@ -36,6 +36,7 @@ def open_window(size: tuple[int, int] | None = None) -> None:
         return
     try:
         pygame.display.init()
+        pygame.font.init()
         if size is None:
             screen = pygame.display.get_desktop_sizes()[0]
             size = min(1280, int(screen[0] * 0.95)), min(800, int(screen[1] * 0.9))
@@ -45,6 +46,21 @@ def open_window(size: tuple[int, int] | None = None) -> None:
         pygame.event.pump()
     except pygame.error as error:
         raise UserError(f"no window: {error}; use --headless") from error
+
+
+def starting(done: int, total: int) -> None:
+    """What the window shows and obeys while the simulation is being built. Raises KeyboardInterrupt when closed."""
+    import pygame
+
+    from agentsim.window.canvas import GROUND, Canvas
+
+    surface = pygame.display.get_surface()
+    surface.fill(GROUND)
+    Canvas(surface, 1.0).text(f"compiling {done} of {total}", surface.get_rect().center, size=14, anchor="center")
+    pygame.display.flip()
+    for event in pygame.event.get((pygame.QUIT, pygame.KEYDOWN)):
+        if event.type == pygame.QUIT or event.key == pygame.K_q:
+            raise KeyboardInterrupt
 
 
 def pygame_version() -> str:

@@ -15,7 +15,8 @@ import numpy as np
 import psutil
 import pytest
 
-from agentsim.compiled import cache, jit, pool
+from agentsim.compiled import cache, pool
+from agentsim.compiled.waiting import meanwhile
 
 KERNELS = """
 import math
@@ -77,7 +78,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_here(name: str) -> bytes:
         raise AssertionError(f"{name} was compiled by the parent")
 
-    monkeypatch.setattr(jit, "compile_and_store", compile_here)
+    monkeypatch.setattr(cache, "compile_and_store", compile_here)
 
 
 def test_what_is_missing_is_compiled_once_by_others(
@@ -87,11 +88,13 @@ def test_what_is_missing_is_compiled_once_by_others(
     forbid(monkeypatch)
     told: list[tuple[int, int]] = []
     names = ["pool_twice:double", "pool_twice:wave", "pool_twice:double"]
-    pool.prepare(names, lambda *now: told.append(now))
+    with meanwhile(lambda *now: told.append(now)):
+        pool.prepare(names)
     assert told[0] == (0, 2) and told[-1] == (2, 2) and told == sorted(told)
     assert run("pool_twice:double", [1.5, -2]) == [3, -4]
     told.clear()
-    pool.prepare(names, lambda *now: told.append(now))
+    with meanwhile(lambda *now: told.append(now)):
+        pool.prepare(names)
     assert told == []
 
 
@@ -109,8 +112,8 @@ def test_whoever_waits_is_asked_often_and_may_end_it(
             children.extend(psutil.Process().children())
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        pool.prepare(["pool_slow:double", "pool_slow:wave"], waiting)
+    with meanwhile(waiting), pytest.raises(KeyboardInterrupt):
+        pool.prepare(["pool_slow:double", "pool_slow:wave"])
     assert time.perf_counter() - times[-1] < 1
     assert np.median(np.diff(times)) < 0.05
     assert children and not any(child.is_running() for child in children)
@@ -145,7 +148,8 @@ def test_no_process_outlives_the_one_it_compiles_for(write: Callable[[str, str],
 def test_a_process_that_dies_leaves_the_work_to_this_one(write: Callable[[str, str], None]) -> None:
     write("pool_deadly", DEADLY)
     told: list[tuple[int, int]] = []
-    pool.prepare(["pool_deadly:double", "pool_deadly:wave"], lambda *now: told.append(now))
+    with meanwhile(lambda *now: told.append(now)):
+        pool.prepare(["pool_deadly:double", "pool_deadly:wave"])
     assert all(map(cache.stored, ["pool_deadly:double", "pool_deadly:wave"]))
     assert told[-1] == (1, 2)
 
@@ -157,7 +161,8 @@ def test_where_no_process_can_be_made(write: Callable[[str, str], None], monkeyp
     write("pool_alone", KERNELS)
     monkeypatch.setattr(subprocess, "Popen", refuse)
     told: list[tuple[int, int]] = []
-    pool.prepare(["pool_alone:double", "pool_alone:wave"], lambda *now: told.append(now))
+    with meanwhile(lambda *now: told.append(now)):
+        pool.prepare(["pool_alone:double", "pool_alone:wave"])
     assert told == [(0, 2), (0, 2), (1, 2)]
     assert run("pool_alone:double", [4.0]) == [8]
 
@@ -183,10 +188,9 @@ def test_the_same_code_whoever_compiles(
         monkeypatch.setenv(cache.FOLDER, str(folder))
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         monkeypatch.setattr(pool, "_cores", lambda: 1)
-        monkeypatch.setattr(pool, "_effort", order.index)
         for remembered in (cache.folder, cache.path):
             remembered.cache_clear()
-        pool.prepare(names)
+        pool.prepare(order)
         codes.append([cache.stored(name) for name in names])
     assert codes[0] == codes[1] and None not in codes[0]
     numbers = list(np.random.default_rng(0).normal(size=1001))

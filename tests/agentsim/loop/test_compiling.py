@@ -12,12 +12,14 @@ from typing import Any
 import psutil
 import pytest
 
-from agentsim.compiled import cache, jit
+from agentsim.compiled import cache
+from agentsim.compiled.waiting import meanwhile
 from agentsim.config.load import Config
 from agentsim.loop.commands import SwapBrain
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.recorded import record
+from worlds.chase_avoid import ChaseAvoid
 
 Make = Callable[..., Config]
 
@@ -46,7 +48,7 @@ class Witness(Listener):
         self.children: list[psutil.Process] = []
         self.at = 0.0
 
-    def compiling(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int) -> None:
         self.told.append((done, total))
         if len(self.told) == 10:
             self.children = psutil.Process().children()
@@ -76,9 +78,8 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def needing(simulation: Simulation, names: list[str]) -> Simulation:
-    """Have its brain need the first of some kernels, and its world the second."""
-    simulation.brain.kernels = lambda: names[:1]  # type: ignore[attr-defined]
-    simulation.environment.kernels = (names[1],)
+    """Have its brain need kernels."""
+    simulation.brain.kernels = lambda: names  # type: ignore[attr-defined]
     return simulation
 
 
@@ -86,20 +87,38 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_here(name: str) -> bytes:
         raise AssertionError(f"{name} was compiled by the simulation's own process")
 
-    monkeypatch.setattr(jit, "compile_and_store", compile_here)
+    monkeypatch.setattr(cache, "compile_and_store", compile_here)
 
 
-def test_what_brain_and_world_need_is_there_before_the_first_tick(kernels: Any, make_config: Make) -> None:
+def test_what_a_brain_needs_is_there_before_the_first_tick(kernels: Any, make_config: Make) -> None:
     names = kernels("needed", 0)
     simulation, witness = needing(Simulation(make_config()), names), Witness()
     simulation.listen(witness)
     assert not any(map(cache.stored, names))
-    simulation.run(3)
+    with meanwhile(witness):
+        simulation.run(3)
     assert all(map(cache.stored, names))
     assert (witness.told[0], witness.told[-1], witness.begun) == ((0, 2), (2, 2), 1)
     assert simulation.tick_index == 3
     simulation.run(3)
     assert witness.begun == 2
+
+
+def test_what_a_world_needs_is_there_before_its_first_episode(
+    kernels: Any, make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, witness = kernels("world_needs", 0), Witness()
+    monkeypatch.setattr(ChaseAvoid, "kernels", names, raising=False)
+    there: list[bool] = []
+    reset = ChaseAvoid.reset
+    monkeypatch.setattr(
+        ChaseAvoid,
+        "reset",
+        lambda self, **keys: (there.append(all(map(cache.stored, names))), reset(self, **keys))[1],
+    )
+    with meanwhile(witness):
+        Simulation(make_config())
+    assert there == [True] and witness.told[-1] == (2, 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -111,9 +130,9 @@ def test_a_signal_while_it_compiles_ends_the_run_at_once(
     witness = Witness(lambda: os.kill(os.getpid(), number))
     with needing(record(make_config(), tmp_path / "run"), kernels(f"slow_{number}", 60)) as simulation:
         monkeypatch.setattr(simulation.brain, "frozen_copy", None)  # what the last probe would ask for
-        simulation.listen(witness)
         before = signal.getsignal(number)
-        simulation.run(3)
+        with meanwhile(witness):
+            simulation.run(3)
         assert time.perf_counter() - witness.at < 1
         assert simulation.interrupted == number
         assert signal.getsignal(number) == before
@@ -127,8 +146,8 @@ def test_stop_does_the_same_and_it_can_be_taken_up_again(kernels: Any, make_conf
     names = kernels("stopped", 60)
     simulation = needing(Simulation(make_config()), names)
     witness = Witness(simulation.stop)
-    simulation.listen(witness)
-    simulation.run(3)
+    with meanwhile(witness):
+        simulation.run(3)
     assert simulation.tick_index == 0 and simulation.interrupted is None
     assert not any(child.is_running() for child in witness.children)
     needing(simulation, kernels("stopped_not", 0))
@@ -163,10 +182,10 @@ def test_a_brain_that_moves_in_is_compiled_first(
     names = kernels("moves_in", 0)
     simulation, witness = Simulation(make_config()), Witness()
     simulation.run(3)
-    simulation.listen(witness)
     monkeypatch.setattr(type(simulation.brain), "kernels", lambda self: names, raising=False)
     simulation.submit(SwapBrain(name="other", config={"kind": "linear"}))
-    simulation.run(3)
+    with meanwhile(witness):
+        simulation.run(3)
     assert all(map(cache.stored, names))
     assert witness.told[-1] == (2, 2)
     assert simulation.brain_name == "other" and simulation.tick_index == 6
@@ -179,10 +198,9 @@ def test_stopping_while_a_brain_moves_in_cuts_the_tick_off(
     simulation = Simulation(make_config())
     witness = Witness(simulation.stop)
     simulation.run(3)
-    simulation.listen(witness)
     monkeypatch.setattr(type(simulation.brain), "kernels", lambda self: names, raising=False)
     simulation.submit(SwapBrain(name="other", config={"kind": "linear"}))
-    with pytest.raises(KeyboardInterrupt):
+    with meanwhile(witness), pytest.raises(KeyboardInterrupt):
         simulation.run(3)
     assert time.perf_counter() - witness.at < 1
     assert simulation.tick_index == 3 and not simulation.whole and simulation.error is None

@@ -11,10 +11,12 @@ import psutil
 import pygame
 import pytest
 
-from agentsim.compiled import cache, jit
+from agentsim.compiled import cache, pool
+from agentsim.compiled.waiting import meanwhile
 from agentsim.config.load import Config
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.recorded import record
+from agentsim.window import display
 from agentsim.window.app import App
 from agentsim.window.display import display_problem, open_window
 
@@ -35,11 +37,12 @@ def starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_config: Make)
     (tmp_path / "kernels").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "slow_for_the_window.py").write_text(SLOW)
-    monkeypatch.setattr(jit, "compile_and_store", None)
+    monkeypatch.setattr(cache, "compile_and_store", None)
     for remembered in (cache.folder, cache.path):
         remembered.cache_clear()
     simulation = record(make_config(), tmp_path / "run")
-    simulation.environment.kernels = ("slow_for_the_window:one", "slow_for_the_window:two")
+    names = ["slow_for_the_window:one", "slow_for_the_window:two"]
+    simulation.brain.kernels = lambda: names  # type: ignore[attr-defined]
     yield simulation
     for remembered in (cache.folder, cache.path):
         remembered.cache_clear()
@@ -103,6 +106,23 @@ def test_it_draws_and_obeys_while_it_compiles(starting: Simulation) -> None:
     assert person.seen[0][2] == (960, 640) and person.seen[-1][2] == (1280, 800)
     assert 0 in shown, "drawn before anything was compiled"
     assert person.picture._image is not None
+
+
+@pytest.mark.parametrize("leaving", [pygame.event.Event(pygame.QUIT), key(pygame.K_q)])
+def test_it_closes_while_the_simulation_is_being_built(leaving: pygame.event.Event, starting: Simulation) -> None:
+    open_window((960, 640))
+    shown: list[bytes] = []
+
+    def show(done: int, total: int) -> None:
+        display.starting(done, total)
+        shown.append(pygame.image.tobytes(pygame.display.get_surface(), "RGB"))
+        if len(shown) == 5:
+            pygame.event.post(leaving)
+
+    with meanwhile(show), pytest.raises(KeyboardInterrupt):
+        pool.prepare(["slow_for_the_window:one"])
+    assert len(shown) == 5
+    assert len(set(shown[0])) > 10, "there is writing on it"
 
 
 def test_a_window_is_opened_once_and_kept(monkeypatch: pytest.MonkeyPatch, make_config: Make) -> None:
