@@ -57,7 +57,7 @@ class CompiledLanes(CompiledWorld):
         self.kernels = (f"{module}:begin", f"{module}:advance", f"{module}:sense")
         self.count, self.agents = count, agents or 1
         self.shape = (count,) if agents is None else (count, agents)
-        padded = -(-count // WIDTH) * WIDTH
+        padded = (-(-count // WIDTH) | 1) * WIDTH  # an odd number of groups: rows do not share lines of a cache
         self.program = np.zeros(layout.PROGRAM, np.int64)
         sizes = {layout.LANES: count, layout.PADDED: padded, layout.AGENTS: self.agents, layout.CHASERS: chasers}
         self.program[list(sizes)] = list(sizes.values())

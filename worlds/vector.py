@@ -80,16 +80,15 @@ class LanesVector(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]], Gener
             raise gymnasium.error.ResetNeeded("call envs.reset() before envs.step()")
         self.lanes.advance(np.asarray(actions)[None])
         self._steps += 1
-        rewards, terminated, truncated = self._rewards(), np.zeros(self.num_envs, np.bool_), self._over()
-        final = self._finish(truncated) if truncated.any() else {}
-        observation, info = self._seen()
-        return observation, rewards, terminated, truncated, info | final
-
-    def _over(self) -> NDArray[np.bool_]:
-        """Whose time is up."""
+        rewards, terminated, final = self._rewards(), np.zeros(self.num_envs, np.bool_), {}
         if self.max_episode_steps is None:
-            return np.zeros(self.num_envs, np.bool_)
-        return self._steps >= self.max_episode_steps
+            truncated = terminated.copy()
+        else:
+            truncated = self._steps >= self.max_episode_steps
+            final = self._finish(truncated) if truncated.any() else {}
+        observation, info = self._seen()
+        info.update(final)
+        return observation, rewards, terminated, truncated, info
 
     def _finish(self, done: NDArray[np.bool_]) -> Info:
         """Reset the lanes that are done; what they last showed, as SyncVectorEnv reports it."""

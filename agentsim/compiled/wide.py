@@ -197,43 +197,16 @@ def bits(typing_context: Any, condition: Any) -> Any:
     return types.int64(mask), generate
 
 
-def _place(context: Any, builder: Any, pointer: Any, index: Any, index_type: Any, code: Any) -> Any:
-    index = context.cast(builder, index, index_type, types.int64)
+def _vector_at(builder: Any, pointer: Any, index: Any, code: Any) -> Any:
     return builder.bitcast(builder.gep(pointer, [index]), code.as_pointer())
 
 
-@intrinsic
-def load(typing_context: Any, pointer: Any, index: Any) -> Any:
-    """The eight numbers from `index` on: float64 as such, integers as words."""
-    kind = number if pointer.dtype == types.float64 else word
-
-    def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        return builder.load(_place(context, builder, values[0], values[1], sig.args[1], kind.code), align=8)
-
-    return kind(pointer, index), generate
-
-
-@intrinsic
-def gather(typing_context: Any, pointer: Any, index: Any, stride: Any) -> Any:
-    """As `load`, but each number is `stride` further than the last."""
-    kind = number if pointer.dtype == types.float64 else word
-
-    def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        wide: Any = ir.Constant(kind.code, ir.Undefined)
-        for lane, place in enumerate(_places(context, builder, sig, values)):
-            wide = builder.insert_element(wide, builder.load(place), ir.Constant(_INDEX, lane))
-        return wide
-
-    return kind(pointer, index, stride), generate
-
-
-def _places(context: Any, builder: Any, sig: Any, values: Any) -> list[Any]:
-    """Where eight numbers are: the first three arguments are pointer, index and stride."""
-    place, step = (context.cast(builder, values[k], sig.args[k], types.int64) for k in (1, 2))
+def _places(builder: Any, pointer: Any, index: Any, stride: Any) -> list[Any]:
+    """Where eight numbers are that lie `stride` apart."""
     places = []
     for _ in range(WIDTH):
-        places.append(builder.gep(values[0], [place]))
-        place = builder.add(place, step)
+        places.append(builder.gep(pointer, [index]))
+        index = builder.add(index, stride)
     return places
 
 
@@ -249,27 +222,75 @@ def _converted(builder: Any, value: Any, wide: Any, dtype: Any) -> Any:
 
 
 @intrinsic
+def load(typing_context: Any, pointer: Any, index: Any) -> Any:
+    """The eight numbers from `index` on: float64 as such, integers as words."""
+    kind = number if pointer.dtype == types.float64 else word
+
+    def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        return builder.load(_vector_at(builder, values[0], values[1], kind.code), align=8)
+
+    return kind(pointer, types.int64), generate
+
+
+@intrinsic
+def gather(typing_context: Any, pointer: Any, index: Any, stride: Any) -> Any:
+    """As `load`, but each number is `stride` further than the last."""
+    kind = number if pointer.dtype == types.float64 else word
+
+    def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        wide: Any = ir.Constant(kind.code, ir.Undefined)
+        for lane, place in enumerate(_places(builder, *values)):
+            wide = builder.insert_element(wide, builder.load(place), ir.Constant(_INDEX, lane))
+        return wide
+
+    return kind(pointer, types.int64, types.int64), generate
+
+
+@intrinsic
 def store(typing_context: Any, pointer: Any, index: Any, value: Any) -> Any:
     """Write eight numbers from `index` on, converted to what is there; a mask as 0 and 1."""
 
     def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
         converted = _converted(builder, values[2], value, pointer.dtype)
-        place = _place(context, builder, values[0], values[1], sig.args[1], converted.type)
-        builder.store(converted, place, align=4)
+        builder.store(converted, _vector_at(builder, values[0], values[1], converted.type), align=4)
         return context.get_dummy_value()
 
-    return types.void(pointer, index, value), generate
+    return types.void(pointer, types.int64, value), generate
 
 
 @intrinsic
 def scatter(typing_context: Any, pointer: Any, index: Any, stride: Any, value: Any) -> Any:
-    """As `store`, but each number is `stride` further than the last; a plain number is written eight times."""
-    wide = value if isinstance(value, Wide) else number
+    """As `store`, but each number is `stride` further than the last."""
 
     def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        converted = _converted(builder, values[3], wide, pointer.dtype)
-        for lane, place in enumerate(_places(context, builder, sig, values)):
+        converted = _converted(builder, values[3], value, pointer.dtype)
+        for lane, place in enumerate(_places(builder, *values[:3])):
             builder.store(builder.extract_element(converted, ir.Constant(_INDEX, lane)), place)
         return context.get_dummy_value()
 
-    return types.void(pointer, index, stride, wide), generate
+    return types.void(pointer, types.int64, types.int64, value), generate
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Eight vectors of the k-th elements of eight vectors: each of three interleavings turns the six bits of an
+    element's place among them all by one."""
+    places = ir.VectorType(_INDEX, WIDTH)
+    halves = [[k // 2 + half + k % 2 * WIDTH for k in range(WIDTH)] for half in (0, WIDTH // 2)]
+    for _ in range(3):
+        pairs = zip(rows[: WIDTH // 2], rows[WIDTH // 2 :], strict=True)
+        rows = [builder.shuffle_vector(a, b, ir.Constant(places, half)) for a, b in pairs for half in halves]
+    return rows
+
+
+@intrinsic
+def scatter_rows(typing_context: Any, pointer: Any, stride: Any, values: Any) -> Any:
+    """Write a tuple of eight wide numbers as eight rows, one of each lane, `stride` apart."""
+
+    def generate(context: Any, builder: Any, sig: Any, given: Any) -> Any:
+        columns = cgutils.unpack_tuple(builder, given[2], WIDTH)
+        rows = _transposed(builder, [_converted(builder, column, number, pointer.dtype) for column in columns])
+        for row, place in zip(rows, _places(builder, given[0], ir.Constant(given[1].type, 0), given[1]), strict=True):
+            builder.store(row, builder.bitcast(place, row.type.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.int64, types.UniTuple(number, WIDTH)), generate

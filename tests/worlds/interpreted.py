@@ -35,6 +35,11 @@ def _scatter(pointer: Any, index: int, stride: int, value: Any) -> None:
     pointer[_lanes(index, stride)] = value
 
 
+def _scatter_rows(pointer: Any, stride: int, values: Any) -> None:
+    for lane, row in enumerate(np.transpose([np.broadcast_to(value, WIDTH) for value in values])):
+        pointer[lane * stride : lane * stride + WIDTH] = row
+
+
 def _load(pointer: Any, index: int) -> Any:
     return _gather(pointer, index, 1)
 
@@ -54,12 +59,13 @@ MEANING = {
     "store": _store,
     "gather": _gather,
     "scatter": _scatter,
+    "scatter_rows": _scatter_rows,
     "where": np.where,
     "root": np.sqrt,
     "absolute": np.abs,
     "whole": np.floor,
     "single": lambda value: np.float64(np.float32(value)),
-    "spread": lambda value: np.full(WIDTH, value),
+    "spread": lambda value: np.full(WIDTH, value, np.float64) if np.ndim(value) == 0 else value,
     "bits": lambda mask: sum(int(bit) << lane for lane, bit in enumerate(np.broadcast_to(mask, WIDTH))),
 }
 MODULES = [f"worlds.kernels.{name}" for name in ("torus", "common", "hunt")]

@@ -15,7 +15,7 @@ from agentsim.compiled import random
 from agentsim.compiled.contract import WIDTH
 from agentsim.compiled.jit import INTEGERS, Kernel, inline, kernel
 from agentsim.compiled.pointers import at, doubles, floats, integers, words
-from agentsim.compiled.wide import absolute, load, scatter, single, where, whole
+from agentsim.compiled.wide import absolute, load, scatter, scatter_rows, single, spread, where, whole
 from worlds.kernels import layout
 
 splitmix64, uniform, normal = inline(random.splitmix64), inline(random.uniform), inline(random.normal)
@@ -84,14 +84,8 @@ def show(program, tick, first, agent, here_x, here_y, there_x, there_y, x, y, di
         at(floats(program[layout.OBSERVATION]), (tick * rows + row) * layout.OBSERVED),
         agents * layout.OBSERVED,
     )
-    scatter(seen, 0, stride, here_x)
-    scatter(seen, 1, stride, here_y)
-    scatter(seen, 2, stride, there_x)
-    scatter(seen, 3, stride, there_y)
-    scatter(seen, 4, stride, x)
-    scatter(seen, 5, stride, y)
-    scatter(seen, 6, stride, distance)
-    scatter(seen, 7, stride, where(chase, 0.0, 1.0))
+    role = spread(where(chase, 0.0, 1.0))
+    scatter_rows(seen, stride, (here_x, here_y, there_x, there_y, x, y, distance, role))
     speaks = (ticks == every * whole(ticks / every)) & (every > 0.0)
     action = where(speaks, right_action(single(x), single(y), chase), -1.0)
     tell(program, tick, layout.TEACHER_ACTION, first, agent, action)
