@@ -68,7 +68,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def examine() -> list[Finding]:
     """Look at everything that agentsim uses. Never raises: what fails is a finding."""
-    return [*_software(), *_processor(), *_backends(), *_worlds(), *_display()]
+    return [*_software(), *_processor(), *_backends(), *_kernels(), *_worlds(), *_display()]
 
 
 def show(findings: list[Finding]) -> None:
@@ -150,6 +150,23 @@ def _backends() -> list[Finding]:
     findings.append(_imported("triton", "absent", "only for GPU kernels, on Linux: pip install triton"))
     findings.append(_gpu())
     return findings
+
+
+def _kernels() -> list[Finding]:
+    from agentsim.compiled import cache, target
+
+    kept, (cpu, _) = cache.lasting(), target.cpu()
+    if kept is None:
+        advice = (
+            "every run compiles for seconds, and the code is lost at its end: make ~/.cache writable, or set "
+            "XDG_CACHE_HOME to a folder that is"
+        )
+        return [Finding("kernels", "folder", "the user's cache cannot be written", "absent", advice)]
+    return [
+        Finding("kernels", "folder", str(kept)),
+        Finding("kernels", "compiled for", cpu),
+        Finding("kernels", "compiled", f"{len([*kept.glob(f'*-{cpu}-*.o')])} files of object code"),
+    ]
 
 
 def _imported(name: str, otherwise: State, advice: str) -> Finding:

@@ -37,18 +37,26 @@ _loaded: dict[str, tuple[int, Any]] = {}  # name -> (address, the engine that ke
 @cache
 def folder() -> Path:
     """Where object code is kept: the user's cache or, where that cannot be written, as long as this process lives."""
+    kept = lasting()
+    if kept is not None:
+        return kept
+    private = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    return private
+
+
+def lasting() -> Path | None:
+    """The folder in the user's cache, or None if it cannot be written."""
     if FOLDER in os.environ:
         return Path(os.environ[FOLDER])
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        lasting = Path(root).expanduser() / "agentsim" / "kernels"
-        lasting.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=lasting):
-            return lasting
+        kept = Path(root).expanduser() / "agentsim" / "kernels"
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=kept):
+            return kept
     except (OSError, RuntimeError):
-        private = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
-        atexit.register(shutil.rmtree, private, ignore_errors=True)
-        return private
+        return None
 
 
 @cache
