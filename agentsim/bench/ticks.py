@@ -116,7 +116,7 @@ def ticking(case: Case, learning: bool) -> Job:
     def tick(count: int) -> None:
         for observation, target in islice(cycle(pairs), count):
             act(observation)
-            label[:] = target
+            label[...] = target
             for step in range(steps):
                 learn(step == 0)
 

@@ -97,6 +97,9 @@ class Network:
         self.operations[-1] = self.operations[-1]._replace(activation=readout)
         self._join()
         self.work_size = max(self._row, self._work)
+        # an odd multiple of 512 bytes from block to block: of two at the same place of a 4 KiB page a CPU takes reading
+        # the one for reading what was just written to the other, and waits
+        self._parameters += (128 - self._parameters) % 256
         self.parameters = aligned((1 if shared else lanes, blocks, self._parameters))
         self.activity = aligned((lanes, ring + row.EXTRA, self._row))
         self.state = np.zeros((lanes, counter.COUNTERS), np.int64)

@@ -9,8 +9,9 @@ import numpy as np
 from agentsim.compiled.jit import inline
 from agentsim.compiled.pointers import at, doubles, floats
 from agentsim.compiled.vectors import WIDTH, fma, load, splat, square_root, store, total
-from brains.kernels.cpu.mathematics import LARGEST, clip, copy, fill, finite, flush, is_finite
-from brains.kernels.program import block, counter, option, rate
+from brains.kernels.cpu.mathematics import LARGEST, clip, copy, finite, flush, is_finite
+from brains.kernels.cpu.network import operation_of
+from brains.kernels.program import block, counter, op, option, rate
 
 F = np.float32
 
@@ -22,18 +23,29 @@ def block_of(program, own, which):
 
 
 @inline
-def move_with_momentum(program, own, start, stop, end, mean, limit):
-    """Parameters from `start` to `end`, biases from `stop` on: b += clip(g_b); v = 0.9 v + 0.1 clip(g_W); W += v, with
-    g = mean x gradient."""
+def move_with_momentum(program, own, operation, mean, limit):
+    """An operation's parameters: b += clip(g_b); v = 0.9 v + 0.1 clip(g_W); W += v, with g = mean x gradient, which is
+    cleared on the way."""
     value, velocity = block_of(program, own, block.VALUE), block_of(program, own, block.MOMENT1)
-    gradient, most = block_of(program, own, block.GRADIENT), splat(limit)
-    for k in range(start, stop, WIDTH):
+    gradient, most, nothing = block_of(program, own, block.GRADIENT), splat(limit), splat(F(0.0))
+    for k in range(operation[op.WEIGHT], operation[op.BIAS], WIDTH):
         step = splat(F(0.1)) * clip(splat(mean) * load(gradient, k), most)
         v = flush(fma(splat(F(0.9)), load(velocity, k), step))
         store(velocity, k, v)
         store(value, k, load(value, k) + v)
-    for k in range(stop, end, WIDTH):
+        store(gradient, k, nothing)
+    for k in range(operation[op.BIAS], operation[op.END], WIDTH):
         store(value, k, load(value, k) + clip(splat(mean) * load(gradient, k), most))
+        store(gradient, k, nothing)
+
+
+@inline
+def finish_with_momentum(program, own, counters, count, limit):
+    """The update of `count` samples by velocities, where it has not been made AT_ONCE."""
+    if not program[option.AT_ONCE]:
+        for i in range(program[option.OPERATIONS]):
+            move_with_momentum(program, own, operation_of(program, i), F(1.0) / F(count), limit)
+    guard(program, counters, own)
 
 
 @inline
@@ -51,7 +63,7 @@ def move_by_gradient(program, counters, own, mean):
     """SGD with momentum (torch.optim.SGD) or Adam (torch.optim.Adam), after clipping the gradient's norm to CLIP.
 
     Like torch's, the moments are those of the gradient of descent, so that backends can be changed in mid-life.
-    Returns whether the gradient was finite; nothing is changed if it was not.
+    Returns whether the gradient was finite: then it is cleared on the way, otherwise nothing is changed.
     """
     rates, size = floats(program[option.RATES]), program[option.BLOCK_SIZE]
     value, gradient = block_of(program, own, block.VALUE), block_of(program, own, block.GRADIENT)
@@ -62,7 +74,7 @@ def move_by_gradient(program, counters, own, mean):
     scale = mean
     if rates[rate.CLIP] > F(0.0) and norm > rates[rate.CLIP]:
         scale = mean * rates[rate.CLIP] / (norm + F(1e-6))
-    down = splat(-scale)
+    down, nothing = splat(-scale), splat(F(0.0))
     counters[counter.ADAM_STEP] += 1
     if program[option.OPTIMIZER] == option.ADAM:
         second = block_of(program, own, block.MOMENT2)
@@ -74,6 +86,7 @@ def move_by_gradient(program, counters, own, mean):
         take1, take2 = splat(F(1.0) - beta1), splat(F(1.0) - beta2)
         for k in range(0, size, WIDTH):
             g = down * load(gradient, k)
+            store(gradient, k, nothing)
             m = flush(fma(keep1, load(first, k), take1 * g))
             v = flush(fma(keep2, load(second, k), take2 * (g * g)))
             store(first, k, m)
@@ -86,6 +99,7 @@ def move_by_gradient(program, counters, own, mean):
             m = flush(fma(momentum, load(first, k), down * load(gradient, k)))
             store(first, k, m)
             store(value, k, load(value, k) - step * m)
+            store(gradient, k, nothing)
     return True
 
 
@@ -138,12 +152,6 @@ def guard(program, counters, own):
         keep(program, own)
     else:
         roll_back(program, own)
-
-
-@inline
-def clear_gradient(program, own):
-    """Begin to gather anew."""
-    fill(block_of(program, own, block.GRADIENT), 0.0, program[option.BLOCK_SIZE])
 
 
 UNLIMITED = F(LARGEST)
