@@ -16,8 +16,8 @@ from brains.kernels.cpu.network import (
     scratch,
     through_activation,
 )
-from brains.kernels.cpu.optimizers import block_of, guard, move_by_gradient, roll_back
 from brains.kernels.cpu.signatures import INTO_PARAMETERS, INTO_X, SAMPLE, UPDATE
+from brains.kernels.cpu.updates import block_of, guard, move_by_gradient, roll_back
 from brains.kernels.program import block, op, option, row
 
 F = np.float32

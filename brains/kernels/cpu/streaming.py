@@ -15,8 +15,7 @@ from agentsim.compiled.pointers import at, call, doubles, floats, integers
 from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total
 from brains.kernels.cpu.mathematics import copy, fill, finite, flush, is_finite
 from brains.kernels.cpu.network import extra_row, gather, last_of, ring_row, scratch
-from brains.kernels.cpu.optimizers import block_of, copy_block, roll_back
-from brains.kernels.cpu.rewarded import (
+from brains.kernels.cpu.reward import (
     count_reward,
     normalized,
     observe,
@@ -26,6 +25,7 @@ from brains.kernels.cpu.rewarded import (
     uniform,
 )
 from brains.kernels.cpu.taught import counters_of, own_of, rows_of, tick
+from brains.kernels.cpu.updates import block_of, copy_block, roll_back
 from brains.kernels.program import block, counter, op, option, reward, row
 
 F = np.float32

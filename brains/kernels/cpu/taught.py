@@ -21,7 +21,7 @@ from brains.kernels.cpu.network import (
     ring_row,
     scratch,
 )
-from brains.kernels.cpu.optimizers import block_of, roll_back
+from brains.kernels.cpu.updates import block_of, roll_back
 from brains.kernels.program import block, counter, op, option, row
 
 F = np.float32

@@ -11,8 +11,8 @@ from agentsim.compiled.pointers import at, call, floats
 from brains.kernels.cpu.mathematics import clear_padding, copy, fill, product_of
 from brains.kernels.cpu.move import gate_goal
 from brains.kernels.cpu.network import back, last_of, operation_of, scratch
-from brains.kernels.cpu.optimizers import UNLIMITED, block_of, finish_with_momentum, move_with_momentum
 from brains.kernels.cpu.signatures import INTO_PARAMETERS, INTO_X, PLAIN, SAMPLE, TRANSPOSE, UPDATE
+from brains.kernels.cpu.updates import UNLIMITED, block_of, finish_with_momentum, move_with_momentum
 from brains.kernels.program import activation, block, op, option, rate, row
 
 F = np.float32

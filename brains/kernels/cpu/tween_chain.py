@@ -12,9 +12,9 @@ from agentsim.compiled.vectors import WIDTH, load, splat, store
 from brains.kernels.cpu.mathematics import clear_padding, clip, clip_number
 from brains.kernels.cpu.move import hand_back
 from brains.kernels.cpu.network import back, extra_row, operation_of, scratch, through_activation
-from brains.kernels.cpu.optimizers import block_of, finish_with_momentum, move_with_momentum
 from brains.kernels.cpu.signatures import INTO_PARAMETERS, INTO_X, SAMPLE, UPDATE
 from brains.kernels.cpu.tween import bounds
+from brains.kernels.cpu.updates import block_of, finish_with_momentum, move_with_momentum
 from brains.kernels.program import block, op, option, rate, row
 
 F = np.float32

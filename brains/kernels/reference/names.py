@@ -3,24 +3,8 @@ in a list. The order holds for this process; no checkpoint says it."""
 
 from __future__ import annotations
 
-HERE = "brains.kernels.reference"
-
-# "module:class"; the first is op.MOVE
-OPERATIONS = [
-    f"{HERE}.{place}"
-    for place in (
-        "move:Move",
-        "dense:Dense",
-        "conv2d:Conv2D",
-        "recurrent:RNN",
-        "recurrent:LSTM",
-        "attention:Attention",
-        "layer_norm:LayerNorm",
-        "swiglu:SwiGLU",
-    )
-]
-# modules
-RULES = [f"{HERE}.{name}" for name in ("backprop", "tween", "tween_chain")]
+OPERATIONS = ["brains.kernels.reference.move:Move"]  # "module:class"; the first is op.MOVE
+RULES: list[str] = []  # modules
 
 
 def number_of(names: list[str], name: str) -> int:

@@ -1,4 +1,4 @@
-"""Recurrent layers: RNN and LSTM."""
+"""LSTM (Hochreiter & Schmidhuber 1997)."""
 
 from __future__ import annotations
 
@@ -12,28 +12,6 @@ from brains.kernels.program import op
 from brains.kernels.reference.operation import Operation, Shapes
 
 STEPS, FEATURES, HIDDEN = op.D1, op.D2, op.D3
-
-
-class RNN(Operation):
-    """h_s = tanh(x_s Wx + h_(s-1) Wh + b), all of them; leaves the last."""
-
-    input_weight: Tensor
-    hidden_weight: Tensor
-    bias: Tensor
-
-    @staticmethod
-    def shapes(row: NDArray[Any]) -> tuple[Shapes, Shapes]:
-        """input_weight (features, units), hidden_weight (units, units), bias (units,)."""
-        units = row[HIDDEN]
-        return {"input_weight": (row[FEATURES], units), "hidden_weight": (units, units)}, {"bias": (units,)}
-
-    def forward(self, x: Tensor, kept: Any = None) -> tuple[Tensor, Tensor]:
-        """(steps x features,), h (units,) -> (steps x units,), h."""
-        h, outputs = kept, []
-        for part in x.chunk(self.sizes[STEPS]):
-            h = torch.tanh(part @ self.input_weight + h @ self.hidden_weight + self.bias)
-            outputs.append(h)
-        return torch.cat(outputs), h
 
 
 class LSTM(Operation):
