@@ -51,6 +51,7 @@ class RNN(Recurrent):
             states=units,
             cache=padded(units),
             work=2 * padded(units),
+            multiplications=self.steps * (features + units) * units,
         )
 
 
@@ -79,6 +80,7 @@ class LSTM(Recurrent):
             states=2 * units,
             cache=(5 * self.steps + 1) * padded(units),
             work=7 * padded(units),
+            multiplications=self.steps * (features + units) * 4 * units,
         )
 
 
