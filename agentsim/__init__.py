@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from agentsim.config.load import Config, load_brain, load_config
     from agentsim.errors import UserError
     from agentsim.loop.simulation import Simulation
-    from agentsim.registry import register_brain, register_world
+    from agentsim.registry import register_brain, register_layer, register_rule, register_world
     from agentsim.runs.recorded import record
-    from brains.brain import NO_LABEL, Body, Brain, Experience, Learning
+    from brains.brain import NO_LABEL, Body, Brain, BrainBase, Experience, Learning
 
 __version__ = "0.1.0"
 
@@ -41,11 +41,14 @@ _MODULES = {
     "UserError": "agentsim.errors",
     "record": "agentsim.runs.recorded",
     "register_brain": "agentsim.registry",
+    "register_layer": "agentsim.registry",
+    "register_rule": "agentsim.registry",
     "register_world": "agentsim.registry",
     "Simulation": "agentsim.loop.simulation",
     "NO_LABEL": "brains.brain",
     "Body": "brains.brain",
     "Brain": "brains.brain",
+    "BrainBase": "brains.brain",
     "Experience": "brains.brain",
     "Learning": "brains.brain",
 }
@@ -54,6 +57,7 @@ __all__ = [
     "NO_LABEL",
     "Body",
     "Brain",
+    "BrainBase",
     "Config",
     "Experience",
     "Learning",
@@ -63,6 +67,8 @@ __all__ = [
     "load_config",
     "record",
     "register_brain",
+    "register_layer",
+    "register_rule",
     "register_world",
 ]
 

@@ -8,16 +8,19 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import brains
 from agentsim.errors import UserError
+from brains.layers import LAYERS, LayerConfig
+from brains.rules import RULES, Rule
 
 
-def register_brain(name: str, brain: str | type) -> None:
-    """Make a brain class known as `kind: name`. `brain` is the class, or "module:Class" to import it when needed.
+def register_brain(name: str, brain: str | Callable[..., Any]) -> None:
+    """Make a kind of brain, a class or a function (see `brains.brain.Kind`), known as `kind: name`; "module:Class" is
+    imported when needed.
 
-    Raises ValueError if the name is taken by another class, or the class cannot be found again by its module's name.
+    Raises ValueError if the name is taken by another kind, or the kind cannot be found again by its module's name.
     """
     if not isinstance(brain, str):
         if "<locals>" in brain.__qualname__:
@@ -25,11 +28,22 @@ def register_brain(name: str, brain: str | type) -> None:
         brain = f"{brain.__module__}:{brain.__qualname__}"
     if not re.fullmatch(r"[\w.]+:[\w.]+", brain):
         raise ValueError(f'register_brain({name!r}): give the class, or "module:Class", not {brain!r}')
-    if not re.fullmatch(r"[A-Za-z]\w*", name):
-        raise ValueError(f"register_brain({name!r}): a kind is a word of letters, digits and underscores")
-    if brains.BRAINS.get(name, brain) != brain:
-        raise ValueError(f"register_brain({name!r}): there is a brain of that name already, {brains.BRAINS[name]}")
-    brains.BRAINS[name] = brain
+    _register(brains.BRAINS, "register_brain", name, brain)
+
+
+def register_layer(name: str, layer: type[LayerConfig]) -> None:
+    """Make a layer's config class known as `type: name`, which its field `type` must say too.
+
+    Raises ValueError if the name is taken by another class, or is not that of the class.
+    """
+    if get_args(layer.model_fields["type"].annotation) != (name,):
+        raise ValueError(f'register_layer({name!r}): {layer.__name__} should say type: Literal["{name}"]')
+    _register(LAYERS, "register_layer", name, layer)
+
+
+def register_rule(name: str, rule: Rule) -> None:
+    """Make a learning rule known as `rule: name`. Raises ValueError if the name is taken by another rule."""
+    _register(RULES, "register_rule", name, rule)
 
 
 def register_world(id: str, entry_point: str | Callable[..., Any], **options: Any) -> None:  # noqa: A002
@@ -37,6 +51,14 @@ def register_world(id: str, entry_point: str | Callable[..., Any], **options: An
     import gymnasium
 
     gymnasium.register(id, entry_point=entry_point, **options)
+
+
+def _register(known: dict[str, Any], function: str, name: str, thing: Any) -> None:
+    if not re.fullmatch(r"[A-Za-z]\w*", name):
+        raise ValueError(f"{function}({name!r}): a name is a word of letters, digits and underscores")
+    if known.get(name, thing) != thing:
+        raise ValueError(f"{function}({name!r}): there is one of that name already, {known[name]}")
+    known[name] = thing
 
 
 def import_module(name: str) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.random import SeedSequence
+
+    from brains.brain import Body, Brain, Kind
 
 BRAINS: dict[str, str] = {
-    "stepping": "brains.stepping:SteppingBrain",
+    "stepping": "brains.stepping.kind:stepping",
     "random": "brains.controls:RandomBrain",
     "constant": "brains.controls:ConstantBrain",
     "alternate": "brains.controls:AlternateBrain",
@@ -16,7 +21,13 @@ BRAINS: dict[str, str] = {
 }
 
 
-def load(kind: str) -> Any:
-    """The brain class of a kind, imported now. Raises KeyError if there is none of that name."""
-    module, name = BRAINS[kind].split(":")
-    return getattr(import_module(module), name)
+def load(name: str) -> Kind:
+    """The kind of that name, imported now. Raises KeyError if there is none."""
+    module, attribute = BRAINS[name].split(":")
+    found: Kind = getattr(import_module(module), attribute)
+    return found
+
+
+def make(kind: Kind, config: Any, body: Body, seed: SeedSequence) -> Brain:
+    """A brain of a kind; the world's oracle is handed only to kinds that declare `asks_the_oracle`."""
+    return kind(config, body if getattr(kind, "asks_the_oracle", False) else body.without_oracle(), seed)

@@ -7,11 +7,12 @@ Every array has a leading lane axis N; N = 1 in the window. A brain never sees w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 Float = NDArray[np.float32]
 State = dict[str, NDArray[Any]]  # flat, so that it can be saved without pickle: "name" or "part.name" -> array
@@ -25,7 +26,8 @@ class Body:
 
     `actions` counts the choices of a discrete body, and the dimensions of a continuous one, whose bounds are
     `low` and `high`, each (actions,). `teacher` says whether the world ever names the right action; `oracle`, where the
-    world has one, answers observations (M, observation_size) with the right actions, and is for controls only.
+    world has one, answers observations (M, observation_size) with the right actions; only kinds of brain that declare
+    `asks_the_oracle` are handed it.
     """
 
     observation_size: int
@@ -36,6 +38,10 @@ class Body:
     teacher: bool = False
     lanes: int = 1
     oracle: Callable[[Float], NDArray[Any]] | None = None
+
+    def without_oracle(self) -> Body:
+        """The same body for a brain that must find out for itself."""
+        return replace(self, oracle=None)
 
 
 @dataclass(slots=True)
@@ -103,3 +109,132 @@ class Brain(Protocol):
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """A brain with the same knowledge that acts greedily and never learns, with fresh activity. With `lanes`,
         that many lanes sharing lane 0's knowledge: what a probe asks."""
+
+
+class BrainBase:
+    """A brain without the obvious parts: a subclass must `act`, and overrides what else is not as here.
+
+    `arrays` names the live arrays that are its whole state, each with a leading lane axis; what saves, loads and copies
+    a brain follows from them.
+    """
+
+    latency = 0
+    settling_ticks = 1
+
+    def __init__(self, config: Any, body: Body) -> None:
+        self.config, self.body = config, body
+
+    def warm_up(self) -> None:
+        """Nothing to compile."""
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """No activity to forget."""
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """Each brain's own."""
+        raise NotImplementedError
+
+    def learn(self, experience: Experience) -> Learning:
+        """Nothing."""
+        return Learning()
+
+    def rehearse(self) -> Learning:
+        """No memory, no rehearsal."""
+        return Learning()
+
+    def arrays(self) -> State:
+        """The live arrays that are this brain's whole state, by name."""
+        return {}
+
+    def state_dict(self) -> State:
+        """Copies of all arrays."""
+        return {name: array.copy() for name, array in self.arrays().items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
+        load_arrays(self.arrays(), state)
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """Nothing to draw."""
+        return {}
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """A brain of the same class and arrays, reset, that is never taught; with `lanes`, lane 0's in each of them."""
+        body = replace(self.body, lanes=lanes or self.body.lanes)
+        twin = type(self)(self.config, body, np.random.SeedSequence(0))  # type: ignore[call-arg]  # a kind's signature
+        for name, array in twin.arrays().items():
+            array[...] = self.arrays()[name] if lanes is None else self.arrays()[name][:1]
+        twin.reset(np.ones(body.lanes, np.bool_))
+        return Frozen(twin, body)
+
+
+class Frozen(BrainBase):
+    """Another brain that only acts."""
+
+    def __init__(self, brain: Brain, body: Body) -> None:
+        super().__init__(None, body)
+        self.brain, self.latency, self.settling_ticks = brain, brain.latency, brain.settling_ticks
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """The brain's."""
+        self.brain.reset(lanes)
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """The brain's action."""
+        return self.brain.act(observation)
+
+    def state_dict(self) -> State:
+        """The brain's."""
+        return self.brain.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """The brain's."""
+        self.brain.load_state_dict(state)
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """The brain's."""
+        return self.brain.activity()
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """The brain's."""
+        return self.brain.frozen_copy(lanes)
+
+
+class Kind(Protocol):
+    """What makes brains: `kind(config, body, seed)` is a brain for that body. Raises ValueError, starting with the key
+    if one is to blame, where the config does not fit the body.
+
+    `Config` says what its YAML may say. A kind that sets `asks_the_oracle` to True is handed `Body.oracle`.
+    """
+
+    Config: type[BaseModel]
+
+    def __call__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> Brain:
+        """A brain of this kind, newly born."""
+
+
+_Maker = TypeVar("_Maker", bound=Callable[..., Any])
+
+
+def kind(config: type[BaseModel]) -> Callable[[_Maker], _Maker]:
+    """Declare a function (config, body, seed) -> Brain to be a kind of brain with this Config."""
+
+    def declare(maker: _Maker) -> _Maker:
+        maker.Config = config  # type: ignore[attr-defined]
+        return maker
+
+    return declare
+
+
+def load_arrays(arrays: State, saved: State) -> None:
+    """Copy `saved` into `arrays`, in place. Raises ValueError naming the first entry that does not fit."""
+    for name in sorted(arrays.keys() ^ saved.keys()):
+        raise ValueError(f"brain state {name!r} is {'missing' if name in arrays else 'unknown'}")
+    for name, array in arrays.items():
+        if (array.shape, array.dtype) != (saved[name].shape, saved[name].dtype):
+            raise ValueError(
+                f"brain state {name!r} is {saved[name].dtype}{list(saved[name].shape)}, "
+                f"this brain needs {array.dtype}{list(array.shape)}"
+            )
+    for name, array in arrays.items():
+        array[...] = saved[name]

@@ -13,48 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from brains.brain import NO_LABEL, Body, Brain, Experience, Float, Learning, State
-from brains.network import load_arrays
+from brains.brain import NO_LABEL, Body, Brain, BrainBase, Experience, Float, Learning, State, load_arrays
 
 
-class Control:
+class Control(BrainBase):
     """What the controls share: one array of memory a lane, greedy copies, no learning unless a control says so."""
 
-    latency, settling_ticks, backend = 0, 1, "numpy"
+    backend = "numpy"
     memory_size = 0
-    asks_the_oracle = False  # whether its actions are the oracle's: a probe of it would say what the oracle knows
+    asks_the_oracle = False  # whether this kind may be handed the oracle
+    is_the_oracle = False  # whether its actions are the oracle's: a probe of it would say what the oracle knows
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
-        self.config, self.body, self.seed = config, body, seed
+        super().__init__(config, body)
         self.generator = np.random.Generator(np.random.PCG64(seed))
         self.memory = np.zeros((body.lanes, self.memory_size), np.float32)
         self.output = np.zeros((body.lanes, body.actions), np.float32)
 
-    def warm_up(self) -> None:
-        """Nothing to compile."""
-
-    def reset(self, lanes: NDArray[np.bool_]) -> None:
-        """A control has no activity to forget."""
-
-    def act(self, observation: Float) -> NDArray[Any]:
-        """Each control's own."""
-        raise NotImplementedError
-
-    def learn(self, experience: Experience) -> Learning:
-        """Nothing."""
-        return Learning()
-
-    def rehearse(self) -> Learning:
-        """Nothing."""
-        return Learning()
-
-    def state_dict(self) -> State:
-        """The memory and the random stream."""
-        return {name: array.copy() for name, array in self._arrays().items()}
-
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
-        arrays = self._arrays()
+        arrays = self.arrays()
         load_arrays(arrays, state)
         words = [int(word) for word in arrays["generator"]]
         inner = {"state": words[0] | words[1] << 64, "inc": words[2] | words[3] << 64}
@@ -62,7 +40,8 @@ class Control:
             "bit_generator": "PCG64", "state": inner, "has_uint32": words[4], "uinteger": words[5]
         }  # fmt: skip
 
-    def _arrays(self) -> State:
+    def arrays(self) -> State:
+        """The memory and the random stream."""
         saved: Any = self.generator.bit_generator.state
         state, increment, low = saved["state"]["state"], saved["state"]["inc"], (1 << 64) - 1
         words = [state & low, state >> 64, increment & low, increment >> 64, saved["has_uint32"], saved["uinteger"]]
@@ -196,7 +175,7 @@ class DelayedOracleBrain(Control):
     """The ceiling of a brain of that latency. Until the first observation is old enough it answers action 0."""
 
     Config: type[BaseModel] = OracleConfig
-    asks_the_oracle = True
+    asks_the_oracle = is_the_oracle = True
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         self.delay = getattr(config, "delay", 1)
@@ -230,18 +209,18 @@ class RepeatLastLabelBrain(DelayedOracleBrain):
     Config = RepeatLastLabelConfig
 
     def __init__(self, config: RepeatLastLabelConfig, body: Body, seed: np.random.SeedSequence) -> None:
-        self.asks_the_oracle = config.hears == "oracle"
+        self.is_the_oracle = config.hears == "oracle"
         super().__init__(config, body, seed)
 
     def act(self, observation: Float) -> NDArray[Any]:
         """(N, obs) -> (N,) int64."""
-        if self.asks_the_oracle:
+        if self.is_the_oracle:
             return super().act(observation)
         return self.show(self.memory[:, 0].astype(np.int64))
 
     def learn(self, experience: Experience) -> Learning:
         """Remember what the teacher says, where it speaks."""
-        if not self.asks_the_oracle:
+        if not self.is_the_oracle:
             label = self.heard(experience)
             self.memory[:, 0] = np.where(label == NO_LABEL, self.memory[:, 0], label)
         return Learning()
@@ -260,6 +239,7 @@ class BiasOnlyBrain(Control):
     """Sigmoid biases and no input: it can know the commonest recent label and nothing else."""
 
     Config = BiasOnlyConfig
+    asks_the_oracle = True
 
     def __init__(self, config: BiasOnlyConfig, body: Body, seed: np.random.SeedSequence) -> None:
         self.memory_size = body.actions

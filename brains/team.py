@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brains.brain import Body, Brain, Experience, Float, Learning, State
-from brains.network import load_arrays
+from brains.brain import Body, Brain, Experience, Float, Learning, State, load_arrays
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`agentsim bench loop`: what a whole tick of a headless, recorded run costs, flat out, and each phase of it."""
+"""`agentsim bench loop`: what a whole tick of a headless, recorded run costs, flat out, and each of its phases."""
 
 from __future__ import annotations
 

@@ -19,10 +19,11 @@ from agentsim.studies import timing
 from agentsim.studies.report import progress, report, table
 from agentsim.studies.timing import Job
 from agentsim.system.process import one_compute_thread
+from brains import rules
 from brains.brain import Body
-from brains.kernels import layout as at
-from brains.settings import SteppingConfig
-from brains.stepping import TaughtBrain
+from brains.kernels.program import op
+from brains.stepping.settings import SteppingConfig
+from brains.stepping.taught import TaughtBrain
 
 HIDDEN = (32, 64, 64, 64, 32)  # the published six-layer net: 8-32-64-64-64-32-4
 OBSERVATION, ACTIONS, DRAWS = 8, 4, 512
@@ -105,18 +106,19 @@ def ticking(case: Case, learning: bool) -> Job:
     rng = np.random.default_rng(0)
     observations = rng.uniform(-1, 1, (draws, lanes, OBSERVATION)).astype(np.float32)
     targets = rng.integers(0, ACTIONS, (draws, lanes, 1)).astype(np.float32)
-    action = np.zeros((lanes, 1), np.int64)
     if "loop" in case.backend:
-        from brains.kernels.cpu_fused import live
+        from brains.kernels.cpu.bound import many_ticks
 
-        return lambda count: live(*brain.kernel_arrays, observations, targets, action, steps, count)
-    act, learn, pairs = brain.kernel.act, brain.kernel.learn, list(zip(observations, targets, strict=True))
+        return many_ticks(brain.net, observations, targets, steps)
+    act, learn, label = brain.kernel.act, brain.kernel.learn, brain.target
+    pairs = list(zip(observations, targets, strict=True))
 
     def tick(count: int) -> None:
         for observation, target in islice(cycle(pairs), count):
-            act(observation, action)
+            act(observation)
+            label[...] = target
             for step in range(steps):
-                learn(target, step == 0)
+                learn(step == 0)
 
     return tick
 
@@ -129,9 +131,9 @@ def cost_of(case: Case) -> tuple[int, int, int]:
     """
     brain, steps = case.brain, case.steps
     config, table = brain.config, brain.network.table
-    weights = int(((table[:, at.IN] + 1) * table[:, at.UNITS]).sum())
-    moments = {"tween": 1, "tween_chain": 1, "backprop": 2 if config.optimizer == "adam" else int(config.momentum > 0)}
-    kept = moments[config.rule] if steps else 0
+    weights = int(((table[:, op.IN] + 1) * table[:, op.UNITS]).sum())
+    optimizer = 2 if config.optimizer == "adam" else int(config.momentum > 0)
+    kept = (optimizer if rules.RULES[config.rule].optimizer else 1) if steps else 0
     fresh = (config.align == "instant" and config.execution == "stepping") if steps else 0
     replayed = config.replay.per_tick if config.replay else 0
     passes = 1 + (fresh + steps if not replayed else 2 * steps)

@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 
 from agentsim.cli.options import AsJson, Brains, Import, Jobs, KeptIn
 from agentsim.system.machine import usable_cores
-from agentsim.system.output import print_json
 
 
 class _TicksByDefault(TyperGroup):
@@ -174,18 +173,9 @@ def learning(
         modules=modules or (),
     )
     _report(found, benchmark.show, as_json)
-    if found["interrupted"]:
-        again = " ".join(["agentsim bench learning", *configs, "... --out", found["out"]])
-        typer.echo(f"interrupted; go on: {again}", err=True)
-        raise typer.Exit(130)
-    if found["failed"]:
-        raise typer.Exit(1)
 
 
 def _report(found: dict[str, Any], show: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    from agentsim.studies.report import stdout
+    from agentsim.studies.report import conclude
 
-    show(found, stdout())
+    conclude(found, show, as_json)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pydantic
 
 from agentsim.cli import terminal
+from agentsim.compiled.waiting import meanwhile
 from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing, first_problem
 from agentsim.errors import UserError
@@ -17,7 +19,7 @@ from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import Console
-from agentsim.window.display import display_problem
+from agentsim.window.display import display_problem, open_window, starting
 
 logger = logging.getLogger("agentsim")
 
@@ -40,10 +42,13 @@ def start(
         config = config.model_copy(update={"run": run})
     directory = new_run_directory(Path(source).stem, out)
     try:
-        return recorded.record(config, directory, drawn=not headless)
-    except Exception as error:
+        with _window_first(headless):
+            return recorded.record(config, directory, drawn=not headless)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if nothing was written
+        if not isinstance(error, Exception):
+            raise
         if isinstance(error, UserError):
             raise UserError(config.located(str(error))) from error
         logger.debug("building the simulation", exc_info=True)
@@ -62,7 +67,8 @@ def resume(
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    simulation = recorded.restored(directory, drawn=not headless)
+    with _window_first(headless):
+        simulation = recorded.restored(directory, drawn=not headless)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
@@ -81,7 +87,8 @@ def resume(
 def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
     """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
-    simulation, check = recorded.replay(directory, drawn=not headless)
+    with _window_first(headless):
+        simulation, check = recorded.replay(directory, drawn=not headless)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
     _set_pace(simulation, "none" if headless and speed is None else None, speed)
@@ -101,6 +108,17 @@ def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -
         simulation.clock.set_pacing(cast(Pacing, pacing))
     if speed is not None:
         simulation.clock.set_speed(speed)
+
+
+@contextlib.contextmanager
+def _window_first(headless: bool) -> Iterator[None]:
+    """Open the window, where there will be one: what it is going to show may take seconds to import and to build."""
+    if headless or display_problem() is not None:
+        yield
+        return
+    open_window()
+    with meanwhile(starting):
+        yield
 
 
 def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from agentsim.compiled.waiting import meanwhile
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.timings import SECOND
@@ -73,17 +74,23 @@ def run_with_progress(simulation: Simulation, console: Console) -> None:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ticks, {task.fields[hz]}"), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
-        task = progress.add_task("", total=simulation.end_tick, completed=simulation.tick_index, hz="compiling")
+        kernels = progress.add_task("kernels compiled", visible=False)
+        ticks = progress.add_task("ticks", total=simulation.end_tick, completed=simulation.tick_index)
         progress.refresh()
-        simulation.warm_up()
 
-        def draw(simulation: Simulation) -> None:
-            progress.update(task, completed=simulation.tick_index, hz=_rate(simulation.clock.statistics.recent_hz))
+        def compiling(done: int, total: int) -> None:
+            progress.update(kernels, completed=done, total=total, visible=done < total)
             progress.refresh()
 
-        _run(simulation, Painter(draw))
+        def draw(simulation: Simulation) -> None:
+            rate = _rate(simulation.clock.statistics.recent_hz)
+            progress.update(ticks, completed=simulation.tick_index, description=f"ticks, {rate}")
+            progress.refresh()
+
+        with meanwhile(compiling):
+            _run(simulation, Painter(draw))
 
 
 def run(simulation: Simulation, console: Console) -> None:
@@ -92,15 +99,17 @@ def run(simulation: Simulation, console: Console) -> None:
         simulation.run()
         console.print(picture(simulation, console))
         return
-    console.print("compiling (a minute or so, the first time on this machine) ...", end="\r")
-    simulation.warm_up()
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
 
         def draw(simulation: Simulation) -> None:
             live.update(picture(simulation, console, painter.frames), refresh=True)
 
+        def compiling(done: int, total: int) -> None:
+            live.update(Text(f"compiling {done} of {total}"), refresh=True)
+
         painter = Painter(draw)
-        _run(simulation, painter)
+        with meanwhile(compiling):
+            _run(simulation, painter)
         draw(simulation)
 
 

@@ -9,13 +9,13 @@ foreign counts as missing.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +25,9 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.compiled import reach
+from agentsim.compiled import reach, target
 
 FOLDER = "AGENTSIM_KERNELS"  # in the environment: the folder, as given to processes that compile for this one
-SYMBOL = "agentsim_kernel"  # the one function of every file
 CHECKSUM = 16  # bytes
 
 _UNUSED = (ctypes.c_int64 * 8)()  # where numba's convention would put a result and an exception
@@ -37,33 +36,33 @@ _loaded: dict[str, tuple[int, Any]] = {}  # name -> (address, the engine that ke
 
 @cache
 def folder() -> Path:
-    """Where object code is kept: in the user's cache or, where that cannot be written, as long as this process lives."""
+    """Where object code is kept: the user's cache or, where that cannot be written, as long as this process lives."""
+    kept = lasting()
+    if kept is not None:
+        return kept
+    private = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    return private
+
+
+def lasting() -> Path | None:
+    """The folder in the user's cache, or None if it cannot be written."""
     if FOLDER in os.environ:
         return Path(os.environ[FOLDER])
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        lasting = Path(root).expanduser() / "agentsim" / "kernels"
-        lasting.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=lasting):
-            return lasting
+        kept = Path(root).expanduser() / "agentsim" / "kernels"
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=kept):
+            return kept
     except (OSError, RuntimeError):
-        private = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
-        atexit.register(shutil.rmtree, private, ignore_errors=True)
-        return private
-
-
-def target() -> tuple[str, str]:
-    """The CPU that is compiled for: (name, features)."""
-    features = os.environ.get("NUMBA_CPU_FEATURES")
-    if features is None:
-        features = llvm.get_host_cpu_features().flatten()
-    return os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name(), features
+        return None
 
 
 @cache
 def _surroundings() -> bytes:
     """What decides over the code besides the sources."""
-    return "\n".join([sys.version, version("numba"), version("llvmlite"), *target()]).encode()
+    return "\n".join([sys.version, version("numba"), version("llvmlite"), *target.cpu()]).encode()
 
 
 @cache
@@ -71,7 +70,7 @@ def path(name: str) -> Path:
     """The file of a kernel "module:function" for the CPU that is compiled for."""
     module, _, function = name.partition(":")
     key = hashlib.blake2b(reach.digest(module) + _surroundings() + name.encode(), digest_size=12).hexdigest()
-    return folder() / f"{module}.{function}-{target()[0]}-{key}.o"
+    return folder() / f"{module}.{function}-{target.cpu()[0]}-{key}.o"
 
 
 def stored(name: str) -> bytes | None:
@@ -81,14 +80,24 @@ def stored(name: str) -> bytes | None:
     except OSError:
         return None
     code, checksum = content[:-CHECKSUM], content[-CHECKSUM:]
-    return code if code and hashlib.blake2b(code, digest_size=CHECKSUM).digest() == checksum else None
+    return code if code and checksum == _checksum(name, code) else None
 
 
 def store(name: str, code: bytes) -> None:
     """Keep object code, in one step: no other process ever sees half of it. Raises OSError if it cannot be written."""
-    with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as file:
-        file.write(code + hashlib.blake2b(code, digest_size=CHECKSUM).digest())
-    Path(file.name).replace(path(name))
+    descriptor, temporary = tempfile.mkstemp(dir=folder())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(code + _checksum(name, code))
+        Path(temporary).replace(path(name))
+    except OSError:
+        Path(temporary).unlink()
+        raise
+
+
+def _checksum(name: str, code: bytes) -> bytes:
+    """Of the code and of whose it is, so that the file of another kernel, or for another CPU, is foreign here."""
+    return hashlib.blake2b(path(name).name.encode() + code, digest_size=CHECKSUM).digest()
 
 
 def address(name: str) -> int:
@@ -97,34 +106,38 @@ def address(name: str) -> int:
     Raises ModuleNotFoundError or AttributeError where there is no such kernel, TypeError where numba cannot compile it.
     """
     if name not in _loaded:
-        code = stored(name)
-        if code is None:
-            from agentsim.compiled import jit
-
-            code = jit.compile_and_store(name)
-        _loaded[name] = _load(code)
+        _loaded[name] = _load(stored(name) or compile_and_store(name))
     return _loaded[name][0]
 
 
-def bound(name: str, arguments: NDArray[np.int64]) -> Callable[[], Any]:
+def compile_and_store(name: str) -> bytes:
+    """Compile a kernel here and now, and keep it, if it can be kept."""
+    from agentsim.compiled import jit
+
+    code = jit.object_code(name)
+    with contextlib.suppress(OSError):  # a full disk: the next process compiles again
+        store(name, code)
+    return code
+
+
+class Bound(partial[Any]):
+    """A kernel bound to its argument, and what must live as long."""
+
+    keeps: tuple[Any, ...] = ()
+
+
+def bound(name: str, arguments: NDArray[np.int64], *others: Any) -> Bound:
     """A kernel that takes one pointer, as a function without arguments: it is called with the address of `arguments`,
-    which holds sizes and the addresses of other arrays and must not be moved while the function is used."""
+    which holds sizes and the addresses of other arrays; it keeps them alive, and whatever `others` are given."""
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address(name))
     unused = ctypes.addressof(_UNUSED)
-    return partial(function, unused, unused, arguments.__array_interface__["data"][0])
-
-
-def machine() -> llvm.TargetMachine:
-    """LLVM's description of the CPU that is compiled for."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    cpu, features = target()
-    triple = llvm.Target.from_default_triple()
-    return triple.create_target_machine(cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault")
+    call = Bound(function, unused, unused, arguments.__array_interface__["data"][0])
+    call.keeps = (arguments, *others)
+    return call
 
 
 def _load(code: bytes) -> tuple[int, Any]:
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target.machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine.get_function_address(SYMBOL), engine
+    return engine.get_function_address(target.SYMBOL), engine

@@ -115,7 +115,9 @@ def _has_tag(model: type[BaseModel], tag: Any) -> bool:
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     """The models that an annotation such as `tuple[A | B, ...] | None` speaks of."""
-    arguments = typing.get_args(annotation)
+    if hasattr(annotation, "models"):  # whose choice is made when it validates
+        return list(annotation.models())
+    arguments = (*typing.get_args(annotation), *getattr(annotation, "__metadata__", ()))
     if isinstance(annotation, type) and not arguments and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in arguments for model in _models_in(argument)]

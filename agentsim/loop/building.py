@@ -14,22 +14,22 @@ from agentsim.config.load import Config
 from agentsim.config.sections import MemberConfig, first_problem
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from brains.brain import Body, Brain
+from brains.brain import Body, Brain, Kind
 from brains.team import Seat, Team
 
 
-def checked_brain(mapping: dict[str, Any], at: str = "brain") -> tuple[Any, Any]:
-    """The class that a brain's mapping {kind, ...} names, and its own validated config.
+def checked_brain(mapping: dict[str, Any], at: str = "brain") -> tuple[Kind, Any]:
+    """The kind that a brain's mapping {kind, ...} names, and its own validated config.
 
     Raises UserError, naming the key; `at` is the key of the mapping.
     """
     kind = str(mapping.get("kind"))
     if kind not in brains.BRAINS:
         raise UserError(f"{at}.kind: unknown kind {kind!r}, {suggest(kind, brains.BRAINS, 'kinds')}")
-    brain_class: Any = brains.load(kind)
-    fields = {key: value for key, value in mapping.items() if key != "kind" or key in brain_class.Config.model_fields}
+    maker = brains.load(kind)
+    fields = {key: value for key, value in mapping.items() if key != "kind" or key in maker.Config.model_fields}
     try:
-        return brain_class, brain_class.Config.model_validate(fields)
+        return maker, maker.Config.model_validate(fields)
     except pydantic.ValidationError as error:
         raise UserError(f"{at}.{first_problem(error)}") from error
 
@@ -84,12 +84,19 @@ def seats_of(every: dict[str, int], agents: tuple[str, ...]) -> dict[str, Seat]:
 
 def build_brain(mapping: dict[str, Any], body: Body, seed: np.random.SeedSequence, at: str = "brain") -> Brain:
     """The brain of a mapping. Raises UserError if it is not valid or does not fit the body; `at` is its key."""
-    brain_class, config = checked_brain(mapping, at)
+    kind, config = checked_brain(mapping, at)
     try:
-        return brain_class(config, body, seed)
+        return brains.make(kind, config, body, seed)
     except ValueError as error:
         key = "." if re.match(r"[\w.]+: ", str(error)) else f": {mapping['kind']} does not fit this world: "
         raise UserError(f"{at}{key}{error}") from error
+
+
+def kernels_of(brain: Brain) -> list[str]:
+    """What a brain, or each of a team, needs compiled: "module:function" of those `kernels` that it names, if any."""
+    if isinstance(brain, Team):
+        return [name for member in brain.members.values() for name in kernels_of(member.brain)]
+    return [*getattr(brain, "kernels", tuple)()]
 
 
 def timetable(config: Config, tasks: tuple[str, ...]) -> dict[int, int]:

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError
 from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
 from agentsim.loop.journal import Journal
 from agentsim.loop.making import agents_and_size, body_of, make, native_of
 from brains.brain import NO_LABEL, Experience, Float, State
+from worlds.world import keeps_its_state, world_of
 
 _CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
 _LANE = 0
@@ -37,14 +39,16 @@ class Environment:
     `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
     answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
     what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
-    names of what the world can ask for, `task` the index of the present one, -1 where there are none.
+    names of what the world can ask for, `task` the index of the present one, -1 where there are none. `world`: what it
+    has beyond Gymnasium's Env; `notice`: what a person should know about it.
 
     A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
     MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
     """
 
     def __init__(self, config: WorldConfig, seed: np.random.SeedSequence, *, drawn: bool = True) -> None:
-        """`drawn`: whether somebody will want to see it: worlds may keep the past for that.
+        """Build it, with the kernels that it names, if any, and begin its first episode. `drawn`: whether somebody will
+        want to see it: worlds may keep the past for that.
 
         Raises UserError for an unknown id, options it does not take, and spaces that are not supported.
         """
@@ -52,16 +56,17 @@ class Environment:
         self._seed = seed
         self._env, self._limit = make(config, drawn)
         self.unwrapped: Any = self._env.unwrapped
-        self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
-        self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
-        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.unwrapped)
+        self.world = world_of(self._env)
+        self.tasks = self.world.tasks
+        pool.prepare(self.world.kernels)
+        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.world.agents)
         lanes = len(self.agents) or 1
         observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
         self._observations = list(observations)
         self._sensed = list(observations if self.agents else observations[:, 0])  # as the world gives them
         self._now = 0
         space = self._env.action_space
-        self.body = body_of(config.id, space, self.agents, size, getattr(self.unwrapped, "oracle", None))
+        self.body = body_of(config.id, space, self.agents, size, self.world.oracle)
         self._bounds = np.array(self.body.low, np.float32), np.array(self.body.high, np.float32)
         self._native = native_of(space, self.body)
         self._one_choice = self.body.discrete and not self.agents
@@ -75,7 +80,11 @@ class Environment:
         self.events: dict[str, int] = {}
         self.agent_events: dict[str, NDArray[np.int64]] = {}
         self._journal = Journal(idle)  # kept where the world cannot tell its state
+        self.has_state = False
+        self.notice: str | None = None
         info = self._begin_episode(self._now)
+        if self.world.get_state is not None and self.world.set_state is not None:
+            info = self._try_state(info)
         label = np.asarray(info.get("teacher_action", self._silence))
         if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
             self.body = replace(self.body, teacher=True)
@@ -160,7 +169,7 @@ class Environment:
     def check(self, command: WorldCommand) -> None:
         """Raises UserError if this world cannot do what the command asks."""
         pushable = isinstance(command, Push) and self._is_cart
-        if not hasattr(self.unwrapped, command.kind) and not pushable:
+        if getattr(self.world, command.kind) is None and not pushable:
             raise UserError(f"{self.id} has no {_METHODS[command.kind]}")
         if isinstance(command, SwitchTask) and command.task >= len(self.tasks):
             raise UserError(f"{self.id} has no task {command.task}; tasks: 0 to {len(self.tasks) - 1}")
@@ -281,6 +290,19 @@ class Environment:
             self.apply(SwitchTask(task=self.task))
         return info
 
+    def _try_state(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Find out whether to trust the world's state; if not, begin anew. Returns the info of the episode's begin."""
+        action = self._native(self.idle_action())
+        self.has_state = keeps_its_state(self.world, lambda: self.unwrapped.step(action))
+        if self.has_state:
+            return info
+        self.notice = (
+            f"{self.id}: what get_state() saved, set_state() does not bring back to the bit; "
+            "to resume a run, its episode is lived again"
+        )
+        self.episode -= 1
+        return self._begin_episode(self._now)
+
     def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
         row = self._sensed[slot]
         shape = observation.shape if isinstance(observation, np.ndarray) else np.shape(observation)
@@ -317,8 +339,8 @@ class Environment:
             raise ValueError(f"{self.id} returned the teacher_action {label!r}, which is no action of this world")
 
     def _sense_again(self) -> None:
-        if hasattr(self.unwrapped, "observe"):
-            self._take(self._now, *self.unwrapped.observe())
+        if self.world.observe is not None:
+            self._take(self._now, *self.world.observe())
         elif self._is_cart:
             self._take(self._now, self.unwrapped.state, {})
 

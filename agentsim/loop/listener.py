@@ -21,6 +21,9 @@ class Listener:
     directory: Path | None = None
     problem: str | None = None
 
+    def begins(self) -> None:
+        """`run` will tick now, unless it was stopped before: everything is compiled."""
+
     def command(self, stamped: StampedCommand) -> None:
         """A new command takes effect now. Those that the simulation was built with are not told."""
 

@@ -46,14 +46,13 @@ def make(config: WorldConfig, drawn: bool) -> tuple[gymnasium.Env[Any, Any], int
         raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def agents_and_size(world: str, space: gymnasium.Space[Any], unwrapped: Any) -> tuple[tuple[str, ...], int]:
+def agents_and_size(world: str, space: gymnasium.Space[Any], agents: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     """The agents, where there are several, and the numbers in an observation. Raises UserError for another space."""
     from gymnasium.spaces import Box
 
     if isinstance(space, Box) and space.dtype is not None and space.dtype.kind in "fiu":
         if len(space.shape) == 1:
             return (), space.shape[0]
-        agents = tuple(getattr(unwrapped, "agents", ()))
         if agents and space.shape[:-1] == (len(agents),):
             return agents, space.shape[1]
     raise UserError(

@@ -54,7 +54,7 @@ def _apply(simulation: Simulation, command: Command) -> None:
             _switch_task(simulation, task)
         case SwapBrain():
             try:
-                resident.swap(command)
+                resident.swap(command, simulation.compile)
                 simulation.clock.restart()  # it may have compiled something
             except UserError as error:
                 for listener in simulation.listeners:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from agentsim.config.load import Config
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from agentsim.loop.building import build_brain, build_team, checked_brain
+from agentsim.loop.building import build_brain, build_team, checked_brain, kernels_of
 from agentsim.loop.commands import SwapBrain
 from agentsim.loop.environment import Environment
 from agentsim.loop.snapshot import Snapshot
@@ -39,7 +40,7 @@ class Resident:
         checked_brain(swap.config)
         self._check_place(swap.whose)
 
-    def swap(self, swap: SwapBrain) -> None:
+    def swap(self, swap: SwapBrain, compile_kernels: Callable[[Sequence[str]], None]) -> None:
         """Another brain moves in and starts from nothing. Raises UserError if it cannot; then the old one stays."""
         self.swaps += 1
         self._check_place(swap.whose)
@@ -51,6 +52,7 @@ class Resident:
             update["brains"] = {}
         present = self.present.model_copy(update=update)
         brain = self._built(present)
+        compile_kernels(kernels_of(brain))
         brain.warm_up()
         if swap.whose is not None and isinstance(brain, Team) and isinstance(self.brain, Team):
             brain.members |= {name: member for name, member in self.brain.members.items() if name != swap.whose}

@@ -7,17 +7,18 @@ learning steps of each tick; the clock only decides when.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agentsim.compiled import pool
 from agentsim.config.load import Config
 from agentsim.config.sections import first_problem
 from agentsim.errors import FAILURES, UserError
 from agentsim.loop import figures
-from agentsim.loop.building import resolved, timetable
+from agentsim.loop.building import kernels_of, resolved, timetable
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, Script
 from agentsim.loop.environment import Environment
@@ -102,13 +103,15 @@ class Simulation:
     def run(self, ticks: int | None = None, on_tick: Callable[[Simulation], None] | None = None) -> None:
         """Tick at the clock's pace, for `ticks` more ticks, else to the end that the config sets, else for ever.
 
-        Returns early after `stop`, SIGINT or SIGTERM (see `interrupted`), or when a tick failed (see `error`).
+        Returns early after `stop`, SIGINT, SIGTERM or SIGHUP (see `interrupted`), or when a tick failed (see `error`).
         `on_tick` is called after every tick, and every 10 ms while paused; what it does counts against the slack.
         """
         end = self.end_tick if ticks is None else self.tick_index + ticks
         self._stopping, self.interrupted = False, None
         with end_on_signals(self._interrupt):
             self.warm_up()
+            for listener in self.listeners:
+                listener.begins()
             self.clock.restart()
             with one_compute_thread(), CollectInSlack() as garbage:
                 while not self._stopping and self.error is None and (end is None or self.tick_index < end):
@@ -123,18 +126,29 @@ class Simulation:
                     garbage.between_ticks(self.clock.slack(), self.clock.pacing != "none")
 
     def warm_up(self) -> None:
-        """Compile everything that a tick would otherwise wait for, once; changes no state. See `error` if it fails."""
+        """Compile everything that a tick would otherwise wait for, once; changes no state. See `error` if it fails.
+
+        After `stop` it returns early, with `warm_up_seconds` None.
+        """
         if self.warm_up_seconds is not None or self.error is not None:
             return
         before = time.perf_counter()
         try:
+            self.compile(kernels_of(self.brain))
             self.brain.warm_up()
             self.environment.warm_up()
         except FAILURES as error:
             self.whole = False
             self._fail(error, "warming up")
+        except KeyboardInterrupt:
+            if not self._stopping:
+                raise
         else:
             self.warm_up_seconds = time.perf_counter() - before
+
+    def compile(self, kernels: Sequence[str]) -> None:
+        """Have the kernels compiled that are not yet (see `compiled.waiting`). KeyboardInterrupt: `stop` was called."""
+        pool.prepare(kernels, lambda: not self._stopping)
 
     def _record(self, experience: Experience, learning: Learning) -> None:
         """Everything that is kept of a tick."""
@@ -272,7 +286,7 @@ class Simulation:
 
     def _last_probe(self) -> dict[str, float] | None:
         """What the brain knows in the end. If asking fails, `error` says so, and the rest of the figures stand."""
-        if self.error is not None:
+        if self.error is not None or self.warm_up_seconds is None:  # it would only now compile what it needs
             return None
         try:
             return probe_simulation(self) or None

@@ -133,9 +133,9 @@ class Telemetry:
     @classmethod
     def of(cls, environment: Environment, tick_hz: float) -> Telemetry:
         """That of a world, with a row a simulated second."""
-        world = environment.unwrapped
-        rates, events = getattr(world, "score_rates", None), getattr(world, "score_events", None)
-        return cls(round(tick_hz), environment.tasks, environment.task, rates, events, environment.agents)
+        world = environment.world
+        names, task = environment.agents, environment.task
+        return cls(round(tick_hz), environment.tasks, task, world.score_rates, world.score_events, names)
 
     def begin_phase(self, tick: int, task: int) -> Metrics | None:
         """From this tick on it is another task (or the same one again). Returns the row that this cuts short."""

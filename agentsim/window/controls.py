@@ -131,7 +131,7 @@ class Controls:
 
     def drag(self, at: tuple[int, int], picture: Rect) -> None:
         """Put the target where the mouse is; the picture shows the unit square, y up."""
-        if picture.width and hasattr(self.simulation.environment.unwrapped, "drag_target"):
+        if picture.width and self.simulation.environment.world.drag_target is not None:
             x, y = (at[0] - picture.left) / picture.width, 1 - (at[1] - picture.top) / picture.height
             self._drag = min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)
 

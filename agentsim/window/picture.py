@@ -167,6 +167,8 @@ class Picture:
         pills.append(("MAX", ORANGE) if clock.pacing == "none" else (speed_name(clock.speed), INK))
         if simulation.error is not None:
             pills.append(("STOPPED", RED))
+        elif simulation.warm_up_seconds is None:
+            pills.append(("STARTING", ORANGE))
         else:
             pills.append(("PAUSED", ORANGE) if simulation.paused else ("RUNNING", BLUE))
         return simulation.config.world.id.rpartition("/")[2], details, tuple(pills)
@@ -184,7 +186,7 @@ class Picture:
         if self._pixels is not None:
             height, width = self._pixels.shape[:2]
             self._image = pygame.image.frombuffer(self._pixels.tobytes(), (width, height), "RGB").convert()
-        can_drag = hasattr(self.simulation.environment.unwrapped, "drag_target")
+        can_drag = self.simulation.environment.world.drag_target is not None
         self.world_rect = draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
 
     def _draw_brain(self, rect: Rect) -> None:

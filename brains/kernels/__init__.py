@@ -1,81 +1,57 @@
-"""What must be fast and nothing else: the same maths as plain functions on plain arrays, once for each backend."""
+"""What must be fast and nothing else: the same maths as plain functions on plain arrays, once for each backend.
+
+What a brain hands to `taught`, `streaming` and `q_learning` it never replaces: every backend keeps working on it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
 
 BACKENDS = ("numba", "torch")
 
 
 class Kernel(NamedTuple):
-    """A backend bound to the arrays of one brain (see `layout`).
+    """A backend bound to the arrays of one brain.
 
-    act(observation (N, obs), action (N, 1 or actions)) -> roll-backs; learn(target (N, target_size), fresh) -> (mean
-    loss, updates, roll-backs).
+    act(observation (N, obs)) writes `buffers.action`, or `sampled`, and returns roll-backs. learn(...) returns (mean
+    loss, updates, roll-backs); of a brain with a teacher it takes `fresh`, whether `buffers.target` labels a new
+    experience; from reward (reward (N,), next observation (N, obs), terminated (N,), truncated (N,)); by replay (memory
+    (N, 2 obs + 3), done (N,), fresh).
     """
 
     act: Callable[..., int]
     learn: Callable[..., tuple[float, int, int]]
 
 
-class StreamingKernel(NamedTuple):
-    """A backend bound to the arrays of one brain that learns from reward.
-
-    act(observation (N, obs)) -> roll-backs; learn(reward (N,), next observation (N, obs), terminated (N,), truncated
-    (N,)) -> (mean squared error of the value, updates, roll-backs).
-    """
-
-    act: Callable[..., int]
-    learn: Callable[..., tuple[float, int, int]]
-
-
-class QLearningKernel(NamedTuple):
-    """A backend bound to the arrays of one brain that learns from reward by replay.
-
-    act(observation (N, obs), action (N, 1)) -> roll-backs; learn(memory (N, 2 obs + 3), done (N,), fresh) -> (mean
-    squared error of the value, updates, roll-backs).
-    """
-
-    act: Callable[..., int]
-    learn: Callable[..., tuple[float, int, int]]
-
-
-def bind(backend: str, *arrays: NDArray[Any]) -> Kernel:
-    """The functions of a backend, bound to (layers, options, numbers, state, parameters, activity, replay)."""
+def taught(backend: str, net: Any) -> Kernel:
+    """A backend for a brain with a teacher; `net` is its `program.arrays.Net`."""
     if backend == "torch":
-        from brains.kernels.reference_brain import Reference
+        from brains.kernels.reference.taught import TaughtReference
 
-        reference = Reference(*arrays)
-        return Kernel(reference.act, reference.learn)
-    from brains.kernels import cpu
+        return Kernel(*TaughtReference(net).functions())
+    from brains.kernels.cpu import bound
 
-    layers, options, _, state, parameters, activity, _ = arrays
-    return Kernel(partial(cpu.act, layers, options, state, parameters, activity), partial(cpu.learn, *arrays))
+    return Kernel(*bound.taught(net))
 
 
-def bind_streaming(backend: str, *arrays: NDArray[Any]) -> StreamingKernel:
-    """The same for learning from reward; the arrays are those that `cpu_streaming.act` starts with."""
+def streaming(backend: str, actor: Any, critic: Any, rewarded: Any) -> Kernel:
+    """A backend for learning from reward, one sample at a time; `rewarded` is its `program.arrays.Rewarded`."""
     if backend == "torch":
-        from brains.kernels.reference_streaming import StreamingReference
+        from brains.kernels.reference.streaming import StreamingReference
 
-        reference = StreamingReference(*arrays)
-        return StreamingKernel(reference.act, reference.learn)
-    from brains.kernels import cpu_streaming
+        return Kernel(*StreamingReference(actor, critic, rewarded).functions())
+    from brains.kernels.cpu import bound
 
-    return StreamingKernel(partial(cpu_streaming.act, *arrays), partial(cpu_streaming.learn, *arrays))
+    return Kernel(*bound.streaming(actor, critic, rewarded))
 
 
-def bind_q_learning(backend: str, *arrays: NDArray[Any]) -> QLearningKernel:
-    """The same for learning from reward by replay; the arrays are those that `cpu_q_learning.act` starts with."""
+def q_learning(backend: str, net: Any, rewarded: Any) -> Kernel:
+    """A backend for learning from reward by replay; `rewarded` is its `program.arrays.Rewarded`."""
     if backend == "torch":
-        from brains.kernels.reference_q_learning import QLearningReference
+        from brains.kernels.reference.q_learning import QLearningReference
 
-        reference = QLearningReference(*arrays)
-        return QLearningKernel(reference.act, reference.learn)
-    from brains.kernels import cpu_q_learning
+        return Kernel(*QLearningReference(net, rewarded).functions())
+    from brains.kernels.cpu import bound
 
-    return QLearningKernel(partial(cpu_q_learning.act, *arrays), partial(cpu_q_learning.learn, *arrays))
+    return Kernel(*bound.q_learning(net, rewarded))

@@ -1,21 +1,25 @@
-"""The layer types by name. A new one is a file here, a line in LAYERS, and its maths in each of `kernels`."""
+"""The layer types by name. A new one is a file here, a line in LAYERS, and its maths in a file of each of `kernels`."""
 
 from __future__ import annotations
 
+from functools import cache, reduce
+from operator import or_
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Tag
+from pydantic import BaseModel, Discriminator, GetCoreSchemaHandler, GetJsonSchemaHandler, Tag, TypeAdapter
+from pydantic_core import CoreSchema, core_schema
 
 from brains.layers.attention import Attention
 from brains.layers.conv2d import Conv2D
 from brains.layers.dense import Dense
 from brains.layers.layer_norm import LayerNorm
+from brains.layers.lstm import LSTM
 from brains.layers.parallel import Parallel
 from brains.layers.plan import LayerConfig
-from brains.layers.recurrent import LSTM, RNN
+from brains.layers.rnn import RNN
 from brains.layers.swiglu import SwiGLU
 
-__all__ = ["LAYERS", "TYPE_RATES", "Dense", "Layer", "LayerConfig", "Parallel"]
+__all__ = ["LAYERS", "Dense", "Layer", "LayerConfig", "Parallel"]
 
 LAYERS: dict[str, type[LayerConfig]] = {
     "dense": Dense,
@@ -26,8 +30,6 @@ LAYERS: dict[str, type[LayerConfig]] = {
     "layer_norm": LayerNorm,
     "swiglu": SwiGLU,
 }
-# Neural Tween's learning rates by type
-TYPE_RATES = {"dense": 1.0, "conv2d": 0.1, "rnn": 0.5, "lstm": 0.5, "attention": 0.2, "layer_norm": 0.1, "swiglu": 0.2}
 
 
 def _type(layer: Any) -> Any:
@@ -35,15 +37,41 @@ def _type(layer: Any) -> Any:
     return layer.get("type", "dense") if isinstance(layer, dict) else getattr(layer, "type", "dense")
 
 
-Layer = Annotated[
-    Annotated[Dense, Tag("dense")]
-    | Annotated[Conv2D, Tag("conv2d")]
-    | Annotated[RNN, Tag("rnn")]
-    | Annotated[LSTM, Tag("lstm")]
-    | Annotated[Attention, Tag("attention")]
-    | Annotated[LayerNorm, Tag("layer_norm")]
-    | Annotated[SwiGLU, Tag("swiglu")]
-    | Annotated[Parallel, Tag("parallel")],
-    Discriminator(_type),
-]
+@cache
+def _union(*layers: tuple[str, type[BaseModel]]) -> TypeAdapter[Any]:
+    """Any of these types, told apart by their tag."""
+    union: Any = reduce(or_, (Annotated[cls, Tag(name)] for name, cls in layers))
+    return TypeAdapter(Annotated[union, Discriminator(_type)])
+
+
+class AnyLayer:
+    """How a config reads a layer: by the types that there are when it does so, those from outside among them."""
+
+    within = False  # a schema
+
+    @staticmethod
+    def models() -> list[type[BaseModel]]:
+        """The types of today."""
+        return [*LAYERS.values(), Parallel]
+
+    @classmethod
+    def validate(cls, layer: Any) -> Any:
+        """A layer's config from its mapping. Raises ValidationError."""
+        return _union(*LAYERS.items(), ("parallel", Parallel)).validate_python(layer)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Any type of today; a `parallel` layer's schema says no more of those within it than of any mapping."""
+        if self.within:
+            return {"type": "object"}
+        self.within = True
+        try:
+            return {"anyOf": [handler(model.__pydantic_core_schema__) for model in self.models()]}
+        finally:
+            self.within = False
+
+
+Layer = Annotated[Any, AnyLayer()]
 Parallel.model_rebuild(_types_namespace={"Layer": Layer})

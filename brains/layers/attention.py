@@ -17,6 +17,10 @@ class Attention(LayerConfig):
     the newest query, key and value, and stop at the older ones.
     """
 
+    type_rate = 0.2
+    reference = "brains.kernels.reference.attention:Attention"
+    cpu = "brains.kernels.cpu.attention"
+
     type: Literal["attention"]
     units: int | None = Field(default=None, ge=1, le=4096)
     heads: int = Field(default=4, ge=1, le=256)
@@ -42,6 +46,7 @@ class Attention(LayerConfig):
             ),
             (self.heads, self.window),
             states=2 * self.window * units + 1,
+            window=self.window,
             cache=2 * padded(units) + padded(self.heads * self.window),
             work=4 * padded(units) + padded(self.window),
             residual=units == inputs,

@@ -13,6 +13,11 @@ from brains.layers.plan import Activation, Initialization, LayerConfig, Paramete
 class Conv2D(LayerConfig):
     """Input (channels, height, width), given as `shape` unless the layer below is a convolution too."""
 
+    type_rate = 0.1
+    reference = "brains.kernels.reference.conv2d:Conv2D"
+    cpu = "brains.kernels.cpu.conv2d"
+    kernels = ("fire", "back", "transpose")
+
     type: Literal["conv2d"]
     filters: int = Field(ge=1, le=4096)
     kernel: int = Field(default=3, ge=1, le=255)

@@ -32,6 +32,11 @@ class Dense(LayerConfig):
     al. 2024, SparseInit; rounded up, so that a layer of fewer than ten inputs begins blind). Biases start at zero.
     """
 
+    reference = "brains.kernels.reference.dense:Dense"
+    cpu = "brains.kernels.cpu.dense"
+    kernels = ("fire", "back", "chain", "transpose")
+    passes_targets = False
+
     type: Literal["dense"] = "dense"
     units: int | None = Field(default=None, ge=1, le=65536)
     activation: Activation | None = None

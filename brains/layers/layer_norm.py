@@ -11,6 +11,10 @@ from brains.layers.plan import LayerConfig, Parameter, Plan, Shape, constant, pa
 class LayerNorm(LayerConfig):
     """As many units as inputs; the gain starts at 1, the bias at 0."""
 
+    type_rate = 0.1
+    reference = "brains.kernels.reference.layer_norm:LayerNorm"
+    cpu = "brains.kernels.cpu.layer_norm"
+
     type: Literal["layer_norm"]
 
     def plan(self, shape: Shape) -> Plan:

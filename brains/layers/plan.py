@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from brains.kernels.layout import PAD
+from brains.kernels.program.op import PAD
 
 Activation = Literal["linear", "tanh", "sigmoid", "leaky_relu", "scaled_relu", "softplus"]
 Initialization = Literal["he", "xavier"]
@@ -30,8 +30,10 @@ class Plan(NamedTuple):
     """A layer made to measure for an input of a certain shape.
 
     `weights` have momentum under the tween rules, `biases` have none. `sizes`: the columns D1, D2 ... of
-    `kernels.layout`. `states`: numbers carried from tick to tick. `cache`: numbers kept for the gradient. `work`:
-    numbers of working space that the gradient needs, besides one error for each unit and each input.
+    `kernels.program.op`, which mean what the layer's kernels say. `states`: numbers carried from tick to tick.
+    `window`: over how many ticks an input that stands still keeps changing the output. `cache`: numbers kept for the
+    gradient. `work`: numbers of working space that the gradient needs, besides one error for each unit and each
+    input.
     """
 
     shape: Shape
@@ -39,6 +41,7 @@ class Plan(NamedTuple):
     biases: tuple[Parameter, ...] = ()
     sizes: tuple[int, ...] = ()
     states: int = 0
+    window: int = 1
     cache: int = 0
     work: int = 0
     activation: str = "linear"
@@ -52,9 +55,19 @@ class Plan(NamedTuple):
 
 
 class LayerConfig(BaseModel):
-    """What every layer's config has in common."""
+    """What every layer's config has in common; its own `type` is Literal["its name in LAYERS"].
+
+    `type_rate`: Neural Tween's learning rate of the type. `reference`: its maths in torch, "module:class". `cpu`: the
+    module of its compiled kernels, and `kernels` which there are of those that `kernels.cpu` lists. `passes_targets`:
+    whether the legacy tween rule hands targets through it as they are, where it has as many outputs as inputs.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    type_rate: ClassVar[float] = 1.0
+    reference: ClassVar[str]
+    cpu: ClassVar[str]
+    kernels: ClassVar[tuple[str, ...]] = ("fire", "back")
+    passes_targets: ClassVar[bool] = True
 
     def plan(self, shape: Shape) -> Plan:
         """The layer for an input of this shape. Raises ValueError where it does not fit, starting with the key."""
@@ -73,5 +86,5 @@ def constant(value: float) -> Draw:
 
 
 def padded(size: int) -> int:
-    """The next multiple of `kernels.layout.PAD`."""
+    """The next multiple of `kernels.program.op.PAD`."""
     return -(-size // PAD) * PAD

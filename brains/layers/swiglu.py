@@ -13,6 +13,10 @@ from brains.layers.plan import Initialization, LayerConfig, Parameter, Plan, Sha
 class SwiGLU(LayerConfig):
     """y = x + swiglu(x) where sizes agree, else swiglu(x); `hidden` is the width within."""
 
+    type_rate = 0.2
+    reference = "brains.kernels.reference.swiglu:SwiGLU"
+    cpu = "brains.kernels.cpu.swiglu"
+
     type: Literal["swiglu"]
     units: int | None = Field(default=None, ge=1, le=65536)
     hidden: int = Field(ge=1, le=65536)

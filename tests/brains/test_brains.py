@@ -16,7 +16,7 @@ import brains
 from agentsim.testing import check_brain
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
-from brains.settings import SteppingConfig
+from brains.stepping.settings import SteppingConfig
 
 FILES = sorted((Path(__file__).parents[2] / "configs" / "brains").glob("*.yaml"))
 NAMED = {path.stem: yaml.safe_load(path.read_text()) for path in FILES}

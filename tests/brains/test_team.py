@@ -6,7 +6,7 @@ import pytest
 from agentsim.testing import check_brain
 from brains.brain import Body, Experience, Learning
 from brains.controls import RandomBrain, RandomConfig
-from brains.stepping import SteppingBrain
+from brains.stepping.kind import stepping
 from brains.team import Seat, Team
 
 BODY = Body(observation_size=1, actions=1000, teacher=True, lanes=3)
@@ -137,13 +137,13 @@ def test_latency_is_that_of_the_slowest_in_ticks_of_the_world():
 @pytest.mark.parametrize("every", [1, 3])
 def test_a_team_keeps_the_brain_protocol(every):
     layers = [{"type": "dense", "units": 5}, {"type": "dense"}]
-    config = SteppingBrain.Config.model_validate({"kind": "stepping", "layers": layers, "replay": {"per_tick": 2}})
+    config = stepping.Config.model_validate({"kind": "stepping", "layers": layers, "replay": {"per_tick": 2}})
 
     def make(body, seed):
         seats = {"learner": Seat(np.arange(body.lanes - 1), every), "other": Seat(np.array([body.lanes - 1]), 2)}
         one, other = seed.spawn(2)
         brains = {
-            "learner": SteppingBrain(config, Body(8, 4, teacher=True, lanes=body.lanes - 1), one),
+            "learner": stepping(config, Body(8, 4, teacher=True, lanes=body.lanes - 1), one),
             "other": RandomBrain(RandomConfig(), Body(8, 4, teacher=True), other),
         }
         return Team(brains, seats, body)

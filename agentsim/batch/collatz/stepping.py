@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.batch.collatz.arithmetic import NOT_SEEN
 from agentsim.batch.collatz.draws import DRIFT
-from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.learner import Learner
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Pairs, Values, View
@@ -22,7 +22,7 @@ from agentsim.batch.collatz.settings import CollatzConfig, LogLoss, SteppingNetw
 from agentsim.errors import UserError
 from agentsim.loop.building import build_brain
 from brains.brain import Body, Experience, Float, State
-from brains.stepping import TaughtBrain
+from brains.stepping.taught import TaughtBrain
 
 PAIRS = 16  # seen before those of them that lack something are taught
 LANES = 250  # of a frozen copy

@@ -99,6 +99,18 @@ def test_hybrid_and_flat_out(virtual_time: Any) -> None:
     assert (clock.slack(), clock.statistics.asked_hz, clock.statistics.misses) == (0, None, 1)
 
 
+def test_slack_counts_from_the_due_time(virtual_time: Any) -> None:
+    """A tick that starts 3 ms late and has worked for 2 has 5 of its 10 left, and after 6 more is 1 over."""
+    clock = make(virtual_time)
+    clock.wait()
+    virtual_time.pass_ms(3)
+    clock.begin()
+    virtual_time.pass_ms(2)
+    assert clock.slack() == 5 * MS
+    virtual_time.pass_ms(6)
+    assert clock.slack() == -MS
+
+
 def test_speed_changes_live(virtual_time: Any) -> None:
     clock = make(virtual_time)
     live(clock, virtual_time, [1, 1])

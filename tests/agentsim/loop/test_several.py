@@ -148,7 +148,7 @@ def test_agents_are_lanes() -> None:
         experience = environment.step(environment.checked(np.array([0, 3, 1])))
         np.testing.assert_array_equal(experience.observation, before)
         np.testing.assert_array_equal(experience.next_observation, world._seen()[0])
-        np.testing.assert_array_equal(experience.reward, world._out[:, 9])
+        np.testing.assert_array_equal(experience.reward, world.lanes.reward[0, 0])
         assert experience.teacher_action is not None
         np.testing.assert_array_equal(experience.teacher_action, world.oracle(before))
     for bad in (np.array([0]), np.array([0, 1, 4]), np.array([0.0, 1.0, 2.0])):

@@ -42,6 +42,33 @@ def test_a_row_a_second() -> None:
     assert telemetry.overall().accuracy == 2 / 3
 
 
+def test_totals_are_the_sum_of_the_rows() -> None:
+    """Three rows of two ticks; of every tick a reward of 1, 3 steps, 1 roll-back and a bump."""
+    telemetry = Telemetry(2)
+    for tick in range(1, 7):
+        add(telemetry, tick, reward=1, events={"bump": 1})
+    overall = telemetry.overall()
+    assert (overall.ticks, overall.reward, overall.learning_steps, overall.rollbacks) == (6, 6.0, 18, 6)
+    assert (overall.labelled, overall.correct, overall.learned, overall.mean_loss) == (6, 6, 6, 2.0)
+    assert (overall.events, overall.extra, overall.said) == ({"bump": 6}, {"norm": 3.0}, {"norm": 6})
+
+
+def test_every_agent_has_its_own_figures() -> None:
+    """Two agents, of which the teacher names action 1 to both, and is silent to the second on the second tick."""
+    telemetry = Telemetry(2, agents=("one", "two"))
+    nothing, no = np.zeros((2, 1), np.float32), np.zeros(2, np.bool_)
+    for tick, (actions, labels) in enumerate([([1, 0], [1, 1]), ([0, 1], [1, NO_LABEL])], 1):
+        reward = np.array([tick, 10], np.float32)
+        lived = Experience(nothing, np.array(actions), reward, nothing, no, no, np.array(labels))
+        row = telemetry.add(tick, lived, Learning(), {"hits": 1}, None, {"hits": np.array([0, tick])})
+    assert row is not None
+    assert (row["accuracy"], row["reward"], row["events"]) == (1 / 3, (1 + 10) / 2 + (2 + 10) / 2, {"hits": 2})
+    assert row["agents"] == {
+        "one": {"accuracy": 1 / 2, "score": None, "reward": 3.0, "events": {"hits": 0}},
+        "two": {"accuracy": 0.0, "score": None, "reward": 20.0, "events": {"hits": 3}},
+    }
+
+
 def test_counts_of_other_peoples_code_may_be_numpy_integers() -> None:
     """Rows and state are JSON data, and a count is a count."""
     telemetry = Telemetry(1)

@@ -15,7 +15,7 @@ from agentsim.errors import UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.directory import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory
+from agentsim.runs.directory import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, cut_back, new_run_directory
 from agentsim.runs.recorded import keep, record, replay, resume
 from agentsim.runs.recording import read_recording
 
@@ -117,6 +117,15 @@ def test_a_killed_run_that_learned_in_its_slack_replays(tmp_path: Path, virtual_
     assert read_recording(run).ticks == 0
 
 
+def test_cut_back_keeps_the_learning_steps_of_the_ticks_before(tmp_path: Path) -> None:
+    """Lines from the ticks 0, 3, 6 and 9 on, cut at 4: the first whole, one count of the second, none of the others."""
+    lines = [(0, [1, 2, 3]), (3, [4, 5, 6]), (6, [7, 8, 9]), (9, [10])]
+    (tmp_path / SLACK).write_text("".join(json.dumps({"tick": tick, "counts": n}) + "\n" for tick, n in lines))
+    cut_back(tmp_path, 4)
+    left = [json.loads(line) for line in (tmp_path / SLACK).read_text().splitlines()]
+    assert left == [{"tick": 0, "counts": [1, 2, 3]}, {"tick": 3, "counts": [4]}]
+
+
 def test_a_line_cut_off_by_a_kill_is_left_out(run: Path) -> None:
     with (run / HASHES).open("a") as file:
         file.write('{"tick": 70, "ha')
@@ -129,6 +138,8 @@ def test_a_line_cut_off_by_a_kill_is_left_out(run: Path) -> None:
         (COMMANDS, '{"tick": 3, "command": {"kind": "shell", "line": "rm"}}', "shell"),
         (COMMANDS, '{"tick": -3, "command": {"kind": "reset_world"}}', "tick"),
         (COMMANDS, '{"tick": 3, "command": {"kind": "drag_target", "x": 1e999, "y": 0}}', "command"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "switch_task", "task": -1}}', "command.switch_task.task"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "push", "direction": 2}}', "command.push.direction"),
         (COMMANDS, "!!python/object/apply:os.system [true]", "JSON"),
         (HASHES, '{"tick": 3, "hash": "zz"}', "hash"),
         (SLACK, '{"tick": 0, "counts": [1, -2]}', "counts.1"),

@@ -1,0 +1,3 @@
+"""Columns of `counters`."""
+
+TICK, AGE, PENDING, SIZE, POSITION, STREAM, ADAM_STEP, SINCE_SNAPSHOT, COUNTERS = range(9)

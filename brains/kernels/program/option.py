@@ -1,0 +1,23 @@
+"""Entries of `program`: what does not change while a brain lives. First what the config says, and its values."""
+
+EXECUTION, RULE, ALIGN, SCHEDULE, PERIOD, EPOCHS, OPTIMIZER, PER_STEP, RECENT, DISCRETE, RING = range(11)
+SNAPSHOT_EVERY, FRESH, INPUTS, STATE_TOTAL, BRAIN_TICKS, EXPLOSION, STAGES, COST, AT_ONCE = range(11, 20)
+
+SEQUENTIAL, STEPPING = range(2)
+INSTANT, PIPELINE, SIDEWAYS, NOW = range(4)
+EVERY_TICK, BLOCK, ACCUMULATE = range(3)
+SGD, ADAM = range(2)
+SQUARES, HALF_SQUARES, CROSS_ENTROPY = range(3)  # AT_ONCE: every sample is an update of its own, made as errors pass
+
+# sizes; OWNERS: lanes with parameters of their own, 1 where all share them
+OPERATIONS, LANES, OWNERS, SENSES, TARGETS, ROW_SIZE, ROWS, BLOCK_SIZE, BLOCKS = range(20, 29)
+MEMORIES, MEMORY_SIZE, BATCH, WORK_SIZE = range(29, 33)
+
+# addresses of arrays: those of the brain, then those that a call reads and writes
+TABLE, RATES, COUNTERS, PARAMETERS, ACTIVITY, REPLAY, WORK, OBSERVATION, ACTION, TARGET, RESULT = range(33, 44)
+
+# addresses of the rule's kernels, and whether a call brings a new experience
+SAMPLE, UPDATE, TAKES_IN, PROGRAM = range(44, 48)
+
+# entries of the array at RESULT, float64
+LOSS, UPDATES, ROLLBACKS, RESULTS = range(4)

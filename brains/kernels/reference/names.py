@@ -1,0 +1,14 @@
+"""Operations and rules by number: the arrays hold numbers alone, so what is found by its name is written as its place
+in a list. The order holds for this process; no checkpoint says it."""
+
+from __future__ import annotations
+
+OPERATIONS = ["brains.kernels.reference.move:Move"]  # "module:class"; the first is op.MOVE
+RULES: list[str] = []  # modules
+
+
+def number_of(names: list[str], name: str) -> int:
+    """The number of a name in one of the lists above, a new one if it has none yet."""
+    if name not in names:
+        names.append(name)
+    return names.index(name)

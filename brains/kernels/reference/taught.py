@@ -1,0 +1,113 @@
+"""Learning from a teacher's labels, and the torch backend of a brain that does."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from brains.kernels.program import counter, option, row
+from brains.kernels.program.arrays import Net
+from brains.kernels.reference.lane import Lane, tick_path
+from brains.kernels.reference.wave import Wave
+
+
+class TaughtLane(Lane):
+    """One lane that learns from labels: at once, in blocks, or by replay."""
+
+    def learn(self, target: NDArray[Any], fresh: bool, replay: NDArray[Any]) -> tuple[float, int, int, int]:
+        """One learning step: (summed loss, samples, updates, roll-backs)."""
+        options, state = self.options, self.state
+        loss, samples = 0.0, 0
+        if fresh and state[counter.AGE] > 0 and math.isfinite(target[0]):
+            if len(replay):
+                self.remember(replay, target)
+            if options[option.SCHEDULE] != option.BLOCK and (wave := self.align()) is not None:
+                loss += self.add_sample(wave, target, now=True)
+                samples += 1
+        if options[option.SCHEDULE] == option.BLOCK:
+            return self.learn_block(replay, target.size)
+        if state[counter.SIZE] > 0:
+            for index in range(options[option.PER_STEP]):
+                loss += self.add_remembered(replay[self.pick(index)], target.size)
+                samples += 1
+        state[counter.PENDING] += samples
+        if state[counter.PENDING] < max(1, options[option.PERIOD]):
+            return loss, samples, 0, 0
+        rollbacks = self.apply(int(state[counter.PENDING]))
+        state[counter.PENDING] = 0
+        return loss, samples, 1, rollbacks
+
+    def learn_block(self, replay: NDArray[Any], targets: int) -> tuple[float, int, int, int]:
+        """When a block is full: an update for each of its ticks, in time order, EPOCHS times over."""
+        period, epochs = self.options[option.PERIOD], max(1, self.options[option.EPOCHS])
+        if self.state[counter.SIZE] < period:
+            return 0.0, 0, 0, 0
+        loss, rollbacks = 0.0, 0
+        for _ in range(epochs):
+            for memory in replay:
+                loss += self.add_remembered(memory, targets)
+                rollbacks += self.apply(1)
+        self.state[counter.SIZE] = self.state[counter.POSITION] = 0
+        return loss, epochs * period, epochs * period, rollbacks
+
+    def add_sample(self, wave: Wave, target: NDArray[Any], now: bool = False) -> float:
+        """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
+        goal = self.goals[int(target[0])] if self.options[option.DISCRETE] else torch.from_numpy(target)
+        loss, update = self.rule.sample(self, wave, goal, now)
+        self.gather(update)
+        return float(loss)
+
+    def add_remembered(self, memory: NDArray[Any], targets: int) -> float:
+        """Add one remembered experience's raw update, by an ordinary forward pass. Returns its loss."""
+        wave, remembered = self.wave(row.WAVE), torch.from_numpy(memory[:-targets])
+        start = len(remembered) - self.state_total
+        self.look(remembered[:start], wave)
+        for before in wave.before.values():
+            before.copy_(remembered[start : start + len(before)])
+            start += len(before)
+        self.forward(wave, wave)
+        return self.add_sample(wave, memory[-targets:])
+
+    def remember(self, replay: NDArray[Any], target: NDArray[Any]) -> None:
+        """Write one labelled experience into the replay ring: observation, the states it was met in, target."""
+        now = self.waves[(int(self.state[counter.TICK]) - 1) % self.options[option.RING]]
+        observation = now.world[: replay.shape[1] - self.state_total - len(target)]
+        replay[int(self.state[counter.POSITION])] = np.concatenate([observation, *now.before.values(), target])
+        self.state[counter.POSITION] = (self.state[counter.POSITION] + 1) % len(replay)
+        self.state[counter.SIZE] = min(self.state[counter.SIZE] + 1, len(replay))
+
+
+class TaughtReference:
+    """The torch backend of a brain with a teacher, bound to its network (see `kernels.taught`)."""
+
+    def __init__(self, net: Net) -> None:
+        self.buffers, self.discrete = net.buffers, bool(net.settings[option.DISCRETE])
+        self.replay = net.arrays.replay
+        self.lanes = [TaughtLane(net, lane) for lane in range(len(net.arrays.counters))]
+
+    def functions(self) -> tuple[Any, Any]:
+        """act(observation) and learn(fresh)."""
+        return self.act, self.learn
+
+    @tick_path()
+    def act(self, observation: NDArray[Any]) -> int:
+        """One world tick of every lane; writes the buffer's action, returns the number of roll-backs."""
+        rollbacks = 0
+        for index, lane in enumerate(self.lanes):
+            output, failures = lane.act(torch.from_numpy(observation[index]))
+            rollbacks += failures
+            self.buffers.action[index] = int(torch.argmax(output)) if self.discrete else output.numpy()
+        return rollbacks
+
+    @tick_path()
+    def learn(self, fresh: bool) -> tuple[float, int, int]:
+        """One learning step of every lane: (mean loss, updates, roll-backs)."""
+        results = [
+            lane.learn(self.buffers.target[index], fresh, self.replay[index]) for index, lane in enumerate(self.lanes)
+        ]
+        loss, samples, updates, rollbacks = (sum(column) for column in zip(*results, strict=True))
+        return float(loss) / max(1, int(samples)), int(updates), int(rollbacks)

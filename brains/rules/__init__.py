@@ -1,0 +1,31 @@
+"""The learning rules by name. A new one is its maths, in a file of each of `kernels`, and a line in RULES."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A learning rule: where it is, and what else of a config it goes with.
+
+    `reference` and `cpu` are modules that say of a sample its loss and its update, and what an update does to the
+    weights. `optimizer`: the config's optimizer and momentum do that, not velocities of the rule's own. `from_reward`:
+    it follows the gradient of any loss, so that it can learn from reward. `explosion_detection`: its links have gaps
+    that can be watched. `uses`: which of a layer's optional kernels (see `kernels.cpu`) it calls.
+    """
+
+    reference: str
+    cpu: str
+    optimizer: bool = False
+    from_reward: bool = False
+    explosion_detection: bool = False
+    uses: tuple[str, ...] = ()
+
+
+REFERENCE, CPU = "brains.kernels.reference", "brains.kernels.cpu"
+
+RULES: dict[str, Rule] = {
+    "backprop": Rule(f"{REFERENCE}.backprop", f"{CPU}.backprop", optimizer=True, from_reward=True),
+    "tween": Rule(f"{REFERENCE}.tween", f"{CPU}.tween", uses=("transpose",)),
+    "tween_chain": Rule(f"{REFERENCE}.tween_chain", f"{CPU}.tween_chain", explosion_detection=True, uses=("chain",)),
+}
