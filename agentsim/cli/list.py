@@ -1,9 +1,11 @@
-"""`agentsim list`: the configs, brains and worlds that there are."""
+"""`agentsim list`: the configs, brains, worlds, layer types and learning rules that there are."""
 
 from __future__ import annotations
 
+import ast
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import brains
 import worlds
@@ -22,7 +24,7 @@ _TESTED = {
 
 
 def list_(modules: Import = None, as_json: AsJson = False) -> None:
-    """Show the configs, brains and worlds that there are.
+    """Show the configs, brains, worlds, layer types and learning rules that there are.
 
     \b
     Examples:
@@ -41,6 +43,8 @@ def everything() -> Listing:
     import gymnasium
 
     from agentsim.config.sources import configs_directory
+    from brains.layers import AnyLayer
+    from brains.rules import RULES
 
     folder = configs_directory()
     own = {
@@ -53,6 +57,8 @@ def everything() -> Listing:
         "brain configs": _described(folder / "brains"),
         **{f"{mode} configs": _described(folder / mode) for mode in MODES},
         "brain kinds": dict(brains.BRAINS),
+        "layer types": {_type(layer): _first_line(layer.__module__) for layer in AnyLayer.models()},
+        "rules": {name: _first_line(rule.reference.partition(":")[0]) for name, rule in RULES.items()},
         "worlds": {world: line for world, (_, line) in worlds.WORLDS.items()} | _TESTED | own,
     }
 
@@ -79,6 +85,19 @@ def _module(entry_point: Any) -> str:
 def _described(folder: Path) -> dict[str, str]:
     """The configs in a folder."""
     return {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _type(layer: Any) -> str:
+    """What a layer's YAML calls its type."""
+    name: str = get_args(layer.model_fields["type"].annotation)[0]
+    return name
+
+
+def _first_line(module: str) -> str:
+    """The first line of a module's docstring, read from its text: nothing is imported."""
+    spec = find_spec(module)
+    text = Path(spec.origin).read_text(encoding="utf-8") if spec is not None and spec.origin else ""
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
 def _first_comment(path: Path) -> str:

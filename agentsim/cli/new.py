@@ -1,4 +1,5 @@
-"""`agentsim new`: a small working brain or world of the user's own, copied from agentsim/templates under a new name."""
+"""`agentsim new`: a small working brain, world, layer type or learning rule of the user's own, copied from
+agentsim/templates under a new name."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ import keyword
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+import brains
 from agentsim.errors import UserError
 
 
@@ -21,13 +23,16 @@ class What(enum.StrEnum):
 
     brain = "brain"
     world = "world"
+    layer = "layer"
+    rule = "rule"
 
 
 def new(
     what: Annotated[What, typer.Argument(help="What to write.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="A Python module name, such as my_brain.")],
 ) -> None:
-    """Write a small working brain or world of your own, with its test and a config, into the current directory.
+    """Write a small working brain, world, layer type or learning rule of your own, with its test and a config, into
+    the current directory.
 
     \b
     Examples:
@@ -35,6 +40,8 @@ def new(
       agentsim run --import my_brain --brain my_brain --headless --seconds 5
       agentsim new world my_world
       agentsim run my_world.yaml --import my_world
+      agentsim new layer my_layer
+      agentsim new rule my_rule
     """
     for line in write(what.value, name):
         typer.echo(line)
@@ -43,15 +50,21 @@ def new(
 def write(what: str, name: str) -> list[str]:
     """Write NAME.py, test_NAME.py and NAME.yaml into the current directory; returns what to tell the user.
 
-    `what` is "brain" or "world". Raises UserError, and writes nothing, if a file is there already, or if the name is
-    no module name or that of another module.
+    `what` is one of `What`. Raises UserError, and writes nothing, if a file is there already, or if the name is no
+    module name, or that of another module or of another thing of its sort.
     """
+    from brains.layers import LAYERS
+    from brains.rules import RULES
+
     _check_name(name)
     templates = importlib.resources.files("agentsim") / "templates"
     files = {Path(form.format(name)): form.format(f"my_{what}") for form in ("{}.py", "test_{}.py", "{}.yaml")}
     there = [str(path) for path in files if path.exists()]
     if there:
         raise UserError(f"{', '.join(there)}: there already; choose another name, or delete it first")
+    known: dict[str, Any] = {"brain": brains.BRAINS, "layer": LAYERS, "rule": RULES}
+    if name in known.get(what, ()):
+        raise UserError(f"{name!r}: there is a {what} of that name; choose another one")
     names = {"agentsim.templates.": "", f"my_{what}": name, f"My{what.title()}": _class_name(name, what)}
     for path, template in files.items():
         text = (templates / template).read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ Import = Annotated[
         "--import",
         metavar="MODULE",
         callback=_import,
-        help="First import a module that registers brains or worlds. Repeatable.",
+        help="First import a module that registers brains, worlds, layers or rules. Repeatable.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]

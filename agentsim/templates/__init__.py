@@ -1,1 +1,1 @@
-"""What `agentsim new` copies: a brain and a world that work, each in one file, with a test and a config."""
+"""What `agentsim new` copies: a brain, world, layer type and rule that work, each one file, with its test and YAML."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FRAMES_PER_SECOND = 20
 LONGEST = 30 * FRAMES_PER_SECOND  # frames; a recording ends by itself then
 WIDEST = 640  # pixels of the finished video
+WAITING = 8  # frames that may wait for the encoder
 
 
 class Video:
@@ -32,7 +33,7 @@ class Video:
         self.size = (0, 0)  # of the first frame; the others have to have it too
         self.frames = 0
         self._next = 0
-        self._queue: queue.Queue[tuple[bytes, int]] = queue.Queue(maxsize=8)
+        self._queue: queue.Queue[tuple[bytes, int]] = queue.Queue(maxsize=WAITING)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write, name="video", daemon=True)
         self._thread.start()

@@ -8,10 +8,11 @@ from typing import NamedTuple
 class Rule(NamedTuple):
     """A learning rule: where it is, and what else of a config it goes with.
 
-    `reference` and `cpu` are modules that say of a sample its loss and its update, and what an update does to the
-    weights. `optimizer`: the config's optimizer and momentum do that, not velocities of the rule's own. `from_reward`:
-    it follows the gradient of any loss, so that it can learn from reward. `explosion_detection`: its links have gaps
-    that can be watched. `uses`: which of a layer's optional kernels (see `kernels.cpu`) it calls.
+    `reference` and `cpu` are modules that say of a sample its loss and its update (`sample`), and what an update does
+    to the weights (`update`); a `reference` may be "module:class". `optimizer`: the config's optimizer and momentum do
+    that, not velocities of the rule's own. `from_reward`: it follows the gradient of any loss, so that it can learn
+    from reward. `explosion_detection`: its links have gaps that can be watched. `uses`: which of a layer's optional
+    kernels (see `kernels.cpu`) it calls.
     """
 
     reference: str

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -12,12 +16,15 @@ import pytest
 
 import brains
 import worlds
+from agentsim.cli.new import write
 from agentsim.config.load import brain_names, load_brain
 from agentsim.loop.building import checked_brain
 from agentsim.templates.my_brain import MyBrain
 from agentsim.templates.my_world import MyWorld
-from agentsim.testing import check_brain, check_world
+from agentsim.testing import check_brain, check_layer, check_rule, check_world
 from brains.brain import Body, Learning
+from brains.layers import LAYERS
+from brains.rules import RULES
 
 
 def make(kind: type[MyBrain]) -> Any:
@@ -203,3 +210,73 @@ class HalfSaved(MyWorld):
 def test_bad_worlds_are_found_out(world: type[MyWorld], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_world(world)
+
+
+# --- layer types and rules ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mutant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Registers a template in which a line was made wrong, while a test runs."""
+    before = dict(LAYERS), dict(RULES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(what: str, right: str, wrong: str) -> str:
+        name = f"mutant_{hashlib.blake2b(f'{right} {wrong}'.encode(), digest_size=4).hexdigest()}"
+        write(what, name)
+        source = Path(f"{name}.py")
+        assert source.read_text().count(right) == 1
+        source.write_text(source.read_text().replace(right, wrong))
+        import_module(name)
+        return name
+
+    yield make
+    for known, kept in zip((LAYERS, RULES), before, strict=True):
+        known.clear()
+        known.update(kept)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ('"bias": (row[op.UNITS],)', '"biases": (row[op.UNITS],)', "must be the parameters of plan"),
+        ("x + self.bias, None", "x + self.bias + x - x.detach(), None", "its input is not the slope"),
+        ("[o] * x[o] + bias[o]", "[o] * x[o]", "beside an ordinary forward pass"),
+        ("else at(source, r * source_stride)", "else row", "beside an ordinary forward pass"),
+        ("    bias_gradient[o] += d[o]", "    pass", "bias: 100% are never told to move"),
+        (
+            "dx_stride)\n        for",
+            "dx_stride)\n        if r:\n            continue\n        for",
+            "with .*replay",
+        ),
+        ("= gain[o] * d[o]", "= d[o]", "from float64"),
+    ],
+)
+def test_bad_layers_are_found_out(right: str, wrong: str, message: str, mutant: Any) -> None:
+    name = mutant("layer", right, wrong)
+    with pytest.raises(AssertionError, match=f"(?s){message}"):
+        check_layer(name, start=2.0)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("import sample\n", "import sample as other\n", "has no sample"),
+        ("lane.rate / (length + SMALLEST)", "lane.rate", "from float64"),
+        ("    clear_gradient(program, own)\n", "", "from float64"),
+        ("        guard(program, counters, own)", "        pass", "Arrays are not equal"),
+        ("range(0, size, WIDTH)", "range(0, WIDTH, WIDTH)", "never moved"),
+    ],
+)
+def test_bad_rules_are_found_out(right: str, wrong: str, message: str, mutant: Any) -> None:
+    name = mutant("rule", right, wrong)
+    with pytest.raises(AssertionError, match=f"(?s){message}"):
+        check_rule(name)
+
+
+def test_only_what_is_known_is_checked() -> None:
+    with pytest.raises(AssertionError, match="register_layer first"):
+        check_layer("nobody")
+    with pytest.raises(AssertionError, match="register_rule first"):
+        check_rule("nobody")

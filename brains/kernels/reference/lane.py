@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 
 import torch
 from torch import Tensor
@@ -63,7 +62,7 @@ class Lane:
         self.chain_rates = [own * float(scale) for own, scale in zip(self.rates, self.scales, strict=True)]
         self.clip = float(numbers[rate.CLIP])
         self.optimizer = optimizer_of(self.layers, table, self.own, options[option.OPTIMIZER], numbers)
-        self.rule = import_module(names.RULES[options[option.RULE]])
+        self.rule = names.thing(names.RULES[options[option.RULE]])
 
     def wave(self, which: int) -> Wave:
         """The activations in one of the working rows."""

@@ -9,7 +9,6 @@ None. `forward(x, kept)` gives (z, what it leaves): z (units,) before the activa
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -93,8 +92,7 @@ class Operation(nn.Module):
 
 def class_of(row: NDArray[Any]) -> type[Operation]:
     """The class of a row of the table."""
-    module, name = names.OPERATIONS[row[op.TYPE]].split(":")
-    found: type[Operation] = getattr(import_module(module), name)
+    found: type[Operation] = names.thing(names.OPERATIONS[row[op.TYPE]])
     return found
 
 

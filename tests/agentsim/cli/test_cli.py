@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -22,9 +24,10 @@ from agentsim import registry
 from agentsim.cli.app import app
 from agentsim.errors import UserError
 from agentsim.window.display import DISPLAY_VARIABLES, display_problem
+from brains.layers import LAYERS
+from brains.rules import RULES
 from worlds import WORLDS
 
-COMMANDS = ("run", "replay", "compare", "bench", "list", "doctor", "new")
 RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
 
 
@@ -32,7 +35,7 @@ RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current directory; what a test registers or imports is forgotten after it; no display."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(brains, "BRAINS", dict(brains.BRAINS))
+    registers = [(known, dict(known)) for known in (brains.BRAINS, LAYERS, RULES)]
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     for name in DISPLAY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -41,6 +44,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+    for known, before_it in registers:
+        known.clear()
+        known.update(before_it)
 
 
 @pytest.fixture
@@ -73,15 +79,28 @@ def figures(*words: str | Path) -> dict[str, Any]:
 # --- help --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_examples(command: str) -> None:
-    result = call(command, "--help")
+def commands(group: typer.Typer = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command of the app, as one writes it; a group that does something by itself is one too."""
+    for info in group.registered_commands:
+        yield (*path, info.name or info.callback.__name__)
+    for inner in group.registered_groups:
+        if inner.typer_instance.registered_callback is not None:
+            yield (*path, inner.name)
+        yield from commands(inner.typer_instance, (*path, inner.name))
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_has_help_with_examples(path: tuple[str, ...]) -> None:
+    """And the first example is one of this command."""
+    result = call(*path, "--help")
     assert result.exit_code == 0 and "Examples:" in result.stdout
-    assert f"    agentsim {command}" in result.stdout
+    examples = result.stdout.partition("Examples:")[2]
+    assert examples.strip().startswith(f"agentsim {' '.join(path)}")
 
 
 def test_help_and_version() -> None:
-    assert all(command in call("--help").stdout for command in COMMANDS)
+    assert {path[0] for path in commands()} >= {"run", "replay", "compare", "bench", "list", "doctor", "new"}
+    assert all(path[0] in call("--help").stdout for path in commands())
     assert re.fullmatch(r"agentsim \d+\.\d+\.\d+\n", call("--version").stdout)
 
 
@@ -318,12 +337,23 @@ def test_without_a_display_the_figures_are_shown_as_text() -> None:
 
 @pytest.mark.usefixtures("ant")
 def test_list() -> None:
-    there = figures("list", "--import", "ant")
+    assert call("new", "layer", "wing").exit_code == call("new", "rule", "sting").exit_code == 0
+    there = figures("list", "--import", "ant", "--import", "wing", "--import", "sting")
     assert "ant" in there["brain kinds"]
     assert {name: there["worlds"][name] for name in WORLDS} == {name: line for name, (_, line) in WORLDS.items()}
     assert "max-pool" in there["collatz configs"]
+    assert there["layer types"]["wing"].startswith("wing: y = activation(gain x + bias)")
+    assert there["rules"]["sting"].startswith("sting: gradient descent by direction alone")
+    assert [*there["layer types"]] == [*LAYERS, "parallel"] and [*there["rules"]] == [*RULES]
+    assert all(there["layer types"].values()) and all(there["rules"].values())
     text = call("list").stdout
-    assert all(kind in text for kind in brains.BRAINS)
+    assert all(name in text for name in (*brains.BRAINS, *LAYERS, *RULES))
+
+
+@pytest.mark.parametrize(("what", "name"), [("brain", "constant"), ("layer", "dense"), ("rule", "tween")])
+def test_new_refuses_what_there_is(what: str, name: str) -> None:
+    assert f"there is a {what} of that name" in refused("new", what, name)
+    assert list(Path().iterdir()) == []
 
 
 def test_doctor() -> None:
@@ -364,8 +394,10 @@ def test_display_problem_is_none_where_pygame_can_open_one(monkeypatch: pytest.M
     assert "pygame cannot open a display" in (display_problem() or "")
 
 
-@pytest.mark.parametrize("what", ["brain", "world"])
-@pytest.mark.parametrize("name", ["fresh", "p"])
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("brain", "fresh"), ("brain", "p"), ("world", "fresh"), ("world", "p"), ("layer", "fresh"), ("rule", "fresh")],
+)
 def test_new_writes_what_runs_and_passes_its_own_test(what: str, name: str) -> None:
     assert call("new", what, name).exit_code == 0
     brain = ["--brain", "random"] if what == "world" else []  # its own takes seconds to compile

@@ -470,17 +470,27 @@ def test_video_shows_what_the_frames_showed(tmp_path: Path) -> None:
             assert gif.info["duration"] == 1000 / video.FRAMES_PER_SECOND
 
 
-def test_v_records_a_video_into_the_run_directory(make_config: Make, tmp_path: Path) -> None:
-    """A second of a run makes a GIF of a second; frames that were shed, or equal ones, are shown longer."""
+def test_v_records_a_video_into_the_run_directory(
+    make_config: Make, tmp_path: Path, virtual_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows what passes from one press to the next, give or take a frame; equal frames are shown longer."""
     from PIL import Image
 
-    simulation = record(make_config(clock={"pacing": "sleep", "tick_hz": 60}), tmp_path / "run")
-    v = key(pygame.K_v, "v")
-    Person(simulation, v, *[None] * 60, v).run()
+    monkeypatch.setattr(video, "WAITING", 0)  # any number: here only the encoder takes time
+    config = make_config(clock={"pacing": "sleep", "tick_hz": 60})
+    simulation = record(config, tmp_path / "run", Clock(config.clock, virtual_time))
+    pressed: list[int] = []
+
+    def press() -> None:
+        pressed.append(virtual_time.now())
+        pygame.event.post(key(pygame.K_v, "v"))
+
+    Person(simulation, press, *[None] * 120, press).run()
     (path,) = (tmp_path / "run").glob("video-*.gif")
     with Image.open(path) as gif:
         total = 0
         for frame in range(gif.n_frames):
             gif.seek(frame)
             total += gif.info["duration"]
-    assert 500 <= total <= 1500
+    passed = (pressed[1] - pressed[0]) / 1e6
+    assert passed > 900 and total == pytest.approx(passed, abs=1000 / video.FRAMES_PER_SECOND)

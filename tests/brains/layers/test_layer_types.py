@@ -3,7 +3,6 @@ sequential answers, later; states live and are forgotten; everything learns unde
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -11,16 +10,25 @@ import numpy as np
 import pydantic
 import pytest
 
-from brains.brain import Body, Experience, Learning
+from agentsim.testing import check_layer, networks
+from agentsim.testing.networks import (
+    ACTIONS,
+    SIZE,
+    check_kernels,
+    check_parameters_move,
+    check_stepping,
+    inputs,
+    live,
+    moments,
+    outputs,
+)
+from brains.brain import Body
 from brains.kernels import BACKENDS
 from brains.kernels.program import block
 from brains.layers import LAYERS
 from brains.rules import RULES
-from brains.stepping.kind import stepping
-from brains.stepping.settings import SteppingConfig
-from brains.stepping.taught import TaughtBrain
+from brains.stepping.base import SteppingBrain
 
-SIZE, ACTIONS = 6, 3
 BRANCHES = [[{"units": 5, "activation": "tanh"}, {"type": "layer_norm"}], [{"type": "rnn", "units": 5}]]
 LAYER: dict[str, list[dict[str, Any]]] = {
     "dense": [{"units": 10, "activation": "sigmoid", "normalize": True}],
@@ -48,63 +56,27 @@ NETS["mixed"] = [
     {},
 ]
 every_net = pytest.mark.parametrize("net", NETS)
-every_type = pytest.mark.parametrize("net", LAYERS)
 
 
-def brain_of(net: str, seed: int = 0, lanes: int = 1, **settings: Any) -> TaughtBrain:
-    """A brain with this net, its biases random, so that nothing sits on a kink."""
-    config = SteppingConfig.model_validate({"tile": 24, "layers": NETS[net], **settings})
-    brain = stepping(config, Body(SIZE, ACTIONS, teacher=True, lanes=lanes), np.random.SeedSequence(seed))
-    assert isinstance(brain, TaughtBrain)
-    generator = np.random.default_rng(seed + 1)
-    for lane in range(lanes):
-        for i, views in enumerate(brain.network.views):
-            for name in views:
-                brain.network.parameter(i, name, lane)[:] += 0.1 * generator.normal(size=views[name].shape)
-    brain.network.parameters[:, block.GOOD_VALUE] = brain.network.parameters[:, block.VALUE]
-    return brain
-
-
-def inputs(ticks: int, lanes: int = 1, seed: int = 2) -> Iterator[np.ndarray]:
-    """Random observations (lanes, SIZE)."""
-    generator = np.random.default_rng(seed)
-    for _ in range(ticks):
-        yield generator.uniform(-1, 1, (lanes, SIZE)).astype(np.float32)
-
-
-def taught(observation: np.ndarray) -> Experience:
-    """A tick's experience, with a label that depends on the observation."""
-    lanes = len(observation)
-    nothing, no = np.zeros(lanes, np.float32), np.zeros(lanes, bool)
-    label = (observation[:, 0] > 0).astype(np.int64) + (observation[:, 1] > 0)
-    return Experience(observation, label, nothing, observation, no, no, label)
-
-
-def outputs(brain: TaughtBrain, observations: list[np.ndarray]) -> np.ndarray:
-    """The read-out of every tick, (ticks, ACTIONS)."""
-    found = []
-    for observation in observations:
-        brain.act(observation)
-        found.append(brain.network.newest()[-1][0].copy())
-    return np.array(found)
+def brain_of(net: str, lanes: int = 1, **settings: Any) -> SteppingBrain:
+    """A brain with this net."""
+    return networks.brain_of(NETS[net], Body(SIZE, ACTIONS, teacher=True, lanes=lanes), **settings)
 
 
 def test_the_nets_hold_every_layer_type() -> None:
     assert LAYER.keys() == LAYERS.keys()
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_layer_type_keeps_its_promises(kind: str) -> None:
+    keys = {key: value for key, value in LAYER[kind][0].items() if key != "type"}
+    check_layer(kind, **keys)
+
+
 @every_net
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_stepping_answers_what_sequential_answered_before(net: str, backend: str, agrees: Any) -> None:
-    """output(t) = sequential output(t - (L-1)) for any inputs: states advance with the wave, from tick i on; and again
-    after a reset."""
-    stepping, late = brain_of(net, backend=backend), len(NETS[net]) - 1
-    sequential = partial(brain_of, net, execution="sequential")
-    for _ in range(2):
-        observations = list(inputs(30))
-        found = outputs(stepping, observations)[late:]
-        agrees(found, sequential, lambda brain: outputs(brain, observations)[:-late])  # noqa: B023
-        stepping.reset(np.ones(1, bool))
+def test_stepping_answers_what_sequential_answered_before(net: str, backend: str) -> None:
+    check_stepping(NETS[net], backend)
 
 
 @every_net
@@ -162,20 +134,7 @@ def test_activity_stays_bounded(net: str, execution: str) -> None:
 )
 @pytest.mark.parametrize("rule", RULES)
 def test_every_parameter_moves(net: str, rule: str, backend: str, skip: bool) -> None:
-    """Under every rule each single weight and bias of every layer is told to move, and each array of them does."""
-    settings = {"rule": rule, "backend": backend, "learning_rate": 0.05, "skip_to_output": skip}
-    gathering, moving = brain_of(net, schedule={"accumulate": 1000}, **settings), brain_of(net, **settings)
-    before = moving.network.parameters[0, block.VALUE].copy()
-    for observation in inputs(12):
-        for brain in (gathering, moving):
-            brain.act(observation)
-            brain.learn(taught(observation))
-    for i, views in enumerate(moving.network.views):
-        for name, view in views.items():
-            told = gathering.network.parameter(i, name, which=block.GRADIENT) != 0
-            assert told.all(), f"operation {i}, {name}: {np.mean(~told):.0%} are never told to move"
-            assert (moving.network.parameter(i, name) != view.of(before)).any(), f"operation {i}, {name} never moved"
-    assert np.isfinite(moving.network.parameters).all()
+    check_parameters_move(NETS[net], backend, rule=rule, skip_to_output=skip)
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -199,22 +158,9 @@ SETTINGS: list[dict[str, Any]] = [
     [(net, settings) for settings in SETTINGS for net in (["mixed"] if "skip_to_output" in settings else NETS)],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
 )
-def test_numba_is_the_reference(net: str, settings: dict[str, Any], comparison: Any) -> None:
-    """On random ticks of acting and learning: enough for a wave of every net and to fill the windows of attention.
-
-    Under pipeline with weights held: the reference takes the wave's errors through Jacobians of the weights of now, the
-    kernels through what the wave left inside of a layer when it passed."""
-
-    def live(brain: TaughtBrain, observation: np.ndarray) -> Learning:
-        brain.act(observation)
-        return brain.learn(taught(observation))
-
-    compared = comparison(brain_of, net, **settings)
-    for observation in inputs(20):
-        compared.tick(partial(live, observation=observation))
-        if "replay" in settings:
-            compared.tick(lambda brain: brain.rehearse())
-    compared.errors.check()
+def test_numba_is_the_reference(net: str, settings: dict[str, Any]) -> None:
+    """On random ticks of acting and learning: enough for a wave of every net and to fill the windows of attention."""
+    check_kernels(NETS[net], **settings)
 
 
 @pytest.mark.parametrize("net", [kind for kind in NETS if kind in ("dense", "conv2d", "layer_norm", "swiglu")])
@@ -222,14 +168,13 @@ def test_numba_is_the_reference(net: str, settings: dict[str, Any], comparison: 
 def test_alignments_agree_on_a_held_input(net: str, backend: str, agrees: Any) -> None:
     """Input, target and weights held: the gradient of pipeline is that of instant from tick L, sideways' from tick
     2L - 1."""
-    observation, late = next(inputs(1)), len(NETS[net])
+    held, late = next(moments(1)), len(NETS[net])
 
-    def gradients(brain: TaughtBrain, first: int) -> np.ndarray:
+    def gradients(brain: SteppingBrain, first: int) -> np.ndarray:
         found = []
         for _ in range(2 * late + 1):
             brain.network.parameters[:, block.GRADIENT] = 0.0
-            brain.act(observation)
-            brain.learn(taught(observation))
+            live(brain, held)
             found.append(brain.network.parameters[0, block.GRADIENT].copy())
         return np.array(found[first - 1 :])
 

@@ -1,15 +1,4 @@
-"""Conformance tests for brains and worlds, for use inside and outside this repository.
-
-    from agentsim.testing import check_brain, check_world
-
-    def test_my_brain():
-        check_brain(lambda body, seed: MyBrain(MyBrain.Config(), body, seed))
-
-    def test_my_world():
-        check_world(lambda: MyWorld())
-
-Each check is a plain assert whose message says which promise of the protocol was broken.
-"""
+"""Does a brain keep the Brain protocol?"""
 
 from __future__ import annotations
 
@@ -20,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from agentsim.testing.states import copied, same, same_state
 from brains.brain import NO_LABEL, Body, Brain, Experience, Learning
-from worlds.world import world_of
 
 MakeBrain = Callable[[Body, np.random.SeedSequence], Brain]
 
@@ -98,20 +87,6 @@ def _live(brain: Brain, stream: Iterable[Any], learn: bool = True) -> list[Any]:
     return trace
 
 
-def _same(one: list[Any], other: list[Any]) -> bool:
-    return len(one) == len(other) and all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
-
-
-def _same_state(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one.keys() == other.keys() and all(
-        one[name].dtype == other[name].dtype and _same([one[name]], [other[name]]) for name in one
-    )
-
-
-def _copy(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: np.array(value) for name, value in state.items()}
-
-
 def check_action(action: Any, body: Body, what: str = "act()") -> None:
     """Check that an action fits the body: (N,) int64 in range, or (N, actions) float32 within bounds."""
     action = np.asarray(action)
@@ -131,9 +106,9 @@ def _check_life(make_brain: MakeBrain, body: Body, ticks: int) -> None:
     brain = _make(make_brain, body)
     assert isinstance(brain.latency, int) and brain.latency >= 0, "latency must be an int of 0 or more, in ticks"
     assert isinstance(brain.settling_ticks, int) and brain.settling_ticks >= 1, "settling_ticks must be an int from 1"
-    before = _copy(brain.state_dict())
+    before = copied(brain.state_dict())
     brain.warm_up()
-    assert _same_state(before, brain.state_dict()), "warm_up() must change no state"
+    assert same_state(before, brain.state_dict()), "warm_up() must change no state"
     lanes = {body.lanes} | {len(seat.lanes) for seat in getattr(brain, "seats", {}).values()}  # a team: each its own
     for observation, experience in itertools.islice(lives(body), ticks):
         given = observation.copy()
@@ -162,8 +137,8 @@ def _check_determinism(make_brain: MakeBrain, body: Body, ticks: int) -> None:
     np.random.seed(1)  # noqa: NPY002  a brain that reads the global generator is found out here
     first = life(one)
     np.random.seed(2)  # noqa: NPY002
-    assert _same(first, life(other)), "two brains of the same seed must live the same life: use only the given seed"
-    assert _same_state(one.state_dict(), other.state_dict()), "two brains of the same seed must end in the same state"
+    assert same(first, life(other)), "two brains of the same seed must live the same life: use only the given seed"
+    assert same_state(one.state_dict(), other.state_dict()), "two brains of the same seed must end in the same state"
 
 
 def _check_round_trip(make_brain: MakeBrain, body: Body, ticks: int) -> None:
@@ -176,19 +151,19 @@ def _check_round_trip(make_brain: MakeBrain, body: Body, ticks: int) -> None:
             f"state_dict()[{name!r}] must be a numpy array, not {type(value).__name__}"
         )
         assert value.dtype != object, f"state_dict()[{name!r}] must not have dtype object: it is saved without pickle"
-    kept = _copy(state)
+    kept = copied(state)
     future = list(itertools.islice(stream, ticks))
     expected = _live(brain, future)
-    assert _same_state(kept, state), "what state_dict() returned must not change later: return copies"
+    assert same_state(kept, state), "what state_dict() returned must not change later: return copies"
 
     other = _make(make_brain, body, 2)
     other.load_state_dict(state)
-    assert _same_state(kept, other.state_dict()), "state_dict() after load_state_dict(state) must equal state"
-    assert _same(expected, _live(other, future)), (
+    assert same_state(kept, other.state_dict()), "state_dict() after load_state_dict(state) must equal state"
+    assert same(expected, _live(other, future)), (
         "a brain loaded from state_dict() must have the same future, bit for bit"
     )
-    assert _same_state(kept, state), "load_state_dict(state) must not keep or change the arrays it was given"
-    assert _same_state(brain.state_dict(), other.state_dict()), "the same future must end in the same state"
+    assert same_state(kept, state), "load_state_dict(state) must not keep or change the arrays it was given"
+    assert same_state(brain.state_dict(), other.state_dict()), "the same future must end in the same state"
 
     misfits = [("an unknown name", {**kept, "no such entry": np.zeros(1)})]
     if kept:
@@ -212,18 +187,16 @@ def _check_frozen_copy(make_brain: MakeBrain, body: Body, ticks: int) -> None:
     for lanes in (None, body.lanes + 2):
         frozen = brain.frozen_copy(lanes)
         asked = replace(body, lanes=lanes or body.lanes)
-        before = _copy(brain.state_dict())
+        before = copied(brain.state_dict())
         for observation, _ in itertools.islice(lives(asked, seed=9), ticks):
             check_action(frozen.act(observation), asked, f"frozen_copy({lanes or ''}).act()")
-        assert _same_state(before, brain.state_dict()), "asking a frozen copy must not change the original"
+        assert same_state(before, brain.state_dict()), "asking a frozen copy must not change the original"
         if lanes is None:
             moments = list(itertools.islice(lives(asked, seed=9), ticks))
-            assert _same(_live(brain.frozen_copy(), moments, False), _live(brain.frozen_copy(), moments, False)), (
+            assert same(_live(brain.frozen_copy(), moments, False), _live(brain.frozen_copy(), moments, False)), (
                 "two frozen copies of the same brain must answer alike"
             )
-    assert _same(_live(brain, future), _live(twin, future)), (
-        "making frozen copies must not change the original's future"
-    )
+    assert same(_live(brain, future), _live(twin, future)), "making frozen copies must not change the original's future"
 
 
 def _check_reset(make_brain: MakeBrain, body: Body, ticks: int) -> None:
@@ -245,87 +218,3 @@ def _check_reset(make_brain: MakeBrain, body: Body, ticks: int) -> None:
     brain.reset(mask)
     for one, other in zip(_live(brain, future, False), _live(twin, future, False), strict=True):
         assert np.array_equal(one[1:], other[1:]), "reset of lane 0 changed what other lanes do"
-
-
-def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
-    """Check that a Gymnasium environment can be a world of agentsim. Raises AssertionError if it cannot.
-
-    Checked: gymnasium's own `check_env`; a flat float32 Box of observations, always finite; a Discrete or flat Box
-    body; the same seed gives the same life; info["teacher_action"] and info["events"] where present; and, where the
-    world has get_state and set_state, that the state round trip gives the same future bit for bit. A world that names
-    several `agents` has a row of observations, a number of a MultiDiscrete action and one of info["rewards"] for each.
-    """
-    import gymnasium
-    from gymnasium.utils.env_checker import check_env
-
-    world = make_world()
-    check_env(world.unwrapped, skip_render_check=True)
-    space, actions = world.observation_space, world.action_space
-    agents = world_of(world).agents if len(space.shape) == 2 else ()
-    assert all(isinstance(name, str) for name in agents), f"agents must be names: {agents}"
-    rows = (len(agents),) if agents else ()
-    assert isinstance(space, gymnasium.spaces.Box) and space.shape[:-1] == rows and space.shape, (
-        f"observations must be a {'Box with a row for each agent' if agents else 'flat Box'}: {space}"
-    )
-    assert space.dtype == np.float32, f"observations must be float32, not {space.dtype}"
-    flat = isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1
-    if agents:
-        several = isinstance(actions, gymnasium.spaces.MultiDiscrete) and actions.shape == rows
-        assert several, f"actions must be MultiDiscrete, a number for each agent: {actions}"
-    else:
-        assert flat or isinstance(actions, gymnasium.spaces.Discrete), (
-            f"actions must be Discrete or a flat Box: {actions}"
-        )
-    choices = 0 if flat else int(actions.nvec.min()) if agents else int(actions.n)
-
-    def act(rng: np.random.Generator) -> Any:
-        if agents:
-            return rng.integers(0, choices, len(agents))
-        if not flat:
-            return int(rng.integers(actions.n)) + int(actions.start)
-        low, high = np.clip(actions.low, -1e3, 1e3), np.clip(actions.high, -1e3, 1e3)
-        return rng.uniform(low, high).astype(actions.dtype)
-
-    def live(world: Any, rng: np.random.Generator, start: bool = True) -> Iterator[list[Any]]:
-        if start:
-            observation, info = world.reset(seed=5)
-            yield [observation.ravel(), info.get("teacher_action", NO_LABEL)]
-        for _ in range(steps):
-            observation, reward, terminated, truncated, info = world.step(act(rng))
-            assert np.isfinite(observation).all(), f"observations must be finite, got {observation}"
-            assert np.isfinite(reward), f"rewards must be finite, got {reward}"
-            rewards = np.asarray(info.get("rewards", 0.0 if not agents else np.nan))
-            assert np.isfinite(rewards).all() and (not agents or rewards.shape == rows), (
-                f'info["rewards"] must be {len(agents)} finite numbers, got {rewards}'
-            )
-            if not flat and "teacher_action" in info:
-                label = np.asarray(info["teacher_action"]).astype(int)
-                assert label.shape == rows and ((label >= NO_LABEL) & (label < choices)).all(), (
-                    f'info["teacher_action"] must be an action: {label}'
-                )
-            for name, count in info.get("events", {}).items():
-                assert isinstance(name, str) and int(count) == count >= 0, 'info["events"] must map names to counts'
-            taught = info.get("teacher_action", NO_LABEL)
-            yield [observation.ravel(), reward, terminated, truncated, taught, rewards]
-            if terminated or truncated:
-                yield [world.reset()[0].ravel()]
-
-    one = [np.hstack(row) for row in live(world, np.random.default_rng(0))]
-    np.random.seed(3)  # noqa: NPY002  a world that reads the global generator is found out here
-    other = [np.hstack(row) for row in live(make_world(), np.random.default_rng(0))]
-    assert _same(one, other), "two worlds reset with the same seed must live the same life: use self.np_random only"
-
-    inner, optional = world.unwrapped, world_of(world)
-    if optional.get_state is not None and optional.set_state is not None:
-        world.reset(seed=6)
-        world.step(act(np.random.default_rng(1)))
-        state = inner.get_state()
-        kept = _copy(state)
-        future = [np.hstack(row) for row in live(world, np.random.default_rng(2), start=False)]
-        assert _same_state(kept, state), "what get_state() returned must not change later: return copies"
-        again = make_world()
-        again.reset(seed=0)
-        again.unwrapped.set_state(state)
-        assert _same_state(kept, again.unwrapped.get_state()), "get_state() after set_state(state) must equal state"
-        repeated = [np.hstack(row) for row in live(again, np.random.default_rng(2), start=False)]
-        assert _same(future, repeated), "a world put back with set_state() must have the same future, bit for bit"
