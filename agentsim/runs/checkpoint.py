@@ -80,7 +80,7 @@ def write_checkpoint(path: Path, header: Stamp, arrays: State) -> None:
 
     text = header.model_dump_json()
     metadata = {_HEADER: text, _DIGEST: rolling_hash(text, header.tick, arrays)}
-    write_whole(path, save({n: np.array(a, order="C") for n, a in arrays.items()}, metadata))
+    write_whole(path, save({n: np.asarray(a, order="C") for n, a in arrays.items()}, metadata))
 
 
 def read_checkpoint(path: Path) -> tuple[Header, State]:

@@ -195,6 +195,27 @@ def test_values_that_are_not_finite_are_named() -> None:
         make(bad=np.nan).step(np.array([0]))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("few", [0, 100])
+def test_observations_that_are_not_finite_are_named(
+    bad: float, place: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By either way to look at them, that for few numbers and that for many."""
+    monkeypatch.setattr("agentsim.loop.environment._FEW", few)
+    observation = [bad, 1.0] if place == 0 else [1.0, bad]
+    with pytest.raises(ValueError, match="observation that is not finite"):
+        make("test/Wrong-v0", observation=observation).step(np.array([0]))
+
+
+def test_the_largest_observations_are_finite() -> None:
+    """Their sum is not, in float32."""
+    largest = np.full(2, np.finfo(np.float32).max)
+    environment = make("test/Wrong-v0", observation=largest)
+    environment.step(np.array([0]))
+    np.testing.assert_array_equal(environment.observation, [largest])
+
+
 @pytest.mark.parametrize("label", [3, 99, -2, 100_000_000, 0.5, np.int64(-7)])
 def test_labels_that_are_no_action_are_named(label: Any) -> None:
     """Brains use a label as an index: 0 to 2 here, or NO_LABEL."""

@@ -17,8 +17,9 @@ from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.directory import COMMANDS, HASHES, StampedCommand, read_lines
+from agentsim.runs.directory import COMMANDS, HASHES, RESULT, StampedCommand, read_lines
 from agentsim.runs.recorded import record, replay, resume
 
 Make = Callable[..., Config]
@@ -222,6 +223,45 @@ def test_replay_names_the_first_tick_that_differs(tmp_path: Path, make_config: M
     assert check.first_difference == 40
 
 
+def test_replay_compares_the_last_state_too(tmp_path: Path, make_config: Make) -> None:
+    """The last hash line is of tick 60; the hash in result.json is of tick 63."""
+    run = tmp_path / "run"
+    simulation = record(make_config(), run)
+    simulation.run(63)
+    value = simulation.close()["hash"]
+    for recorded, difference in ((value, None), ("0" * 32, 63)):
+        (run / RESULT).write_text((run / RESULT).read_text().replace(value, recorded))
+        again, check = replay(run)
+        again.run()
+        assert (again.tick_index, check.first_difference) == (63, difference)
+
+
+def test_a_swap_that_does_not_fit_is_told_and_the_brain_stays(make_config: Make) -> None:
+    """Its config is right, but there is no oracle in CartPole."""
+    notices: list[str] = []
+
+    class Ear(Listener):
+        def notice(self, text: str) -> None:
+            notices.append(text)
+
+    simulation = Simulation(make_config("CartPole-v1"))
+    simulation.listen(Ear())
+    before = simulation.brain
+    simulation.submit(SwapBrain(name="seer", config={"kind": "oracle"}))
+    simulation.run(2)
+    assert simulation.error is None and simulation.brain is before
+    (notice,) = notices
+    assert notice.startswith("linear stays: brain: oracle does not fit this world")
+
+
+def test_a_simulation_that_nobody_will_see_draws_nothing(make_config: Make) -> None:
+    seen, unseen = Simulation(make_config()), Simulation(make_config(), drawn=False)
+    for simulation in (seen, unseen):
+        simulation.run(20)
+    assert seen.environment.render() is not None and unseen.environment.render() is None
+    assert seen.state_hash() == unseen.state_hash()
+
+
 def test_submit_refuses_what_cannot_be_done(make_config: Make) -> None:
     simulation = Simulation(make_config("CartPole-v1"))
     with pytest.raises(UserError, match="no tasks"):
@@ -288,7 +328,7 @@ def test_a_last_probe_that_fails_loses_nothing_else(tmp_path: Path, make_config:
     brain: Any = simulation.brain
     brain.frozen_copy = failing
     result = simulation.close()
-    assert "the probe failed" in result["error"]
+    assert "the probe failed" in result["error"] and "saved" not in result["error"]
     assert "MemoryError: no room" in (tmp_path / "run" / "error.txt").read_text()
     unprobed = finished(make_config(run__probe_states=0), 35).close()
     for name in ("ticks", "probe", "hash", "accuracy", "score", "phases", "learning_steps"):
