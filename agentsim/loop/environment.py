@@ -296,10 +296,8 @@ class Environment:
         self.has_state = keeps_its_state(self.world, lambda: self.unwrapped.step(action))
         if self.has_state:
             return info
-        self.notice = (
-            f"{self.id}: what get_state() saved, set_state() does not bring back to the bit; "
-            "to resume a run, its episode is lived again"
-        )
+        what = "what get_state() saved, set_state() does not bring back to the bit"
+        self.notice = f"{self.id}: {what}; to resume a run, its episode is lived again"
         self.episode -= 1
         return self._begin_episode(self._now)
 

@@ -70,8 +70,7 @@ class Simulation:
         self.warm_up_seconds: float | None = None
         self._orders = Orders(timetable(config, environment.tasks), script)
         self._rolling_hash, self._hash_every = "", config.run.hash_every
-        self._stopping = self._save_wanted = False
-        self._single_steps = 0
+        self._single_steps, self._stopping, self._save_wanted = 0, False, False
         self._figures: dict[str, Any] | None = None
 
     def tick(self) -> None:
@@ -166,8 +165,10 @@ class Simulation:
         self._save_if_wanted()
 
     def listen(self, listener: Listener) -> None:
-        """Tell this listener, too, what happens from now on."""
+        """Tell this listener, too, what happens from now on; at once, what a person should know about the world."""
         self.listeners.append(listener)
+        if self.environment.notice is not None:
+            listener.notice(self.environment.notice)
 
     def end_at(self, tick: int) -> None:
         """Let the run end after so many ticks, counted from its beginning."""
@@ -224,9 +225,8 @@ class Simulation:
 
     def state_hash(self) -> str:
         """The rolling hash with the present state added. It says nothing of a state that is not `whole`."""
-        return rolling_hash(
-            self._rolling_hash, self.tick_index, self.environment.fingerprint(), self.brain.state_dict()
-        )
+        world, brain = self.environment.fingerprint(), self.brain.state_dict()
+        return rolling_hash(self._rolling_hash, self.tick_index, world, brain)
 
     def snapshot(self) -> tuple[Snapshot, State]:
         """The present state, to be restored; later ticks do not change it."""
@@ -257,15 +257,13 @@ class Simulation:
         if self._figures is None:
             for listener in self.listeners:  # before anything else can go wrong
                 listener.ending(self)
-            probed = self._last_probe()
-            self._figures = figures.result(self, probed)
+            self._figures = figures.result(self, self._last_probe())
             for listener in self.listeners:
                 self._figures |= listener.figures()
             for listener in self.listeners:
                 listener.ended(self._figures)
             self.environment.close()
-            directory = None if self.run_directory is None else str(self.run_directory)
-            self._figures |= {"run_directory": directory, "problem": self.problem}
+            self._figures |= {"run_directory": self.run_directory and str(self.run_directory), "problem": self.problem}
         return self._figures
 
     def __enter__(self) -> Simulation:
