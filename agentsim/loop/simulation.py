@@ -35,7 +35,6 @@ from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_
 from brains.brain import Brain, Experience, Learning, State
 
 STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end
-
 _CULPRITS = ("a command", "the brain's act()", "the world's step()", "the brain's learning", "recording")  # by phase
 
 
