@@ -70,8 +70,7 @@ class Simulation:
         self.warm_up_seconds: float | None = None
         self._orders = Orders(timetable(config, environment.tasks), script)
         self._rolling_hash, self._hash_every = "", config.run.hash_every
-        self._stopping = self._save_wanted = False
-        self._single_steps = 0
+        self._stopping, self._save_wanted, self._single_steps = False, False, 0
         self._figures: dict[str, Any] | None = None
 
     def tick(self) -> None:
@@ -224,9 +223,8 @@ class Simulation:
 
     def state_hash(self) -> str:
         """The rolling hash with the present state added. It says nothing of a state that is not `whole`."""
-        return rolling_hash(
-            self._rolling_hash, self.tick_index, self.environment.fingerprint(), self.brain.state_dict()
-        )
+        states = self.environment.fingerprint(), self.brain.state_dict()
+        return rolling_hash(self._rolling_hash, self.tick_index, *states)
 
     def snapshot(self) -> tuple[Snapshot, State]:
         """The present state, to be restored; later ticks do not change it."""
@@ -257,8 +255,7 @@ class Simulation:
         if self._figures is None:
             for listener in self.listeners:  # before anything else can go wrong
                 listener.ending(self)
-            probed = self._last_probe()
-            self._figures = figures.result(self, probed)
+            self._figures = figures.result(self, self._last_probe())
             for listener in self.listeners:
                 self._figures |= listener.figures()
             for listener in self.listeners:
