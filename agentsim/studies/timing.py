@@ -9,10 +9,13 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from agentsim.compiled import cache
+from brains.kernels.program.arrays import address_of, aligned
+from brains.layers.plan import padded
 
 Job = Callable[[int], object]  # does its thing so many times
 
@@ -63,33 +66,30 @@ def interleaved(
     return seconds
 
 
-def copying(working_set: int) -> Job:
-    """Copies one half of `working_set` bytes into the other: an iteration reads and writes that many in all."""
-    import numba
-
-    first, second = np.ones((2, max(1, working_set // 8)), np.float32)
-
-    def copy(one: NDArray[np.float32], other: NDArray[np.float32], count: int) -> None:
-        for turn in range(count):
-            source, target = (one, other) if turn % 2 else (other, one)
-            for k in range(source.size):  # numba's own target[:] = source is four times slower
-                target[k] = source[k]
-
-    compiled: Any = numba.njit(copy)
-    return lambda count: compiled(first, second, count)
+def streaming(working_set: int) -> Job:
+    """An iteration reads one half of `working_set` bytes and writes the other."""
+    first, second = aligned((2, padded(max(1, working_set // 8))))
+    return _repeated("stream", [first.size, address_of(first), address_of(second)], first, second)
 
 
-MULTIPLICATIONS = 2 * 256**3  # operations of an iteration of `multiplying`
+def multiplying(shapes: Sequence[tuple[int, int, int]]) -> Job:
+    """An iteration makes products (rows, inner) x (inner, outer) with a matrix of its own each."""
+    shapes = [(rows, inner, padded(outer)) for rows, inner, outer in shapes]
+    x, y = (aligned((max(rows * shape[size] for rows, *shape in shapes),)) for size in (0, 1))
+    weights = aligned((sum(inner * outer for _, inner, outer in shapes),))
+    addresses = [address_of(array) for array in (x, y, weights)]
+    return _repeated(
+        "multiply", [len(shapes), *addresses, *(size for shape in shapes for size in shape)], x, y, weights
+    )
 
 
-def multiplying() -> Job:
-    """A float32 matrix product (256, 256) x (256, 256) by torch on one thread: the arithmetic rate of this core."""
-    import torch
+def _repeated(name: str, entries: Sequence[int], *arrays: NDArray[np.float32]) -> Job:
+    """A kernel of `bench.kernels` whose frame begins with how often."""
+    frame = np.array([0, *entries])
+    run = cache.bound(f"agentsim.bench.kernels:{name}", frame, *arrays)
 
-    a, b, product = torch.rand(3, 256, 256)
+    def job(count: int) -> None:
+        frame[0] = count
+        run()
 
-    def multiply(count: int) -> None:
-        for _ in range(count):
-            torch.mm(a, b, out=product)
-
-    return multiply
+    return job

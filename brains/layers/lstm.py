@@ -36,6 +36,7 @@ class LSTM(Recurrent):
             states=2 * units,
             cache=(5 * self.steps + 1) * padded(units),
             work=7 * padded(units),
+            multiplications=self.steps * (features + units) * 4 * units,
         )
 
 

@@ -31,4 +31,5 @@ class RNN(Recurrent):
             states=units,
             cache=padded(units),
             work=2 * padded(units),
+            multiplications=self.steps * (features + units) * units,
         )

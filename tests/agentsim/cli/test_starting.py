@@ -37,8 +37,6 @@ if "agentsim.compiled.worker" in " ".join(sys.orig_argv):
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("AGENTSIM_KERNELS", raising=False)
     Path("slow_ant.py").write_text(BRAIN)
     Path("slow_kernels.py").write_text(KERNELS)
 
@@ -65,3 +63,14 @@ def test_a_first_run_says_that_it_compiles_and_ends_at_once(number: signal.Signa
     assert "stopped and saved at tick 0; go on: agentsim run --resume here" in said and "Traceback" not in said
     assert not psutil.wait_procs(children, timeout=1)[1]
     assert Path("here/result.json").exists()
+
+
+def test_a_run_imports_no_compiler_and_no_torch() -> None:
+    """Kernels are compiled by other processes, and loaded without the compiler. CartPole's brain learns from reward."""
+    code = (
+        "import sys; from agentsim.cli.app import app\n"
+        "app(['run', 'cartpole', '--headless', '--ticks', '5', '--pacing', 'none'], standalone_mode=False)\n"
+        "print({'numba', 'torch', 'scipy', 'matplotlib', 'sklearn', 'pygame', 'triton'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout.splitlines()[-1] == "set()", ran.stderr
