@@ -126,14 +126,14 @@ def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, An
 
     With `quiet`, stdout is left alone.
     """
-    console = Console(stderr=headless or quiet, highlight=False)
+    console, aside = (Console(stderr=stderr, highlight=False) for stderr in (headless or quiet, True))
+    if simulation.environment.notice is not None:
+        aside.print(simulation.environment.notice, markup=False)
     try:
         if headless:
             terminal.run_with_progress(simulation, console)
         elif (problem := display_problem()) is not None:
-            Console(stderr=True, highlight=False).print(
-                f"no window: {problem}; showing the run here instead", markup=False
-            )
+            aside.print(f"no window: {problem}; showing the run here instead", markup=False)
             terminal.run(simulation, console)
         else:
             from agentsim import window

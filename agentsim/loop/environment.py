@@ -18,19 +18,15 @@ from numpy.typing import NDArray
 
 from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
-from agentsim.errors import UserError
-from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
+from agentsim.loop.commands import SwitchTask, WorldCommand
+from agentsim.loop.hand import Hand
 from agentsim.loop.journal import Journal
 from agentsim.loop.making import agents_and_size, body_of, make, native_of
 from brains.brain import NO_LABEL, Experience, Float, State
 from worlds.world import keeps_its_state, world_of
 
-_CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
 _LANE = 0
 _FEW = 100  # numbers that Python adds up faster than NumPy looks at them
-
-# What a world can have beyond Gymnasium's Env, and the command that needs it.
-_METHODS = {"switch_task": "tasks to switch", "drag_target": "target to drag", "push": "thing to push"}
 
 
 class Environment:
@@ -57,6 +53,7 @@ class Environment:
         self._env, self._limit = make(config, drawn)
         self.unwrapped: Any = self._env.unwrapped
         self.world = world_of(self._env)
+        self._hand = Hand(config.id, self.world, self.unwrapped)
         self.tasks = self.world.tasks
         pool.prepare(self.world.kernels)
         self.agents, size = agents_and_size(config.id, self._env.observation_space, self.world.agents)
@@ -168,29 +165,18 @@ class Environment:
 
     def check(self, command: WorldCommand) -> None:
         """Raises UserError if this world cannot do what the command asks."""
-        pushable = isinstance(command, Push) and self._is_cart
-        if getattr(self.world, command.kind) is None and not pushable:
-            raise UserError(f"{self.id} has no {_METHODS[command.kind]}")
-        if isinstance(command, SwitchTask) and command.task >= len(self.tasks):
-            raise UserError(f"{self.id} has no task {command.task}; tasks: 0 to {len(self.tasks) - 1}")
+        self._hand.check(command)
 
     def apply(self, command: WorldCommand) -> None:
         """Do what a person asks, and sense again. Raises UserError if this world cannot."""
-        self.check(command)
+        self._hand.check(command)
         if not self.has_state:
             self._journal.command(self.length, command)
-        match command:
-            case SwitchTask(task=task):
-                self.task = task
-                self.unwrapped.switch_task(task)
-            case DragTarget(x=x, y=y):
-                self.unwrapped.drag_target(x, y)
-            case Push(direction=direction) if self._is_cart:
-                self.unwrapped.state = np.array(self.unwrapped.state, np.float64)
-                self.unwrapped.state[1] += _CART_PUSH * direction
-            case Push(direction=direction):
-                self.unwrapped.push(direction)
-        self._sense_again()
+        if isinstance(command, SwitchTask):
+            self.task = command.task
+        self._hand.do(command)
+        if (seen := self._hand.look()) is not None:
+            self._take(self._now, *seen)
 
     def warm_up(self) -> None:
         """Live one tick and go back, so that whatever the world compiles is compiled; changes no state."""
@@ -335,15 +321,3 @@ class Environment:
             fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())
         if not fits:
             raise ValueError(f"{self.id} returned the teacher_action {label!r}, which is no action of this world")
-
-    def _sense_again(self) -> None:
-        if self.world.observe is not None:
-            self._take(self._now, *self.world.observe())
-        elif self._is_cart:
-            self._take(self._now, self.unwrapped.state, {})
-
-    @property
-    def _is_cart(self) -> bool:
-        from gymnasium.envs.classic_control import CartPoleEnv
-
-        return isinstance(self.unwrapped, CartPoleEnv)

@@ -62,8 +62,8 @@ def test_every_agent_has_its_own_figures() -> None:
         lived = Experience(nothing, np.array(actions), reward, nothing, no, no, np.array(labels))
         row = telemetry.add(tick, lived, Learning(), {"hits": 1}, None, {"hits": np.array([0, tick])})
     assert row is not None
-    assert (row["accuracy"], row["reward"], row["events"]) == (1 / 3, (1 + 10) / 2 + (2 + 10) / 2, {"hits": 2})
-    assert row["agents"] == {
+    assert (row.accuracy, row.reward, row.events) == (1 / 3, (1 + 10) / 2 + (2 + 10) / 2, {"hits": 2})
+    assert row.model_dump()["agents"] == {
         "one": {"accuracy": 1 / 2, "score": None, "reward": 3.0, "events": {"hits": 0}},
         "two": {"accuracy": 0.0, "score": None, "reward": 20.0, "events": {"hits": 3}},
     }

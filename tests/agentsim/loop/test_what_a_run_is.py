@@ -76,6 +76,7 @@ def test_a_swapped_in_brain_has_a_seed_of_its_own(tmp_path: Path) -> None:
 def test_the_probe_has_the_third_stream() -> None:
     """A constant brain's share of right answers to the states that the world draws from it, task after task."""
     simulation = Simulation(config_of(brain={"kind": "constant", "action": 3}))
+    simulation.warm_up()
     world: Any = gymnasium.make(CHASE).unwrapped
     generator = np.random.default_rng(stream(2))
     right = {name: world.sample_states(500, task, generator)[1] for task, name in enumerate(world.tasks)}
