@@ -69,6 +69,7 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         remembered.cache_clear()
 
     def write(module: str, seconds: int) -> list[str]:
+        module = f"kernels_{module}"
         (tmp_path / f"{module}.py").write_text(KERNELS.format(seconds=seconds))
         return [f"{module}:first", f"{module}:second"]
 
@@ -168,11 +169,11 @@ def test_hanging_up_is_ignored_where_it_was(make_config: Make, monkeypatch: pyte
 
 def test_a_kernel_that_cannot_be_compiled_is_named(kernels: Any, make_config: Make, tmp_path: Path) -> None:
     names = kernels("broken", 0)
-    path = tmp_path / "broken.py"
+    path = tmp_path / "kernels_broken.py"
     path.write_text(path.read_text().replace("= 2.0", "= 'two'"))
     simulation = needing(Simulation(make_config()), names)
     simulation.run(3)
-    assert "warming up failed" in str(simulation.error) and "broken:second" in str(simulation.error)
+    assert "warming up failed" in str(simulation.error) and "kernels_broken:second" in str(simulation.error)
     assert simulation.tick_index == 0
 
 
