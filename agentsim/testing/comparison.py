@@ -52,7 +52,7 @@ class Errors:
         error, reference, size, change = np.sqrt(self.squares / self.counts)
         allowed = FACTOR * (reference + UNIT_ROUNDOFF * (size + np.sqrt(self.terms) * change)) + FLUSHED
         wrong = [
-            f"{self.names[i]}: {error[i]:.3g} from float64, {allowed[i]:.3g} allowed; the reference {reference[i]:.3g}"
+            f"{self.names[int(i)]}: {error[i]:.3g} from float64, {allowed[i]:.3g} allowed; the reference {reference[i]:.3g}"
             for i in np.flatnonzero(~(error <= allowed))
         ]
         assert not wrong, "\n".join(wrong)
