@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from agentsim.bench import bars, batched
+from agentsim.bench import bars, batched, bounds
 from agentsim.bench.bars import BATCHED, LOOP, NUMBA, PUBLISHED, REFERENCE, SHIPPED, SMALL
 from agentsim.bench.cost import Cost, cost_of
 from agentsim.config.load import load_config
@@ -69,21 +69,19 @@ def _brain(config: dict[str, Any], lanes: int = 1) -> TaughtBrain:
 
 def six_layer_cases() -> Iterator[Case]:
     """Every rule, alignment and backend on the published net, and stepping alone."""
-    net = PUBLISHED
     for backend, name in BACKENDS.items():
-        yield Case(net, "step alone", "", backend, stepping_brain("backprop", "instant", name), 0)
+        yield Case(PUBLISHED, "step alone", "", backend, stepping_brain("backprop", "instant", name), 0)
     for rule in RULES:
         for align in ("instant", "pipeline"):
             for backend, name in BACKENDS.items():
-                yield Case(net, rule, align, backend, stepping_brain(rule, align, name), 1)
+                yield Case(PUBLISHED, rule, align, backend, stepping_brain(rule, align, name), 1)
 
 
 def small_cases() -> Iterator[Case]:
     """What layers cost that have next to nothing to do."""
     for backend in (NUMBA, LOOP):
-        yield Case(
-            SMALL, "tween_chain", "instant", backend, stepping_brain("tween_chain", "instant", "numba", [4] * 5), 1
-        )
+        brain = stepping_brain("tween_chain", "instant", "numba", [4] * 5)
+        yield Case(SMALL, "tween_chain", "instant", backend, brain, 1)
 
 
 def shipped_cases() -> Iterator[Case]:
@@ -150,16 +148,16 @@ def measure_cases(cases: Sequence[Case], repeats: int, block: float) -> dict[str
     streams, products = sorted(set(sets)), sorted({cost.shapes for cost in costs})
     with one_compute_thread():
         jobs = [ticking(case, learning) for case in cases for learning in (False, True)]
-        jobs += [*map(timing.streaming, streams), *map(timing.multiplying, products)]
+        jobs += [*map(bounds.streaming, streams), *map(bounds.multiplying, products)]
         bar, task = progress("ticks", len(jobs) * (repeats + 1))
         with bar:
             seconds = np.median(timing.interleaved(jobs, repeats, block, lambda: bar.advance(task)), axis=0)
         measured_on = report("ticks")
-    ticks, bounds = seconds[: 2 * len(cases)].reshape(-1, 2).tolist(), seconds[2 * len(cases) :].tolist()
-    bandwidths = {size: size / taken for size, taken in zip(streams, bounds, strict=False)}
+    ticks, best = seconds[: 2 * len(cases)].reshape(-1, 2).tolist(), seconds[2 * len(cases) :].tolist()
+    bandwidths = {size: size / taken for size, taken in zip(streams, best, strict=False)}
     rates = {
         shapes: 2 * sum(map(math.prod, shapes)) / taken
-        for shapes, taken in zip(products, bounds[len(streams) :], strict=True)
+        for shapes, taken in zip(products, best[len(streams) :], strict=True)
     }
     rows = [
         _row(case, cost, act, total, bandwidths[size], rates[cost.shapes])
@@ -206,26 +204,13 @@ def _row(case: Case, cost: Cost, act: float, total: float, bandwidth: float, rat
 
 def show(result: dict[str, Any], console: Console) -> None:
     """The rows as a table, then the headline and its bars."""
-    headings = (
-        "net",
-        "rule",
-        "align",
-        "backend",
-        "lanes",
-        "us/lane-tick",
-        "act",
-        "learn",
-        "lane-ticks/s",
-        "x torch",
-        "x batched",
-    )
+    headings = ("net", "rule", "align", "backend", "lanes", "us", "act", "learn", "x torch", "x batched")
     rows = [
         (
             *(row[name] for name in ("net", "rule", "align", "backend")),
             f"{row['lanes']:,}",
             *(f"{row[name]:,.2f}" for name in ("us", "act_us")),
             "" if row["rule"] == "step alone" else f"{row['learn_us']:,.2f}",
-            f"{row['ticks_per_second']:,.0f}",
             *("-" if row[name] is None else f"{row[name]:.1f}" for name in ("ratio", "batched_ratio")),
             f"{row['bytes'] / 1000:,.0f}",
             f"{row['operations'] / 1000:,.0f}",
@@ -234,8 +219,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         )
         for row in result["rows"]
     ]
-    console.print(table((*headings, "kB moved", "kFLOP", "of memory bound", "of either bound"), rows, words=4))
-    console.print(f"\n{result['method']}; {result['repeats']} repeats; act + learn = a whole tick", style="dim")
+    console.print(table((*headings, "kB moved", "kFLOP", "of memory", "of bound"), rows, words=4))
+    console.print(f"\n{result['method']}; {result['repeats']} repeats; us: of a lane's tick, act + learn", style="dim")
     speeds, rates = result["stream_bytes_per_second"].values(), [row["operations_per_second"] for row in result["rows"]]
     console.print(
         f"bounds: streams at {min(speeds) / 1e9:.0f} to {max(speeds) / 1e9:.0f} GB/s at the same working-set size, "

@@ -52,8 +52,9 @@ class Errors:
         error, reference, size, change = np.sqrt(self.squares / self.counts)
         allowed = FACTOR * (reference + UNIT_ROUNDOFF * (size + np.sqrt(self.terms) * change)) + FLUSHED
         wrong = [
-            f"{self.names[int(i)]}: {error[i]:.3g} from float64, {allowed[i]:.3g} allowed; the reference {reference[i]:.3g}"
-            for i in np.flatnonzero(~(error <= allowed))
+            f"{name}: {e:.3g} from float64, {limit:.3g} allowed; the reference {r:.3g}"
+            for name, e, limit, r in zip(self.names, error, allowed, reference, strict=True)
+            if not e <= limit
         ]
         assert not wrong, "\n".join(wrong)
 
