@@ -4,6 +4,7 @@
 
     Simulation(load_config("arena")).run(ticks=900)
 
+`record(config, directory)` makes a simulation that is recorded in a run directory.
 The names below are imported when they are first used, so that `import agentsim` stays light.
 """
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agentsim.errors import UserError
     from agentsim.loop.simulation import Simulation
     from agentsim.registry import register_brain, register_layer, register_rule, register_world
+    from agentsim.runs.recorded import record
     from brains.brain import NO_LABEL, Body, Brain, BrainBase, Experience, Learning
 
 __version__ = "0.1.0"
@@ -37,6 +39,7 @@ _MODULES = {
     "load_brain": "agentsim.config.load",
     "load_config": "agentsim.config.load",
     "UserError": "agentsim.errors",
+    "record": "agentsim.runs.recorded",
     "register_brain": "agentsim.registry",
     "register_layer": "agentsim.registry",
     "register_rule": "agentsim.registry",
@@ -62,6 +65,7 @@ __all__ = [
     "UserError",
     "load_brain",
     "load_config",
+    "record",
     "register_brain",
     "register_layer",
     "register_rule",

@@ -1,6 +1,8 @@
-"""The one exception that is shown to the user as it is, without a traceback."""
+"""What may go wrong without ending the process: a mistake of the user's, and whatever other people's code raises."""
 
 from __future__ import annotations
+
+FAILURES = (Exception, SystemExit)  # of a brain, a world or a disk
 
 
 class UserError(Exception):

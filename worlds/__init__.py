@@ -2,21 +2,25 @@
 
 import gymnasium
 
-WORLDS: dict[str, str] = {
-    "agentsim/ChaseAvoid-v0": "catch a wandering target, or flee from a hunter, on a torus",
-    "agentsim/ChaseAvoidClassic-v0": "the published chase / avoid test: a jittering target in the unit square",
-    "agentsim/ChaseEvade-v0": "chasers and evaders on a torus, each an agent with a brain of its own",
-}
-
-_ENTRY_POINTS = {
-    "agentsim/ChaseAvoid-v0": "worlds.chase_avoid:ChaseAvoid",
-    "agentsim/ChaseAvoidClassic-v0": "worlds.chase_avoid_classic:ChaseAvoidClassic",
-    "agentsim/ChaseEvade-v0": "worlds.chase_evade:ChaseEvade",
+# id -> (entry point, what it is); an entry point followed by "Vector" is that of many lanes
+WORLDS: dict[str, tuple[str, str]] = {
+    "agentsim/ChaseAvoid-v0": (
+        "worlds.chase_avoid:ChaseAvoid",
+        "catch a wandering target, or flee from a hunter, on a torus",
+    ),
+    "agentsim/ChaseAvoidClassic-v0": (
+        "worlds.chase_avoid_classic:ChaseAvoidClassic",
+        "the published chase / avoid test: a jittering target in the unit square",
+    ),
+    "agentsim/ChaseEvade-v0": (
+        "worlds.chase_evade:ChaseEvade",
+        "chasers and evaders on a torus, each an agent with a brain of its own",
+    ),
 }
 
 
 def register() -> None:
     """Make every world of WORLDS known to `gymnasium.make` and `gymnasium.make_vec`; doing it twice does no harm."""
-    for world, entry_point in _ENTRY_POINTS.items():
+    for world, (entry_point, _) in WORLDS.items():
         if world not in gymnasium.registry:
             gymnasium.register(world, entry_point=entry_point, vector_entry_point=f"{entry_point}Vector")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.utils import seeding
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from worlds.drawing import Drawn, Painter, Window
-from worlds.kernels import CATCHES, OBSERVATION, REWARD, TASK, TEACHER_ACTION, TOUCHES
-from worlds.lanes import TASKS, Lanes, check_entries, observation_space, oracle
+from worlds.kernels.layout import CATCHES, TASK, TASK_SHOWN, TEACHER_ACTION, TOUCHES
+from worlds.lanes import TASKS, Lanes, observation_space, oracle
+from worlds.vector import LanesVector
 
 Observation = NDArray[np.float32]
 Info = dict[str, Any]
@@ -27,7 +24,7 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
 
     ## Tasks
     0, chase: the target wanders 0.012 world widths a tick; each tick its heading changes by 0.9 times the previous
-    change plus N(0, 0.05) rad (the normal is a sum of 12 uniforms, see kernels.py). Closer than 0.05 is a catch: it
+    change plus N(0, 0.05) rad (the normal is a sum of 12 uniforms). Closer than 0.05 is a catch: it
     reappears at least 0.3 away. 1, avoid: it comes straight at the agent at 0.012 a tick. Closer than 0.05 is a
     touch: it reappears at least 0.3 away, as it does after 60 ticks without a touch.
 
@@ -97,7 +94,6 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
         self.observation_space = cast("spaces.Space[Observation]", observation_space(self.classic))
         self.action_space = cast("spaces.Space[np.int64]", spaces.Discrete(4))
         self.render_mode = render_mode
-        self._actions = np.zeros((1, 1), np.int64)
         self._painter = Painter(render_size, self.classic) if render_mode else None
         self._window = Window(render_size, self.metadata["render_fps"]) if render_mode == "human" else None
 
@@ -117,13 +113,13 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
             raise ValueError(f"action: {action} is not one of 0 (up), 1 (down), 2 (left), 3 (right)")
         if self._np_random is None:
             raise gymnasium.error.ResetNeeded("call env.reset() before env.step()")
-        self._actions[0, 0] = chosen
-        self.lanes.advance(self._actions)
-        if self._painter:
-            self._painter.note(self.lanes.state[0], self.lanes.out[0, 0], chosen)
-            self._show()
+        self.lanes.tick(chosen)
         observation, info = self._seen()
-        return observation, float(self.lanes.out[0, 0, REWARD]), False, False, info
+        if self._painter:
+            happened = self.lanes.told[0, [CATCHES, TOUCHES], 0].any()
+            self._painter.note(self.lanes.state[0], bool(happened), chosen)
+            self._show()
+        return observation, self.lanes.reward.item(), False, False, info
 
     def observe(self) -> tuple[Observation, Info]:
         """The present observation and info, with no events: what to look at after switch_task or drag_target."""
@@ -131,12 +127,16 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
         return self._seen()
 
     def _seen(self) -> tuple[Observation, Info]:
-        row = self.lanes.out[0, 0]
-        values = row.tolist()
-        info: Info = {"task": int(values[7]), "teacher_action": int(values[TEACHER_ACTION])}
+        told = self.lanes.told[0, :, 0].tolist()
+        info: Info = {"task": told[TASK_SHOWN], "teacher_action": told[TEACHER_ACTION]}
         if not self.classic:
-            info["events"] = {"catches": int(values[CATCHES]), "touches": int(values[TOUCHES])}
-        return row[:OBSERVATION].copy(), info
+            info["events"] = {"catches": told[CATCHES], "touches": told[TOUCHES]}
+        return self.lanes.observation[0, 0].copy(), info
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The names of the kernels that it needs."""
+        return self.lanes.kernels
 
     @property
     def task(self) -> int:
@@ -175,15 +175,9 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
         return self.lanes.state[0]
 
 
-class ChaseAvoidVector(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
-    """Many lanes of ChaseAvoid in one call; after reset(seed=s) lane i is ChaseAvoid after reset(seed=s + i).
+class ChaseAvoidVector(LanesVector[Lanes]):
+    """Many lanes of ChaseAvoid in one call, see LanesVector. Options are those of ChaseAvoid."""
 
-    A lane whose episode reaches `max_episode_steps` is truncated and reset within the same step; its last observation
-    and info are in info["final_obs"] and info["final_info"]. Info is laid out as by gymnasium's SyncVectorEnv.
-    Options are those of ChaseAvoid.
-    """
-
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # type: ignore[misc]
     tasks = TASKS
     classic = False
 
@@ -195,94 +189,30 @@ class ChaseAvoidVector(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         teacher_every: int = 1,
         max_episode_steps: int | None = None,
     ) -> None:
-        self.num_envs = num_envs
-        self.max_episode_steps = max_episode_steps
-        self.lanes = Lanes(num_envs, self.classic, task, shaping, teacher_every)
-        self.single_observation_space = observation_space(self.classic)
-        self.single_action_space = spaces.Discrete(4)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._generators: list[np.random.Generator] = []
-        self._steps = np.zeros(num_envs, np.int64)
+        lanes = Lanes(num_envs, self.classic, task, shaping, teacher_every)
+        super().__init__(lanes, observation_space(self.classic), spaces.Discrete(4), max_episode_steps)
 
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, Info]:
-        """Start a new episode in every lane; `seed`: s for lanes s, s + 1, ..., or one seed a lane."""
-        if seed is None or isinstance(seed, int | np.integer):
-            seeds = [None if seed is None else int(seed) + lane for lane in range(self.num_envs)]
-        else:
-            seeds = list(seed)
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"seed: {len(seeds)} seeds for {self.num_envs} lanes")
-        if not self._generators:
-            self._generators = [seeding.np_random(lane_seed)[0] for lane_seed in seeds]
-        for lane, lane_seed in enumerate(seeds):
-            if lane_seed is not None:
-                self._generators[lane] = seeding.np_random(lane_seed)[0]
-            self.lanes.begin(lane, self._generators[lane])
-        self._steps[:] = 0
-        return self._seen()
-
-    def step(self, actions: NDArray[np.int64]) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
-        """One tick of every lane: actions (num_envs,) int -> (num_envs, 8), and rewards and flags (num_envs,)."""
-        chosen = np.asarray(actions)
-        if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu" or ((chosen < 0) | (chosen > 3)).any():
-            raise ValueError(f"actions: expected {self.num_envs} whole numbers in 0..3, got {actions!r}")
-        if not self._generators:
-            raise gymnasium.error.ResetNeeded("call envs.reset() before envs.step()")
-        self.lanes.advance(np.ascontiguousarray(chosen, np.int64)[None])
-        self._steps += 1
-        rewards = self.lanes.out[0, :, REWARD].astype(np.float64)
-        truncated = self._steps >= (self.max_episode_steps or np.inf)
-        final: Info = {}
-        if truncated.any():
-            final = self._finish(truncated)
-        observation, info = self._seen()
-        return observation, rewards, np.zeros(self.num_envs, np.bool_), truncated, final | info
-
-    def _finish(self, done: NDArray[np.bool_]) -> Info:
-        """Reset the lanes that are done; what they last showed, as SyncVectorEnv reports it."""
-        last, info = self._seen()
-        final = np.full(self.num_envs, None, object)
-        for lane in np.flatnonzero(done):
-            final[lane] = last[lane]
-            self.lanes.begin(int(lane), self._generators[lane])
-        self._steps[done] = 0
-        return {"final_obs": final, "_final_obs": done, "final_info": _only(info, done), "_final_info": done}
-
-    def observe(self) -> tuple[Observation, Info]:
-        """The present observations and info, with no events: what to look at after switch_task or drag_target."""
-        self.lanes.sense()
-        return self._seen()
+    def _rewards(self) -> NDArray[np.float64]:
+        return self.lanes.reward[0].astype(np.float64)
 
     def _seen(self) -> tuple[Observation, Info]:
-        out, everyone = self.lanes.out[0], np.ones(self.num_envs, np.bool_)
-        columns = {"task": 7, "teacher_action": TEACHER_ACTION}
-        info: Info = {name: out[:, column].astype(np.int64) for name, column in columns.items()}
+        told, everyone = self.lanes.told[0].copy(), self._everyone
+        info: Info = {
+            "task": told[TASK_SHOWN],
+            "_task": everyone,
+            "teacher_action": told[TEACHER_ACTION],
+            "_teacher_action": everyone,
+        }
         if not self.classic:
-            columns = {"catches": CATCHES, "touches": TOUCHES}
-            events: Info = {name: out[:, column].astype(np.int64) for name, column in columns.items()}
-            info["events"] = events | {f"_{name}": everyone for name in events}
-        return out[:, :OBSERVATION].copy(), info | {f"_{name}": everyone for name in info}
+            info["events"] = {
+                "catches": told[CATCHES],
+                "_catches": everyone,
+                "touches": told[TOUCHES],
+                "_touches": everyone,
+            }
+            info["_events"] = everyone
+        return self.lanes.observation[0].copy(), info
 
     def switch_task(self, task: int) -> None:
         """ChaseAvoid.switch_task in every lane."""
         self.lanes.switch_task(task)
-
-    def get_state(self) -> dict[str, NDArray[Any]]:
-        """Everything that the future depends on; the leading axis is the lane."""
-        return {**self.lanes.get_state(self._generators), "steps": self._steps.copy()}
-
-    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Inverse of get_state. Raises ValueError, naming the entry, where one does not fit."""
-        check_entries(state, {"steps": self._steps})
-        self._generators = self.lanes.set_state(state)
-        self._steps[:] = state["steps"]
-
-    oracle = staticmethod(oracle)
-
-
-def _only(info: Info, lanes: NDArray[np.bool_]) -> Info:
-    """The info of some lanes, zero elsewhere."""
-    return {key: _only(value, lanes) if isinstance(value, dict) else value * lanes for key, value in info.items()}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from worlds import kernels_evade as kernels
+from agentsim.compiled.random import WORDS_OF_PCG64, pack, unpack
 from worlds.drawing import Drawn, EvadePainter, Window
-from worlds.kernels_evade import CATCHES, ESCAPES, OBSERVATION, REWARD, TEACHER_ACTION
-from worlds.lanes import check_entries, observation_space, oracle, pack, unpack
+from worlds.kernels import layout
+from worlds.lanes import CompiledLanes, Generators, check_entries, check_options, observation_space, oracle
+from worlds.vector import LanesVector
 
 Observation = NDArray[np.float32]
 Actions = NDArray[np.int64]
@@ -103,23 +102,9 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
         render_mode: str | None = None,
         render_size: int = 480,
     ) -> None:
-        if type(chasers) is not int or not 1 <= chasers <= MOST_CHASERS:
-            raise ValueError(f"chasers: {chasers!r} is not a whole number from 1 to {MOST_CHASERS}")
-        if type(evaders) is not int or evaders < 1:
-            raise ValueError(f"evaders: {evaders!r} is not a whole number above 0")
-        if not np.isfinite(shaping):
-            raise ValueError(f"shaping: {shaping} is not a finite number")
-        if teacher_every != int(teacher_every) or teacher_every < 0:
-            raise ValueError(f"teacher_every: {teacher_every} is not a whole number of ticks, 0 for a silent teacher")
-        self.agents = (*_names("chaser", chasers), *_names("evader", evaders))
-        self.chasers, self.shaping, self.teacher_every = chasers, float(shaping), int(teacher_every)
-        self.places, self._ages = np.zeros((len(self.agents), 2)), np.zeros(len(self.agents), np.int64)
-        self._stream = np.zeros((1, 2), np.uint64)
-        self._out = np.zeros((len(self.agents), kernels.OUT), np.float32)
-        self._tick = 0
-        row = observation_space(classic=False)
-        low, high = (np.tile(bound, (len(self.agents), 1)) for bound in (row.low, row.high))
-        self.observation_space = cast("spaces.Space[Observation]", spaces.Box(low, high, dtype=np.float32))
+        self.lanes = EvadeLanes(1, chasers, evaders, shaping, teacher_every)
+        self.agents, self.chasers = self.lanes.names, chasers
+        self.observation_space = cast("spaces.Space[Observation]", self.lanes.observation_space())
         self.action_space = cast("spaces.Space[Actions]", spaces.MultiDiscrete([4] * len(self.agents)))
         self.render_mode = render_mode
         self._painter = EvadePainter(render_size, chasers) if render_mode else None
@@ -128,10 +113,7 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start a new episode."""
         super().reset(seed=seed)
-        key = self.np_random.integers(0, 2**64, dtype=np.uint64)
-        kernels.begin(self.places, self._ages, self._stream, self.chasers, key)
-        self._tick = 0
-        self._out[:] = 0.0
+        self.lanes.begin(0, self.np_random)
         if self._painter:
             self._painter.clear()
             self._show()
@@ -139,43 +121,42 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
 
     def step(self, action: Actions) -> tuple[Observation, float, bool, bool, Info]:
         """One tick of everyone. Returns the observations, the mean reward, False, False and info as above."""
-        chosen = np.asarray(action)
-        if chosen.shape != (len(self.agents),) or chosen.dtype.kind not in "iu" or ((chosen < 0) | (chosen > 3)).any():
-            raise ValueError(f"action: expected {len(self.agents)} whole numbers in 0..3, got {action!r}")
         if self._np_random is None:
             raise gymnasium.error.ResetNeeded("call env.reset() before env.step()")
-        chosen = chosen.astype(np.int64)
-        kernels.advance(self.places, self._ages, self._stream, self.chasers, self.shaping, chosen, self._out)
-        self._tick += 1
-        if self._painter:
-            self._painter.note(self.places, chosen, self._out[: self.chasers, CATCHES] > 0)
-            self._show()
+        chosen = np.asarray(action)
+        self.lanes.advance(chosen[None, None])
         observation, info = self._seen()
-        return observation, float(info["rewards"].mean()), False, False, info
+        if self._painter:
+            self._painter.note(self.places, chosen, info["agent_events"]["catches"][: self.chasers] > 0)
+            self._show()
+        return observation, self.lanes.mean.item(), False, False, info
 
     def _seen(self) -> tuple[Observation, Info]:
-        speaks = self.teacher_every > 0 and self._tick % self.teacher_every == 0
-        kernels.sense(self.places, self.chasers, speaks, self._out)
-        catches, escapes = self._out[:, CATCHES].astype(np.int64), self._out[:, ESCAPES].astype(np.int64)
+        told = self.lanes.told[0, :, 0].copy()
+        catches, escapes = self.lanes.total[0, :, 0].tolist()
         info: Info = {
-            "teacher_action": self._out[:, TEACHER_ACTION].astype(np.int64),
-            "rewards": self._out[:, REWARD].copy(),
-            "events": {"catches": int(catches[self.chasers :].sum()), "escapes": int(escapes.sum())},
-            "agent_events": {"catches": catches, "escapes": escapes},
+            "teacher_action": told[layout.TEACHER_ACTION],
+            "rewards": self.lanes.reward[0, 0].copy(),
+            "events": {"catches": catches, "escapes": escapes},
+            "agent_events": {"catches": told[layout.CATCHES], "escapes": told[layout.ESCAPES]},
         }
-        return self._out[:, :OBSERVATION].copy(), info
+        return self.lanes.observation[0, 0].copy(), info
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The names of the kernels that it needs."""
+        return self.lanes.kernels
 
     def sample_states(self, count: int, agent: int, rng: np.random.Generator) -> tuple[Observation, Actions]:
         """Uniformly random states for probes, as an agent (its row) sees them with one opponent.
 
         Returns observations (count, 8) and the oracle's actions (count,).
         """
-        observations = np.zeros((count, OBSERVATION), np.float32)
-        out = np.zeros((2, kernels.OUT), np.float32)
-        for observation, places in zip(observations, rng.random((count, 2, 2)), strict=True):
-            kernels.sense(places, 1, False, out)
-            observation[:] = out[int(agent >= self.chasers), :OBSERVATION]
-        return observations, oracle(observations)
+        probe = EvadeLanes(count, 1, 1, 0.0, 1)
+        probe.places[:] = rng.random((count, 2, 2))
+        probe.sense()
+        role = int(agent >= self.chasers)
+        return probe.observation[0, :, role].copy(), probe.told[0, layout.TEACHER_ACTION, :, role].copy()
 
     oracle = staticmethod(oracle)
 
@@ -186,40 +167,125 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Everything that the future depends on: places, ages, tick, random stream, the generator of later episodes."""
-        return {
-            "places": self.places.copy(),
-            "ages": self._ages.copy(),
-            "tick": np.array(self._tick),
-            "stream": self._stream.copy(),
-            "generator": pack(self.np_random),
-        }
+        state = self.lanes.get_state([self.np_random])
+        return {name: value if name == "stream" else np.array(value[0]) for name, value in state.items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Inverse of get_state. Raises ValueError, naming the entry, where one does not fit."""
         check_entries(state, self.get_state())
-        if not ((state["places"] >= 0) & (state["places"] <= 1)).all() or min(state["tick"], *state["ages"]) < 0:
-            raise ValueError("world state: 'places', 'ages' or 'tick' is damaged")
-        self._ages[:] = state["ages"]
-        self.places[:], self._stream[:], self._tick = state["places"], state["stream"], int(state["tick"])
-        self.np_random = unpack(state["generator"])
+        lifted = {name: value if name == "stream" else value[None] for name, value in state.items()}
+        (self.np_random,) = self.lanes.set_state(lifted)
         if self._painter:
             self._painter.clear()
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Where everyone is, x and y in world widths: (agents, 2), which may be written."""
+        return self.lanes.places[0]
 
     @property
     def _present(self) -> NDArray[np.float64]:
         return self.places
 
 
-class ChaseEvadeVector(SyncVectorEnv):
-    """Many worlds, one after the other; after reset(seed=s) world i is ChaseEvade after reset(seed=s + i).
+class ChaseEvadeVector(LanesVector["EvadeLanes"]):
+    """Many lanes of ChaseEvade in one call, see LanesVector. Options are those of ChaseEvade."""
 
-    A world that reaches `max_episode_steps` is truncated and reset within the same step. Options are ChaseEvade's.
+    def __init__(
+        self,
+        num_envs: int = 1,
+        chasers: int = 1,
+        evaders: int = 1,
+        shaping: float = 0.5,
+        teacher_every: int = 1,
+        max_episode_steps: int | None = None,
+    ) -> None:
+        lanes = EvadeLanes(num_envs, chasers, evaders, shaping, teacher_every)
+        self.agents = lanes.names
+        actions = spaces.MultiDiscrete([4] * len(lanes.names))
+        super().__init__(lanes, lanes.observation_space(), actions, max_episode_steps)
+
+    def _rewards(self) -> NDArray[np.float64]:
+        return self.lanes.mean[0].astype(np.float64)
+
+    def _seen(self) -> tuple[Observation, Info]:
+        told, everyone = self.lanes.told[0, : layout.ESCAPES + 1].copy(), self._everyone
+        catches, escapes = self.lanes.total[0].copy()
+        masks = {"_catches": everyone, "_escapes": everyone}
+        info: Info = {
+            "teacher_action": told[layout.TEACHER_ACTION],
+            "_teacher_action": everyone,
+            "rewards": self.lanes.reward[0].copy(),
+            "_rewards": everyone,
+            "events": {"catches": catches, "escapes": escapes, **masks},
+            "_events": everyone,
+            "agent_events": {"catches": told[layout.CATCHES], "escapes": told[layout.ESCAPES], **masks},
+            "_agent_events": everyone,
+        }
+        return self.lanes.observation[0].copy(), info
+
+
+class EvadeLanes(CompiledLanes):
+    """Lanes of the chase / evade world; `places` (count, agents, 2) float64 may be written.
+
+    Raises:
+        ValueError: an option is not what it should be.
     """
 
-    def __init__(self, num_envs: int = 1, max_episode_steps: int | None = None, **options: Any) -> None:
-        limit = -1 if max_episode_steps is None else max_episode_steps
-        make = partial(gymnasium.make, "agentsim/ChaseEvade-v0", max_episode_steps=limit, **options)
-        super().__init__([make] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    def __init__(self, count: int, chasers: int, evaders: int, shaping: float, teacher_every: int) -> None:
+        if type(chasers) is not int or not 1 <= chasers <= MOST_CHASERS:
+            raise ValueError(f"chasers: {chasers!r} is not a whole number from 1 to {MOST_CHASERS}")
+        if type(evaders) is not int or evaders < 1:
+            raise ValueError(f"evaders: {evaders!r} is not a whole number above 0")
+        check_options(shaping, teacher_every)
+        agents = chasers + evaders
+        rows = layout.FIRST_AGENT + agents * layout.AGENT_ROWS
+        super().__init__("worlds.kernels.chase_evade", count, rows, agents, chasers)
+        self.state[:, layout.EVADE_SHAPING], self.state[:, layout.EVADE_TEACHER] = shaping, teacher_every
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the agents: chasers, then evaders."""
+        chasers = int(self.program[layout.CHASERS])
+        return (*_names("chaser", chasers), *_names("evader", self.agents - chasers))
+
+    @property
+    def _agents(self) -> NDArray[np.float64]:
+        """(count, agents, AGENT_ROWS), a view."""
+        return self.state[:, layout.FIRST_AGENT :].reshape(self.count, self.agents, layout.AGENT_ROWS)
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Where everyone is, x and y in world widths: a view (count, agents, 2)."""
+        return self._agents[..., : layout.Y + 1]
+
+    def observation_space(self) -> spaces.Box:
+        """A lane's (agents, 8) float32."""
+        row = observation_space(classic=False)
+        low, high = (np.tile(bound, (self.agents, 1)) for bound in (row.low, row.high))
+        return spaces.Box(low, high, dtype=np.float32)
+
+    def get_state(self, generators: Generators) -> dict[str, NDArray[Any]]:
+        """Everything that the future depends on, as copies; `generators` are the lanes' own, one each."""
+        return {
+            "places": self.places.copy(order="C"),
+            "ages": self._agents[..., layout.SINCE].astype(np.int64, order="C"),
+            "tick": self.state[:, layout.EVADE_TICK].astype(np.int64),
+            "stream": self.stream.copy(order="C"),
+            "generator": np.stack([pack(generator) for generator in generators]),
+        }
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> list[np.random.Generator]:
+        """Inverse of get_state, returning the lanes' generators. Raises ValueError where an entry does not fit."""
+        whole = np.zeros((self.count, self.agents), np.int64)
+        alike = {"places": self.places, "ages": whole, "tick": whole[:, 0], "stream": self.stream}
+        check_entries(state, alike | {"generator": np.zeros((self.count, WORDS_OF_PCG64), np.uint64)})
+        places, ages, tick = state["places"], state["ages"], state["tick"]
+        if not ((places >= 0) & (places <= 1)).all() or min(tick.min(), ages.min()) < 0:
+            raise ValueError("world state: 'places', 'ages' or 'tick' is damaged")
+        self.places[:], self._agents[..., layout.SINCE] = places, ages
+        self.stream[:], self.state[:, layout.EVADE_TICK] = state["stream"], tick
+        return [unpack(words) for words in state["generator"]]
 
 
 def _names(role: str, count: int) -> list[str]:

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from worlds.kernels import AGENT_X, AGENT_Y, CATCHES, CHASE, TARGET_X, TARGET_Y, TASK, TOUCH, TOUCHES
+from worlds.kernels.layout import AGENT_X, AGENT_Y, CHASE, TARGET_X, TARGET_Y, TASK, TOUCH
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -177,11 +177,11 @@ class Painter:
         self._direction = DIRECTIONS[0]
         self._flash = 0
 
-    def note(self, state: NDArray[np.float64], out: NDArray[np.float32], action: int) -> None:
-        """Remember a tick: the lane's rows of the kernels' `state` and `out`, and the action taken."""
+    def note(self, state: NDArray[np.float64], happened: bool, action: int) -> None:
+        """Remember a tick: the lane's `state`, whether there was a catch or a touch, and the action taken."""
         self._trail.append((float(state[AGENT_X]), float(state[AGENT_Y])))
         self._direction = DIRECTIONS[action]
-        self._flash = FLASH_TICKS if out[CATCHES] + out[TOUCHES] > 0 else max(0, self._flash - 1)
+        self._flash = FLASH_TICKS if happened else max(0, self._flash - 1)
 
     def frame(self, state: NDArray[np.float64]) -> Image:
         """(size, size, 3) uint8."""

@@ -8,20 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.studies.pages import png
+from agentsim.studies.figure import png, pyplot
 
 
 def picture(tables: Sequence[dict[str, Any]]) -> bytes:
     """A PNG: the accuracy of every brain over time, a panel a table, switches marked, controls dashed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     columns = math.ceil(math.sqrt(len(tables))) or 1
     rows = math.ceil(len(tables) / columns) or 1
     size = (13, 6.5) if len(tables) <= 1 else (6.5 * columns, 4 * rows)
-    figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
+    figure, axes = pyplot().subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat[len(tables) :]:
         axis.axis("off")
     for axis, found in zip(axes.flat, tables, strict=False):

@@ -58,7 +58,7 @@ class _Notes:
 
 def run_once(config: Config) -> Result | None:
     """Run to the end; None if it was interrupted. Raises UserError."""
-    simulation = Simulation(hashed_once(config))
+    simulation = Simulation(hashed_once(config), drawn=False)
     oracle, ticks = simulation.environment.body.oracle, simulation.end_tick or 0
     assert oracle is not None, "suites let no other world through"
     starts = [0, *sorted(tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < ticks)]
@@ -106,13 +106,13 @@ def samples(config: Config, updates: int, labelled: int) -> int:
 def _figures(simulation: Simulation, notes: _Notes, right: metrics.Right, spans: list[Span]) -> dict[str, Any]:
     """Everything that is reported about one run."""
     second = round(simulation.config.clock.tick_hz)
-    world, telemetry = simulation.environment.unwrapped, simulation.telemetry
-    rates, names = getattr(world, "score_rates", None) or {}, getattr(world, "score_events", None) or {}
+    world, telemetry = simulation.environment.world, simulation.telemetry
+    rates, names = world.score_rates or {}, world.score_events or {}
     phases: list[dict[str, Any]] = []
     windows: list[dict[str, Any]] = []
     for k, (span, probe) in enumerate(zip(spans, notes.probes, strict=True)):
         task = telemetry.task_name(telemetry.totals.phases[k].task)
-        events = notes.events.get(names.get(task, ""), np.zeros(len(right), np.int64))
+        events = notes.events.get(names.get(task or "", ""), np.zeros(len(right), np.int64))
 
         def score(stretch: Span, task: str | None = task, events: NDArray[np.int64] = events) -> float | None:
             return metrics.score(events, stretch, rates[task]) if task in rates else None

@@ -29,10 +29,9 @@ from agentsim.adaptation.nets import LAYER_TYPES, net
 from agentsim.adaptation.suites import PRESETS
 from agentsim.config.load import load_brain
 from agentsim.loop.building import build_brain
-from agentsim.runs.directory import new_run_directory
 from agentsim.studies.pages import page, write
 from agentsim.studies.report import print_table, report
-from agentsim.studies.sweep import sweep
+from agentsim.studies.sweep import study_directory, sweep
 from agentsim.system.process import end_on_signals
 from brains.brain import Body, Brain, Experience
 
@@ -183,7 +182,7 @@ def measure(
 
     Writes static16.png, static16.html and static16.json there. After Ctrl-C: what is there. Raises UserError.
     """
-    out = out or new_run_directory("static16")
+    out = study_directory(out, "static16")
     chosen = trials(seeds, epochs or EPOCHS)
     swept = sweep("trials", chosen, run_trial, FIGURES, jobs=jobs, out=out, modules=modules)
     rows = [static_table.row(trial.words, result) for trial, result in swept.kept.items()]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from agentsim.adaptation.concept import SAMPLES
+from agentsim.studies.figure import png, pyplot
 from agentsim.studies.intervals import as_interval, interval
-from agentsim.studies.pages import Section, png
+from agentsim.studies.pages import Section
 
 Row = dict[str, Any]
 LEVELS = (50, 90)  # per cent
@@ -152,15 +153,10 @@ def _time(found: dict[str, Any], seeds: int) -> str:
 
 def picture(result: dict[str, Any]) -> bytes:
     """A PNG: held-out accuracy of every mode over epochs, a panel a net; majority class and ceiling dashed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     rows = result["rows"]
     layers, depths, modes = (list(dict.fromkeys(found[name] for found in rows)) for name in ("layer", "depth", "mode"))
     shape = max(1, len(depths)), max(1, len(layers))
-    figure, axes = pyplot.subplots(*shape, figsize=(4 * shape[1] + 2, 3 * shape[0]), squeeze=False, sharey=True)
+    figure, axes = pyplot().subplots(*shape, figsize=(4 * shape[1] + 2, 3 * shape[0]), squeeze=False, sharey=True)
     for found in rows:
         axis, color = axes[depths.index(found["depth"]), layers.index(found["layer"])], modes.index(found["mode"])
         style = "-" if color < 10 else "-."

@@ -12,11 +12,10 @@ from rich.console import Console
 from agentsim.adaptation import protocol, table
 from agentsim.adaptation.picture import picture
 from agentsim.adaptation.suites import Table
-from agentsim.runs.directory import new_run_directory
-from agentsim.studies.entries import Run
+from agentsim.studies.entries import over_seeds
 from agentsim.studies.pages import page, write
 from agentsim.studies.report import print_table, report
-from agentsim.studies.sweep import by_entry, sweep
+from agentsim.studies.sweep import by_entry, study_directory, sweep
 
 
 def measure(
@@ -27,9 +26,9 @@ def measure(
     Writes adapt.png, adapt.html and adapt.json there. After Ctrl-C: what is there, `interrupted` being true. Raises
     UserError.
     """
-    out = out or new_run_directory("adapt")
+    out = study_directory(out, "adapt")
     entries = list(dict.fromkeys(entry for each in tables for entry in each.entries))
-    chosen = [Run(entry, entry.config.run.seed + k, protocol.VERSION) for k in range(seeds) for entry in entries]
+    chosen = over_seeds(entries, seeds, protocol.VERSION)
     swept = sweep("runs", chosen, protocol.run_once, protocol.FIGURES, jobs=jobs, out=out, modules=modules)
     found = [table.summary(each.title, by_entry(swept, each.entries), each.published) for each in tables]
     found = [each for each in found if each["rows"]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentsim.adaptation.protocol import Result
-from agentsim.studies.entries import Entry, best_of_groups
+from agentsim.studies.entries import Entry, in_order
 from agentsim.studies.intervals import as_interval, interval
 
 Row = dict[str, Any]
@@ -22,9 +22,7 @@ def summary(title: str, results: Mapping[Entry, Sequence[Result]], published: Ma
     """
     config = next(iter(results)).config
     ceilings = _ceilings(results)
-    rows = [_row(entry, found, ceilings) for entry, found in results.items() if found]
-    rows = [row for row in rows if not row["best_of"]] + best_of_groups(rows)
-    rows.sort(key=lambda row: row["control"])
+    rows = in_order([_row(entry, found, ceilings) for entry, found in results.items() if found])
     for row in rows:
         row["published"] = published.get(row["name"], published.get(row["best_of"]))
     return {

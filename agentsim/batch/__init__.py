@@ -1,1 +1,9 @@
-"""Offline modes: the same brains and rules on data that stands still, without a clock."""
+"""Offline modes: the same brains and rules on data that stands still, without a clock.
+
+A mode is a function that takes what was asked for (`settings.Asked`) and gives back a study, in a module that imports
+nothing heavy; its configs are in configs/NAME. `training` trains its Task, `trials` does so over seeds.
+"""
+
+MODES = {  # as in `agentsim train NAME`: module:function
+    "collatz": "agentsim.batch.collatz.mode:collatz",
+}

@@ -14,7 +14,7 @@ from rich.console import Console
 from agentsim.loop.building import build_brain
 from agentsim.loop.telemetry import SCORE_TICKS
 from agentsim.studies.intervals import as_interval, interval
-from agentsim.studies.report import progress, report, table
+from agentsim.studies.report import print_table, progress, report
 from brains.brain import Body, Experience
 from worlds.chase_avoid import ChaseAvoid
 from worlds.scores import measure_score_rates
@@ -129,8 +129,7 @@ def show(result: dict[str, Any], console: Console) -> None:
             for row in world["rows"]
         ]
         title = f"{world['world']}, {world['ticks_per_phase']:,} ticks a phase, {world['seeds']} seeds, mean ± 95 %"
-        console.print(table(headings, rows, title))
-        console.print()
+        print_table(console, headings, rows, title)
     for row in result["published"]:
         ours, known = (" / ".join(f"{value:.0f}" for value in row[key]) for key in ("measured", "published"))
         verdict = "within 2 points" if row["within_2_points"] else "NOT within 2 points"

@@ -15,12 +15,11 @@ from agentsim.errors import UserError
 from agentsim.loop.building import timetable
 from agentsim.loop.probe import probe_simulation
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.directory import new_run_directory
 from agentsim.studies.curves import mean_curves, plot
-from agentsim.studies.entries import Entry, Run, best_of_groups, entries
+from agentsim.studies.entries import Entry, entries, in_order, over_seeds
 from agentsim.studies.intervals import as_interval, interval
-from agentsim.studies.report import report, table
-from agentsim.studies.sweep import Result, by_entry, sweep
+from agentsim.studies.report import print_table, report
+from agentsim.studies.sweep import Result, by_entry, study_directory, sweep
 from agentsim.system.output import as_number
 
 Results = dict[Entry, list[Result]]
@@ -43,7 +42,7 @@ FIGURES = (
 
 def run_once(config: Config) -> Result | None:
     """Run to the end, with a probe at the end of every phase; None if it was interrupted. Raises UserError."""
-    simulation = Simulation(config)
+    simulation = Simulation(config, drawn=False)
     end = simulation.end_tick or 0
     ends = {tick for tick in timetable(config, simulation.environment.tasks) if 0 < tick < end} | {end}
     probes = []
@@ -66,15 +65,15 @@ def run_once(config: Config) -> Result | None:
         return None
     if simulation.error is not None:
         raise UserError(str(simulation.error))
-    telemetry = simulation.telemetry
+    rows = simulation.telemetry.rows
     phases = [phase | {"probe": None} for phase in result["phases"]]
     for phase, found in zip(phases, probes, strict=False):
         phase["probe"] = found
     return {
         **{name: result[name] for name in FIGURES},
         "phases": phases,
-        "curve": {name: list(getattr(telemetry, name)) for name in ("tick", "accuracy", "score", "reward")},
-        "returns": telemetry.returns,
+        "curve": {name: [getattr(row, name) for row in rows] for name in ("tick", "accuracy", "score", "reward")},
+        "returns": simulation.telemetry.returns,
         "cpu_seconds": taken,
         "versions": result["versions"],
     }
@@ -96,10 +95,8 @@ def measure(
     After Ctrl-C: the tables of what is there, `interrupted` being true. Raises UserError.
     """
     rows = entries(sources, brains, seconds=seconds, ticks=ticks)
-    if out is None:
-        out = new_run_directory("bench-learning")
-    chosen = [Run(entry, entry.config.run.seed + k, VERSION) for k in range(seeds) for entry in rows]
-    swept = sweep("runs", chosen, run_once, FIGURES, jobs=jobs, out=out, modules=modules)
+    out = study_directory(out, "bench-learning")
+    swept = sweep("runs", over_seeds(rows, seeds, VERSION), run_once, FIGURES, jobs=jobs, out=out, modules=modules)
     tables = []
     for source in sources:
         mine = [entry for entry in rows if entry.source == source]
@@ -119,9 +116,7 @@ def summary(source: str, results: Results) -> dict[str, Any]:
     """The table of one config: a row an entry, mean and 95 % interval over its seeds."""
     config = next(iter(results)).config
     threshold = _threshold(config.world.id)
-    rows = [_row(entry, found, threshold) for entry, found in results.items() if found]
-    rows = [row for row in rows if not row["best_of"]] + best_of_groups(rows)
-    rows.sort(key=lambda row: row["control"])
+    rows = in_order([_row(entry, found, threshold) for entry, found in results.items() if found])
     return {
         "config": source,
         "world": config.world.id,
@@ -186,8 +181,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         headings += ["last 20 returns", reached, "reward/tick", "updates/tick", "CPU us/tick"]
         lines = [line for row in found["rows"] for line in _lines(row, probed)]
         title = f"{found['config']}: {found['world']}, {found['ticks']:,} ticks, mean ± 95 %; controls below the brains"
-        console.print(table(headings, lines, title))
-        console.print()
+        print_table(console, headings, lines, title)
     typer.echo(f"runs: {result['out']}   picture: {result['picture'] or '-'}", err=True)
 
 

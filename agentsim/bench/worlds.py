@@ -10,9 +10,9 @@ import numpy as np
 from rich.console import Console
 
 import worlds
-from agentsim.bench import timing
-from agentsim.bench.timing import Job
+from agentsim.studies import timing
 from agentsim.studies.report import progress, report, table
+from agentsim.studies.timing import Job
 
 YARDSTICK = "CartPole-v1"
 LANES = (1, 64, 1024)

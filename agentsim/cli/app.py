@@ -25,6 +25,7 @@ from agentsim.cli.list import list_
 from agentsim.cli.new import new
 from agentsim.cli.run import FailureError, replay, run
 from agentsim.cli.train import app as train
+from agentsim.compiled.waiting import Show, meanwhile
 from agentsim.errors import UserError
 from agentsim.system.output import discard
 
@@ -36,7 +37,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with meanwhile(_announcement()):
+                return super().invoke(ctx)
         except (UserError, FailureError) as error:
             logger.debug("traceback", exc_info=True)
             typer.echo(f"agentsim: {error}", err=True)
@@ -49,6 +51,19 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("agentsim: interrupted", err=True)
             raise typer.Exit(130) from None
+
+
+def _announcement() -> Show:
+    """Says on stderr that kernels are compiled, one line whenever it begins, so that nothing looks hung."""
+    last = (-1, 0)
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        if done == 0 and last != (0, total):
+            typer.echo(f"compiling {total} kernels ...", err=True)
+        last = (done, total)
+
+    return show
 
 
 class LogLevel(enum.StrEnum):

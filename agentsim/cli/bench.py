@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 
 from agentsim.cli.options import AsJson, Brains, Import, Jobs, KeptIn
 from agentsim.system.machine import usable_cores
-from agentsim.system.output import print_json
 
 
 class _TicksByDefault(TyperGroup):
@@ -33,12 +32,13 @@ Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks of each r
 
 @app.callback()
 def bench() -> None:
-    """Measure ticks (the default), worlds, learning, the controls or Collatz windows, without a window.
+    """Measure ticks (the default), the loop, worlds, learning, the controls or Collatz windows, without a window.
 
     \b
     Examples:
       agentsim bench
       agentsim bench ticks --scaling --json
+      agentsim bench loop
       agentsim bench worlds
       agentsim bench controls
       agentsim bench collatz
@@ -69,6 +69,20 @@ def ticks(
 
 
 @app.command()
+def loop(repeats: Repeats = 11, as_json: AsJson = False) -> None:
+    """What a whole tick of a headless, recorded run costs, flat out: CPU time, and which phase takes how much.
+
+    \b
+    Examples:
+      agentsim bench loop
+      agentsim bench loop --repeats 31 --json
+    """
+    from agentsim.bench import loop as benchmark
+
+    _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
+
+
+@app.command()
 def worlds(repeats: Repeats = 11, as_json: AsJson = False) -> None:
     """Steps a second of agentsim's worlds, alone and in lanes, with gymnasium's own CartPole-v1 as the yardstick.
 
@@ -91,7 +105,7 @@ def collatz(repeats: Repeats = 11, as_json: AsJson = False) -> None:
       agentsim bench collatz
       agentsim bench collatz --json
     """
-    from agentsim.bench import collatz as benchmark
+    from agentsim.batch.collatz import bench as benchmark
 
     _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 
@@ -159,18 +173,9 @@ def learning(
         modules=modules or (),
     )
     _report(found, benchmark.show, as_json)
-    if found["interrupted"]:
-        again = " ".join(["agentsim bench learning", *configs, "... --out", found["out"]])
-        typer.echo(f"interrupted; go on: {again}", err=True)
-        raise typer.Exit(130)
-    if found["failed"]:
-        raise typer.Exit(1)
 
 
 def _report(found: dict[str, Any], show: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    from agentsim.studies.report import stdout
+    from agentsim.studies.report import conclude
 
-    show(found, stdout())
+    conclude(found, show, as_json)

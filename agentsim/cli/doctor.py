@@ -1,4 +1,4 @@
-"""`agentsim doctor`: versions, CPU, GPU, backends and display; what is missing and what to do about it."""
+"""`agentsim doctor`: versions, CPU, GPU, backends, worlds and display; what is missing and what to do about it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Finding:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Show versions, CPU, GPU, backends and display, and what is missing and what to do about it.
+    """Show versions, CPU, GPU, backends, worlds and display, and what is missing and what to do about it.
 
     Exit status 1 if something that agentsim needs is missing.
 
@@ -68,7 +68,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def examine() -> list[Finding]:
     """Look at everything that agentsim uses. Never raises: what fails is a finding."""
-    return [*_software(), *_processor(), *_backends(), *_display()]
+    return [*_software(), *_processor(), *_backends(), *_kernels(), *_worlds(), *_display()]
 
 
 def show(findings: list[Finding]) -> None:
@@ -152,6 +152,23 @@ def _backends() -> list[Finding]:
     return findings
 
 
+def _kernels() -> list[Finding]:
+    from agentsim.compiled import cache, target
+
+    kept, (cpu, _) = cache.lasting(), target.cpu()
+    if kept is None:
+        advice = (
+            "every run compiles for seconds, and the code is lost at its end: make ~/.cache writable, or set "
+            "XDG_CACHE_HOME to a folder that is"
+        )
+        return [Finding("kernels", "folder", "the user's cache cannot be written", "absent", advice)]
+    return [
+        Finding("kernels", "folder", str(kept)),
+        Finding("kernels", "compiled for", cpu),
+        Finding("kernels", "compiled", f"{len([*kept.glob(f'*-{cpu}-*.o')])} files of object code"),
+    ]
+
+
 def _imported(name: str, otherwise: State, advice: str) -> Finding:
     try:
         return Finding("backends", name, str(importlib.import_module(name).__version__))
@@ -188,6 +205,21 @@ def _nvidia_smi() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return ", ".join(answer.stdout.split("\n")).strip(", ") if answer.returncode == 0 else ""
+
+
+def _worlds() -> list[Finding]:
+    import gymnasium
+
+    import worlds
+
+    findings = []
+    for world, (entry_point, line) in worlds.WORLDS.items():
+        try:
+            gymnasium.make(world).close()
+            findings.append(Finding("worlds", world, line))
+        except Exception as error:  # a broken installation can raise anything
+            findings.append(Finding("worlds", world, f"{entry_point}: {error}", "missing", "install agentsim anew"))
+    return findings
 
 
 def _display() -> list[Finding]:

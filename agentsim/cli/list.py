@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import brains
 import worlds
+from agentsim.batch import MODES
 from agentsim.cli.options import AsJson, Import
 from agentsim.system.output import Console, print_json
 
@@ -38,7 +39,7 @@ def list_(modules: Import = None, as_json: AsJson = False) -> None:
 
 
 def everything() -> Listing:
-    """Names and one-line descriptions of what `agentsim run`, and `agentsim train collatz --config`, accept."""
+    """Names and one-line descriptions of what `agentsim run`, and `agentsim train MODE --config`, accept."""
     import gymnasium
 
     from agentsim.config.sources import configs_directory
@@ -52,13 +53,13 @@ def everything() -> Listing:
         if _module(spec.entry_point) not in ("gymnasium", "worlds")
     }
     return {
-        "configs": {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))},
-        "brain configs": {path.stem: _first_comment(path) for path in sorted((folder / "brains").glob("*.yaml"))},
-        "collatz configs": {path.stem: _first_comment(path) for path in sorted((folder / "collatz").glob("*.yaml"))},
+        "configs": _described(folder),
+        "brain configs": _described(folder / "brains"),
+        **{f"{mode} configs": _described(folder / mode) for mode in MODES},
         "brain kinds": dict(brains.BRAINS),
         "layer types": {_type(layer): _first_line(layer.__module__) for layer in AnyLayer.models()},
         "rules": {name: _first_line(rule.reference.partition(":")[0]) for name, rule in RULES.items()},
-        "worlds": {**worlds.WORLDS, **_TESTED, **own},
+        "worlds": {world: line for world, (_, line) in worlds.WORLDS.items()} | _TESTED | own,
     }
 
 
@@ -79,6 +80,11 @@ def show(listing: Listing) -> None:
 def _module(entry_point: Any) -> str:
     """The top-level package of a world's entry point."""
     return (entry_point if isinstance(entry_point, str) else entry_point.__module__).split(":")[0].split(".")[0]
+
+
+def _described(folder: Path) -> dict[str, str]:
+    """The configs in a folder."""
+    return {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))}
 
 
 def _type(layer: Any) -> str:

@@ -87,14 +87,22 @@ def run(
         given = [name for name, value in fixed.items() if value is not None]
         if given:
             raise UserError(f"--resume goes on with the run as it was configured; leave out {', '.join(given)}")
-        simulation = running.resume(resume, pacing and pacing.value, speed, seconds=seconds, ticks=ticks)
+        simulation = running.resume(
+            resume, pacing and pacing.value, speed, headless=headless, seconds=seconds, ticks=ticks
+        )
     else:
         overrides = list(set_ or [])
         overrides += [f"run.seed={seed}"] if seed is not None else []
         overrides += [f"clock.pacing={pacing.value}"] if pacing is not None else []
         overrides += [f"clock.speed={speed}"] if speed is not None else []
         simulation = running.start(
-            "arena" if config is None else config, brain, overrides, out, seconds=seconds, ticks=ticks
+            "arena" if config is None else config,
+            brain,
+            overrides,
+            out,
+            headless=headless,
+            seconds=seconds,
+            ticks=ticks,
         )
     result = running.live(simulation, headless=headless, quiet=as_json)
     _show_result(result, as_json)
@@ -127,9 +135,9 @@ def replay(
     """
     from agentsim.cli import running
 
-    simulation = running.replay(directory, headless=headless, speed=speed)
+    simulation, check = running.replay(directory, headless=headless, speed=speed)
     result = running.live(simulation, headless=headless, quiet=as_json)
-    difference = simulation.first_difference
+    difference = check.first_difference
     _show_result(result | {"first_difference": difference}, as_json)
     if simulation.error is not None:
         raise FailureError(str(simulation.error))

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pydantic
 
 from agentsim.cli import terminal
+from agentsim.compiled.waiting import meanwhile
 from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing, first_problem
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
-from agentsim.runs import resuming
+from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import Console
-from agentsim.window.display import display_problem
+from agentsim.window.display import display_problem, open_window, starting
 
 logger = logging.getLogger("agentsim")
 
@@ -28,6 +30,7 @@ def start(
     overrides: list[str] | None = None,
     out: Path | None = None,
     *,
+    headless: bool,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
@@ -39,10 +42,13 @@ def start(
         config = config.model_copy(update={"run": run})
     directory = new_run_directory(Path(source).stem, out)
     try:
-        return Simulation(config, run_directory=directory)
-    except Exception as error:
+        with _window_first(headless):
+            return recorded.record(config, directory, drawn=not headless)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if nothing was written
+        if not isinstance(error, Exception):
+            raise
         if isinstance(error, UserError):
             raise UserError(config.located(str(error))) from error
         logger.debug("building the simulation", exc_info=True)
@@ -55,35 +61,38 @@ def resume(
     pacing: str | None = None,
     speed: float | None = None,
     *,
+    headless: bool,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    simulation = resuming.restored(directory)
+    with _window_first(headless):
+        simulation = recorded.restored(directory, drawn=not headless)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
     _set_pace(simulation, pacing, speed)
     length = ticks_asked(simulation.config.clock.tick_hz, seconds, ticks)
     if length is not None:
-        simulation.end_tick = length
+        simulation.end_at(length)
     if simulation.end_tick is not None and simulation.end_tick <= simulation.tick_index:
         raise UserError(
             f"{directory}: already at tick {simulation.tick_index}, and would end at {simulation.end_tick}; "
             "give --ticks or --seconds, counted from the start of the run, that lie beyond"
         )
-    resuming.go_on_recording(simulation, directory)
+    recorded.go_on_recording(simulation, directory)
     return simulation
 
 
-def replay(directory: Path, *, headless: bool, speed: float | None = None) -> Simulation:
-    """A simulation that does again what was recorded: headless flat out, unless a speed is given."""
+def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
+    """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
-    simulation = resuming.replay(directory)
+    with _window_first(headless):
+        simulation, check = recorded.replay(directory, drawn=not headless)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
     _set_pace(simulation, "none" if headless and speed is None else None, speed)
-    return simulation
+    return simulation, check
 
 
 def _check_speed(speed: float | None) -> None:
@@ -101,19 +110,30 @@ def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -
         simulation.clock.set_speed(speed)
 
 
+@contextlib.contextmanager
+def _window_first(headless: bool) -> Iterator[None]:
+    """Open the window, where there will be one: what it is going to show may take seconds to import and to build."""
+    if headless or display_problem() is not None:
+        yield
+        return
+    open_window()
+    with meanwhile(starting):
+        yield
+
+
 def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:
     """Run to the end in a window, in the terminal where there is no display, or headless; returns the figures.
 
     With `quiet`, stdout is left alone.
     """
-    console = Console(stderr=headless or quiet, highlight=False)
+    console, aside = (Console(stderr=stderr, highlight=False) for stderr in (headless or quiet, True))
+    if simulation.environment.notice is not None:
+        aside.print(simulation.environment.notice, markup=False)
     try:
         if headless:
             terminal.run_with_progress(simulation, console)
         elif (problem := display_problem()) is not None:
-            Console(stderr=True, highlight=False).print(
-                f"no window: {problem}; showing the run here instead", markup=False
-            )
+            aside.print(f"no window: {problem}; showing the run here instead", markup=False)
             terminal.run(simulation, console)
         else:
             from agentsim import window

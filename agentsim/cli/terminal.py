@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,10 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from agentsim.loop.clock import SECOND
+from agentsim.compiled.waiting import meanwhile
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
+from agentsim.loop.timings import SECOND
 from agentsim.system.output import as_number, as_percent
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -31,13 +33,21 @@ WORLD_ROWS, WORLD_COLUMNS = 15, 30  # characters; each holds two pixels above on
 MAX_LAYERS = 10  # strips shown
 
 
-class Painter:
-    """Calls `draw` after a tick if a frame is due and fits before the next tick; one a second is drawn regardless."""
+class Painter(Listener):
+    """Calls `draw` after a tick if a frame is due and fits before the next tick; one a second is drawn regardless.
+
+    `frames`: how many were drawn, and how many shed.
+    """
 
     def __init__(self, draw: Callable[[Simulation], None], per_second: int = 10) -> None:
+        self.frames = {"drawn": 0, "shed": 0}
         self._draw, self._interval = draw, SECOND // per_second
         self._due = self._last = time.perf_counter_ns()
         self._cost = 0  # ns, of a frame: the highest lately
+
+    def figures(self) -> dict[str, Any]:
+        """The frames."""
+        return {"frames": self.frames}
 
     def __call__(self, simulation: Simulation) -> None:
         """Draw, shed, or do nothing yet."""
@@ -45,14 +55,13 @@ class Painter:
         if now < self._due:
             return
         paced = simulation.clock.pacing != "none" and not simulation.paused
-        frames = simulation.frames = simulation.frames or {"drawn": 0, "shed": 0}
         if paced and simulation.clock.slack() < self._cost + SECOND // 1000 and now - self._last < SECOND:
             if now >= self._due + self._interval:  # its time has passed, the next one is due
-                frames["shed"] += 1
+                self.frames["shed"] += 1
                 self._due += self._interval
             return
         self._draw(simulation)
-        frames["drawn"] += 1
+        self.frames["drawn"] += 1
         end = time.perf_counter_ns()
         self._cost = max(end - now, self._cost * 7 // 8)
         self._last, self._due = end, max(now + self._interval, end + 4 * (end - now))
@@ -65,17 +74,23 @@ def run_with_progress(simulation: Simulation, console: Console) -> None:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ticks, {task.fields[hz]}"), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
-        task = progress.add_task("", total=simulation.end_tick, completed=simulation.tick_index, hz="compiling")
+        kernels = progress.add_task("kernels compiled", visible=False)
+        ticks = progress.add_task("ticks", total=simulation.end_tick, completed=simulation.tick_index)
         progress.refresh()
-        simulation.warm_up()
 
-        def draw(simulation: Simulation) -> None:
-            progress.update(task, completed=simulation.tick_index, hz=_rate(simulation.clock.statistics.recent_hz))
+        def compiling(done: int, total: int) -> None:
+            progress.update(kernels, completed=done, total=total, visible=done < total)
             progress.refresh()
 
-        simulation.run(on_tick=Painter(draw))
+        def draw(simulation: Simulation) -> None:
+            rate = _rate(simulation.clock.statistics.recent_hz)
+            progress.update(ticks, completed=simulation.tick_index, description=f"ticks, {rate}")
+            progress.refresh()
+
+        with meanwhile(compiling):
+            _run(simulation, Painter(draw))
 
 
 def run(simulation: Simulation, console: Console) -> None:
@@ -84,19 +99,31 @@ def run(simulation: Simulation, console: Console) -> None:
         simulation.run()
         console.print(picture(simulation, console))
         return
-    console.print("compiling (a minute or so, the first time on this machine) ...", end="\r")
-    simulation.warm_up()
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
-        simulation.run(on_tick=Painter(lambda simulation: live.update(picture(simulation, console), refresh=True)))
-        live.update(picture(simulation, console), refresh=True)
+
+        def draw(simulation: Simulation) -> None:
+            live.update(picture(simulation, console, painter.frames), refresh=True)
+
+        def compiling(done: int, total: int) -> None:
+            live.update(Text(f"compiling {done} of {total}"), refresh=True)
+
+        painter = Painter(draw)
+        with meanwhile(compiling):
+            _run(simulation, painter)
+        draw(simulation)
 
 
-def picture(simulation: Simulation, console: Console) -> Group:
-    """Everything there is to see, about 24 lines of text."""
+def _run(simulation: Simulation, painter: Painter) -> None:
+    simulation.listen(painter)
+    simulation.run(on_tick=painter)
+
+
+def picture(simulation: Simulation, console: Console, frames: Mapping[str, int] | None = None) -> Group:
+    """Everything there is to see, about 24 lines of text. `frames`: how many of them were `drawn` and `shed` so far."""
     width = max(60, min(console.width, 120)) - 1
     beside = Table.grid(padding=(0, 2))
     beside.add_row(_world(simulation, console.color_system is not None), _layers(simulation, width - WORLD_COLUMNS - 3))
-    return Group(_header(simulation), beside, _curves(simulation, width), _timing(simulation, width))
+    return Group(_header(simulation), beside, _curves(simulation, width), _timing(simulation, width, frames))
 
 
 def _header(simulation: Simulation) -> Text:
@@ -173,20 +200,20 @@ def sparkline(values: Sequence[float | None], low: float, high: float) -> str:
 
 
 def _curves(simulation: Simulation, width: int) -> Text:
-    telemetry = simulation.telemetry
+    telemetry, rows = simulation.telemetry, simulation.telemetry.rows
     room = width - 26
     text = Text(no_wrap=True)
     curves: list[tuple[str, Sequence[float | None], float, float]] = [
-        ("accuracy", telemetry.accuracy, 0, 1),
-        ("score", telemetry.score, 0, 1),
+        ("accuracy", [row.accuracy for row in rows], 0, 1),
+        ("score", [row.score for row in rows], 0, 1),
     ]
     if agents := simulation.environment.agents:
         curves = [
-            (f"{name[:6]} {figure}", [row[name][figure] for row in telemetry.agents], 0, 1)
+            (f"{name[:6]} {figure}", [getattr(row.agents[name], figure) for row in rows], 0, 1)
             for name in agents
             for figure in ("accuracy", "score")
         ]
-    elif not any(value is not None for value in telemetry.accuracy):
+    elif all(row.accuracy is None for row in rows):
         returns = [value for _, value in telemetry.returns]
         curves = [("return", returns, min(returns[-room:], default=0), max(returns[-room:], default=1) + 1e-9)]
     for name, values, low, high in curves:
@@ -195,12 +222,12 @@ def _curves(simulation: Simulation, width: int) -> Text:
         text.append(f"{'-' if latest is None else f'{latest:.2f}':>8}  ")
         text.append(sparkline(values[-room:], low, high) + "\n", "green")
     switched = {tick for tick, _ in telemetry.switches}
-    marks = "".join("|" if tick in switched else " " for tick in telemetry.tick[-room:])
+    marks = "".join("|" if row.tick in switched else " " for row in rows[-room:])
     text.append(f"{'task switches':<25}{marks}\n", "dim")
     return text
 
 
-def _timing(simulation: Simulation, width: int) -> Text:
+def _timing(simulation: Simulation, width: int, frames: Mapping[str, int] | None) -> Text:
     statistics, period = simulation.clock.statistics, simulation.clock.period
     recent = statistics.last(width - 26)
     response = (statistics.end - statistics.due)[recent]
@@ -213,7 +240,7 @@ def _timing(simulation: Simulation, width: int) -> Text:
     text.append(
         f"deadline {_milliseconds(period)} (full height), missed {statistics.misses:,} of {statistics.n:,}\n", "dim"
     )
-    frames = simulation.frames or {"drawn": 0, "shed": 0}
+    frames = frames or {"drawn": 0, "shed": 0}
     text.append(
         f"{'rate':<15}asked {_rate(statistics.asked_hz, 'flat out')}, achieved {_rate(statistics.recent_hz)}; "
         f"frames drawn {frames['drawn']:,}, shed {frames['shed']:,}"

@@ -37,18 +37,26 @@ _loaded: dict[str, tuple[int, Any]] = {}  # name -> (address, the engine that ke
 @cache
 def folder() -> Path:
     """Where object code is kept: the user's cache or, where that cannot be written, as long as this process lives."""
+    kept = lasting()
+    if kept is not None:
+        return kept
+    private = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    return private
+
+
+def lasting() -> Path | None:
+    """The folder in the user's cache, or None if it cannot be written."""
     if FOLDER in os.environ:
         return Path(os.environ[FOLDER])
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        lasting = Path(root).expanduser() / "agentsim" / "kernels"
-        lasting.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=lasting):
-            return lasting
+        kept = Path(root).expanduser() / "agentsim" / "kernels"
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=kept):
+            return kept
     except (OSError, RuntimeError):
-        private = Path(tempfile.mkdtemp(prefix="agentsim-kernels-"))
-        atexit.register(shutil.rmtree, private, ignore_errors=True)
-        return private
+        return None
 
 
 @cache
@@ -72,14 +80,24 @@ def stored(name: str) -> bytes | None:
     except OSError:
         return None
     code, checksum = content[:-CHECKSUM], content[-CHECKSUM:]
-    return code if code and hashlib.blake2b(code, digest_size=CHECKSUM).digest() == checksum else None
+    return code if code and checksum == _checksum(name, code) else None
 
 
 def store(name: str, code: bytes) -> None:
     """Keep object code, in one step: no other process ever sees half of it. Raises OSError if it cannot be written."""
-    with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as file:
-        file.write(code + hashlib.blake2b(code, digest_size=CHECKSUM).digest())
-    Path(file.name).replace(path(name))
+    descriptor, temporary = tempfile.mkstemp(dir=folder())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(code + _checksum(name, code))
+        Path(temporary).replace(path(name))
+    except OSError:
+        Path(temporary).unlink()
+        raise
+
+
+def _checksum(name: str, code: bytes) -> bytes:
+    """Of the code and of whose it is, so that the file of another kernel, or for another CPU, is foreign here."""
+    return hashlib.blake2b(path(name).name.encode() + code, digest_size=CHECKSUM).digest()
 
 
 def address(name: str) -> int:

@@ -13,10 +13,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from agentsim.compiled.jit import DOUBLES, FLOATS, INTEGERS
+from agentsim.compiled.jit import DOUBLES, FLOATS, INTEGERS, WORDS
 
 
-def _cast(pointer_type: Any) -> Any:
+def pointer_to(pointer_type: Any) -> Any:
+    """A function for kernels: what is at an address, as a pointer of that numba type."""
+
     @intrinsic
     def cast(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -27,9 +29,10 @@ def _cast(pointer_type: Any) -> Any:
     return cast
 
 
-integers = _cast(INTEGERS)  # the int64 at an address
-floats = _cast(FLOATS)  # the float32 at an address
-doubles = _cast(DOUBLES)  # the float64 at an address
+integers = pointer_to(INTEGERS)  # the int64 at an address
+floats = pointer_to(FLOATS)  # the float32 at an address
+doubles = pointer_to(DOUBLES)  # the float64 at an address
+words = pointer_to(WORDS)  # the uint64 at an address
 
 
 @intrinsic

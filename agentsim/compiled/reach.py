@@ -49,8 +49,12 @@ def _content(path: Path) -> bytes:
     return hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
 
 
+@cache
 def _origin(name: str) -> Path | None:
-    """The source file of a module, or None where there is none of that name."""
+    """The source file of a module, or None where there is none of that name. Nothing but packages is imported."""
+    parent = name.rpartition(".")[0]
+    if parent and (inside := _origin(parent)) is not None and inside.name != "__init__.py":
+        return None  # a name within a module; to look there for a module would import it
     try:
         spec = find_spec(name)
     except (ImportError, ValueError):  # a parent is no package

@@ -28,7 +28,16 @@ from agentsim.config.sections import (
     Section,
     WorldConfig,
 )
-from agentsim.config.sources import configs_directory, find, is_path, names_in, override, parse_override, shown
+from agentsim.config.sources import (
+    configs_directory,
+    find,
+    is_path,
+    mapping_in,
+    names_in,
+    override,
+    parse_override,
+    shown,
+)
 from agentsim.config.validation import Problem, everything_wrong, suggest, validate
 from agentsim.errors import UserError
 
@@ -102,10 +111,7 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
     that is wrong, one `file:line: key: problem, what to do` a line.
     """
     path = find(source, configs_directory())
-    located = located_yaml.read(path)
-    if not isinstance(located.value, dict):
-        what = "is empty" if located.value is None else "must hold a mapping of keys"
-        raise UserError(f"{path}: {what}; a config needs at least `world: {{id: ...}}` and `brain: NAME`")
+    located = mapping_in(path, "`world: {id: ...}` and `brain: NAME`")
     changes = [parse_override(text, "clock.tick_hz=240") for text in overrides]
     if brain is not None:
         changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))

@@ -50,6 +50,15 @@ def find(source: str | Path, directory: Path) -> Path:
     return path
 
 
+def mapping_in(path: Path, least: str) -> Located:
+    """The mapping that a config's file holds. Raises UserError, saying what a config needs at least, if it does not."""
+    located = located_yaml.read(path)
+    if not isinstance(located.value, dict):
+        what = "is empty" if located.value is None else "must hold a mapping of keys"
+        raise UserError(f"{path}: {what}; a config needs at least {least}")
+    return located
+
+
 def parse_override(text: str, example: str) -> tuple[Location, Located]:
     """Where "KEY=VALUE" puts what. Raises UserError, showing the example, for a text that does not look like it."""
     key, equals, value = text.partition("=")

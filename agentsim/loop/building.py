@@ -92,6 +92,13 @@ def build_brain(mapping: dict[str, Any], body: Body, seed: np.random.SeedSequenc
         raise UserError(f"{at}{key}{error}") from error
 
 
+def kernels_of(brain: Brain) -> list[str]:
+    """What a brain, or each of a team, needs compiled: "module:function" of those `kernels` that it names, if any."""
+    if isinstance(brain, Team):
+        return [name for member in brain.members.values() for name in kernels_of(member.brain)]
+    return [*getattr(brain, "kernels", tuple)()]
+
+
 def timetable(config: Config, tasks: tuple[str, ...]) -> dict[int, int]:
     """Tick -> index of the task that starts there, from the config's phases. Raises UserError for unknown tasks."""
     starts, seconds = {}, 0.0

@@ -1,4 +1,4 @@
-"""A fixed-rate clock on absolute due times, and what every tick's timing was.
+"""A fixed-rate clock on absolute due times.
 
 Due times are integer nanoseconds, `due_k = start + k * period`, computed from the exact ratio, so that no rounding adds
 up. A tick that ends after the next due time is an overrun; the policy says what happens to the slots that have passed:
@@ -15,22 +15,13 @@ from __future__ import annotations
 import time
 from array import array
 from fractions import Fraction
-from math import ceil
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from agentsim.config.sections import ClockConfig, Pacing
+from agentsim.loop.timings import PHASES, RECORD, SECOND, SENSE, Statistics
 
-PHASES = ("sense", "act", "world", "learn", "record")
-SENSE, ACT, WORLD, LEARN, RECORD = range(len(PHASES))
-
-SECOND = 1_000_000_000  # ns
 _SPIN = SECOND // 1000  # hybrid pacing spins for at most 1 ms
 _NAP = SECOND // 20  # longest sleep in one go, so that a stop is noticed
-_RING = 1024  # ticks that the window can look back on
-_TAIL = 10_000  # fewer ticks than this say nothing about the 99.9th percentile
 
 
 class TimeSource(Protocol):
@@ -76,8 +67,9 @@ class Clock:
     def set_speed(self, speed: float) -> None:
         """Scale the pace: 2 makes simulated time run twice as fast as wall time."""
         self.speed = speed
-        self._period = Fraction(SECOND) / (Fraction(self.config.tick_hz) * Fraction(speed))
-        self.period = max(1, round(self._period))  # ns
+        period = Fraction(SECOND) / (Fraction(self.config.tick_hz) * Fraction(speed))
+        self._numerator, self._denominator = period.as_integer_ratio()
+        self.period = max(1, round(period))  # ns
         self.restart()
 
     def set_pacing(self, pacing: Pacing) -> None:
@@ -101,8 +93,9 @@ class Clock:
             self._restarting = False
             self.statistics.interrupted()
             self._base, self._slot = now, 0
-        elif self.pacing == "none":
-            self._base, self._slot = now, 0
+        if self.pacing == "none":  # always due
+            self.due, self._waited, self._woken = now, not self._woken, False
+            return self._waited
         due = self._due()
         if now > due:
             due = self._overrun(due, now)
@@ -118,7 +111,7 @@ class Clock:
         return True
 
     def _due(self) -> int:
-        return self._base + self._slot * self._period.numerator // self._period.denominator
+        return self._base + self._slot * self._numerator // self._denominator
 
     def _overrun(self, due: int, now: int) -> int:
         """Apply the policy when the next due time has passed; returns the due time of the next tick."""
@@ -160,135 +153,3 @@ class Clock:
         Flat out there is no deadline and no slack: 0.
         """
         return 0 if self.pacing == "none" else self.due + self.period - self.source.now()
-
-
-class Statistics:
-    """Timing of every tick since the start, in preallocated memory; all times are in nanoseconds.
-
-    The rings hold the last 1024 ticks, tick i at index i % 1024: `due`, `start`, `end`, and `phases`, (1024, 5).
-    Misses are ticks that ended after the next due time (flat out: ticks that took longer than a period). Slots that no
-    tick answered are `dropped_slots` (catch_up, skip) or `slipped_slots` (passed when slip moved the clock).
-    """
-
-    def __init__(self, tick_hz: float) -> None:
-        self.tick_hz = tick_hz
-        self.asked_hz: float | None = None  # None: flat out
-        self.n = 0
-        self.due, self.start, self.end = (np.zeros(_RING, np.int64) for _ in range(3))
-        self.phases = np.zeros((_RING, len(PHASES)), np.int64)
-        self.lateness, self.execution, self.response = Histogram(), Histogram(), Histogram()
-        self.misses = self.longest_run = self.dropped_slots = self.slipped_slots = 0
-        self.worst_tick = -1  # the tick with the longest response, counted from the first tick of this process
-        self._phase_sums = [0] * len(PHASES)
-        self._run = 0
-        self._previous = -1  # start of the tick before, -1 after an interruption
-        self._intervals = self._running = 0
-
-    def interrupted(self) -> None:
-        """The time until the next tick is a pause, not a slow tick."""
-        self._previous = -1
-
-    def add(self, due: int, start: int, end: int, marks: array[int], period: int) -> None:
-        """One tick: when it was due, started and ended, and when each of its phases ended."""
-        i = self.n % _RING
-        self.due[i], self.start[i], self.end[i] = due, start, end
-        row, sums, before = self.phases[i], self._phase_sums, start
-        for phase, mark in enumerate(marks):
-            row[phase] = mark - before
-            sums[phase] += mark - before
-            before = mark
-        if end - due > self.response.maximum:
-            self.worst_tick = self.n
-        self.lateness.add(start - due)
-        self.execution.add(end - start)
-        self.response.add(end - due)
-        if end > due + period:
-            self.misses += 1
-            self._run += 1
-            self.longest_run = max(self.longest_run, self._run)
-        else:
-            self._run = 0
-        if self._previous >= 0:
-            self._intervals += 1
-            self._running += start - self._previous
-        self._previous = start
-        self.n += 1
-
-    def last(self, count: int = _RING) -> NDArray[np.int64]:
-        """Ring indices of the last `count` ticks, oldest first."""
-        return np.arange(max(0, self.n - min(count, _RING)), self.n) % _RING
-
-    @property
-    def achieved_hz(self) -> float | None:
-        """Ticks started a second since the start, without pauses; None before the second tick."""
-        return self._intervals * SECOND / self._running if self._running else None
-
-    @property
-    def recent_hz(self) -> float | None:
-        """Ticks started a second over the last 120 ticks, pauses and all: what a display shows."""
-        starts = self.start[self.last(120)]
-        return (len(starts) - 1) * SECOND / int(starts[-1] - starts[0]) if len(starts) > 1 else None
-
-    @property
-    def real_time_factor(self) -> float | None:
-        """Simulated seconds in a wall second."""
-        return None if self.achieved_hz is None else self.achieved_hz / self.tick_hz
-
-    def report(self) -> dict[str, Any]:
-        """Everything measured, ready for JSON; milliseconds, and microseconds for the phases' means."""
-        answered, slots = self.n - self.misses, self.n + self.dropped_slots + self.slipped_slots
-        return {
-            "n": self.n,
-            "asked_hz": self.asked_hz,
-            "achieved_hz": self.achieved_hz,
-            "real_time_factor": self.real_time_factor,
-            "misses": self.misses,
-            "miss_share": self.misses / self.n if self.n else None,
-            "longest_miss_run": self.longest_run,
-            "worst_tick": self.worst_tick if self.n else None,
-            "dropped_slots": self.dropped_slots,
-            "slipped_slots": self.slipped_slots,
-            "availability": answered / slots if self.n else None,
-            "lateness_ms": self.lateness.report(),
-            "execution_ms": self.execution.report(),
-            "response_ms": self.response.report(),
-            "phase_us": {
-                name: s / self.n / 1e3 if self.n else None for name, s in zip(PHASES, self._phase_sums, strict=True)
-            },
-        }
-
-
-class Histogram:
-    """Durations in bins of equal ratio, 128 an octave: a percentile is right to 0.4 %, the maximum is exact."""
-
-    _BITS = 7
-
-    def __init__(self) -> None:
-        self.n = self.maximum = 0
-        self._counts = array("q", [0] * ((64 - self._BITS) << self._BITS))
-
-    def add(self, duration: int) -> None:
-        """Count a duration, in ns; one below 0 counts as 0."""
-        shift = duration.bit_length() - self._BITS - 1
-        if duration < 0:
-            duration = shift = 0
-        self._counts[(shift << self._BITS) + (duration >> shift) if shift > 0 else duration] += 1
-        self.n += 1
-        self.maximum = max(self.maximum, duration)
-
-    def percentile(self, percent: float) -> float | None:
-        """The nearest-rank percentile in ns, None of nothing."""
-        if not self.n:
-            return None
-        rank = max(1, ceil(Fraction(str(percent)) * self.n / 100))
-        index = int(np.searchsorted(np.cumsum(self._counts), rank))
-        shift = max(0, (index >> self._BITS) - 1)
-        low = (index - (shift << self._BITS)) << shift
-        return min(low + ((1 << shift) - 1) / 2, float(self.maximum))
-
-    def report(self) -> dict[str, float | None]:
-        """p50, p99, p999 (None of fewer than 10,000) and max, in milliseconds."""
-        percents = {"p50": 50, "p99": 99, "p999": 99.9}
-        values = {name: self.percentile(p) for name, p in percents.items() if p < 99.5 or self.n >= _TAIL}
-        values["max"] = float(self.maximum) if self.n else None
-        return {name: None if (value := values.get(name)) is None else value / 1e6 for name in (*percents, "max")}

@@ -6,6 +6,8 @@ learning steps of each tick. Pausing and speed are not commands: they decide whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt
@@ -68,3 +70,11 @@ class StampedCommand(Section):
 
     tick: NonNegativeInt
     command: Command
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a run is told beforehand: a recording of another one. Nothing at all, of a new run."""
+
+    commands: Mapping[int, Sequence[Command]] = field(default_factory=dict)  # tick -> in order
+    learning_steps: Mapping[int, int] = field(default_factory=dict)  # tick -> how many, where the slack decided

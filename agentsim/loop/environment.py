@@ -16,18 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
-from agentsim.errors import UserError
-from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
+from agentsim.loop.commands import SwitchTask, WorldCommand
+from agentsim.loop.hand import Hand
 from agentsim.loop.journal import Journal
-from agentsim.loop.making import agents_and_size, body_of, make
+from agentsim.loop.making import agents_and_size, body_of, make, native_of
 from brains.brain import NO_LABEL, Experience, Float, State
+from worlds.world import keeps_its_state, world_of
 
-_CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
 _LANE = 0
-
-# What a world can have beyond Gymnasium's Env, and the command that needs it.
-_METHODS = {"switch_task": "tasks to switch", "drag_target": "target to drag", "push": "thing to push"}
+_FEW = 100  # numbers that Python adds up faster than NumPy looks at them
 
 
 class Environment:
@@ -36,38 +35,53 @@ class Environment:
     `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
     answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
     what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
-    names of what the world can ask for, `task` the index of the present one, -1 where there are none.
+    names of what the world can ask for, `task` the index of the present one, -1 where there are none. `world`: what it
+    has beyond Gymnasium's Env; `notice`: what a person should know about it.
 
     A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
     MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
     """
 
-    def __init__(self, config: WorldConfig, seed: np.random.SeedSequence) -> None:
-        """Raises UserError for an unknown id, options it does not take, and spaces that are not supported."""
+    def __init__(self, config: WorldConfig, seed: np.random.SeedSequence, *, drawn: bool = True) -> None:
+        """Build it, with the kernels that it names, if any, and begin its first episode. `drawn`: whether somebody will
+        want to see it: worlds may keep the past for that.
+
+        Raises UserError for an unknown id, options it does not take, and spaces that are not supported.
+        """
         self.id = config.id
         self._seed = seed
-        self._env, self._limit = make(config)
+        self._env, self._limit = make(config, drawn)
         self.unwrapped: Any = self._env.unwrapped
-        self.tasks: tuple[str, ...] = tuple(getattr(self.unwrapped, "tasks", ()))
-        self.has_state = hasattr(self.unwrapped, "get_state") and hasattr(self.unwrapped, "set_state")
-        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.unwrapped)
+        self.world = world_of(self._env)
+        self._hand = Hand(config.id, self.world, self.unwrapped)
+        self.tasks = self.world.tasks
+        pool.prepare(self.world.kernels)
+        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.world.agents)
         lanes = len(self.agents) or 1
-        self._observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
-        self._sensed = self._observations if self.agents else self._observations[:, 0]  # as the world gives them
+        observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
+        self._observations = list(observations)
+        self._sensed = list(observations if self.agents else observations[:, 0])  # as the world gives them
         self._now = 0
         space = self._env.action_space
-        self.body = body_of(config.id, space, self.agents, size, getattr(self.unwrapped, "oracle", None))
+        self.body = body_of(config.id, space, self.agents, size, self.world.oracle)
         self._bounds = np.array(self.body.low, np.float32), np.array(self.body.high, np.float32)
-        self._start = int(getattr(space, "start", 0)) if self.body.discrete and not self.agents else 0
+        self._native = native_of(space, self.body)
+        self._one_choice = self.body.discrete and not self.agents
         self._silence = NO_LABEL if self.body.discrete else math.nan
-        self._teachers = np.full((3, *self.idle_action().shape), self._silence, self.idle_action().dtype)
+        idle = self.idle_action()
+        self._action_shape = idle.shape
+        self._teachers = list(np.full((3, *idle.shape), self._silence, idle.dtype))
         self.episode, self.length, self.episode_return = -1, 0, 0.0
         self.finished_return: float | None = None  # of the episode that ended in the last step
         self.task = -1
         self.events: dict[str, int] = {}
         self.agent_events: dict[str, NDArray[np.int64]] = {}
-        self._journal = Journal(self.idle_action())  # kept where the world cannot tell its state
+        self._journal = Journal(idle)  # kept where the world cannot tell its state
+        self.has_state = False
+        self.notice: str | None = None
         info = self._begin_episode(self._now)
+        if self.world.get_state is not None and self.world.set_state is not None:
+            info = self._try_state(info)
         label = np.asarray(info.get("teacher_action", self._silence))
         if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
             self.body = replace(self.body, teacher=True)
@@ -75,7 +89,7 @@ class Environment:
         if self.tasks:
             self.task = int(info.get("task", 0))
         flag, reward = np.zeros(lanes, np.bool_), np.zeros(lanes, np.float32)
-        self._experience = Experience(self.observation, self.idle_action(), reward, self.observation, flag, flag.copy())
+        self._experience = Experience(self.observation, idle, reward, self.observation, flag, flag.copy())
 
     @property
     def observation(self) -> Float:
@@ -95,17 +109,15 @@ class Environment:
 
     def checked(self, action: NDArray[Any]) -> NDArray[Any]:
         """The action, if it is one that this body can take. Raises ValueError saying what is wrong with it."""
-        body, lanes = self.body, self.body.lanes
-        if body.discrete:
-            fits = np.shape(action) == (lanes,) and action.dtype.kind in "iu"
-            if fits and min(indices := action.tolist()) >= 0 and max(indices) < body.actions:
-                return action
-            wanted = f"({lanes},) integer below {body.actions}"
-        else:
-            if np.shape(action) == (1, body.actions) and action.dtype.kind == "f":
-                low, high = self._bounds
-                if (action >= low).all() and (action <= high).all():  # false for NaN
+        body, low, high = self.body, *self._bounds
+        if isinstance(action, np.ndarray) and action.shape == self._action_shape:
+            if not body.discrete:
+                if action.dtype.kind == "f" and (action >= low).all() and (action <= high).all():  # false for NaN
                     return action
+            elif action.dtype.kind in "iu" and min(chosen := action.tolist()) >= 0 and max(chosen) < body.actions:
+                return action
+        wanted = f"({body.lanes},) integer below {body.actions}"
+        if not body.discrete:
             wanted = f"(1, {body.actions}) float within {body.low} and {body.high}"
         shown = np.array2string(np.asarray(action), threshold=8)
         raise ValueError(f"act() returned {shown}, shape {np.shape(action)}; this world takes {wanted}")
@@ -130,9 +142,13 @@ class Environment:
         if not math.isfinite(reward):
             raise ValueError(f"step() of {self.id} returned the reward {reward}")
         self.episode_return += reward
-        experience.reward[:] = self._rewards(info) if self.agents else reward
-        experience.terminated[:] = terminated
-        experience.truncated[:] = ended = bool(truncated) or self.length == self._limit
+        if self.agents:
+            experience.reward[:] = self._rewards(info)
+        else:
+            experience.reward.fill(reward)
+        ended = bool(truncated) or self.length == self._limit
+        experience.terminated.fill(terminated)
+        experience.truncated.fill(ended)
         self.events, self.agent_events = info.get("events", {}), info.get("agent_events", {})
         self._take(after, observation, info)
         self._now = after
@@ -149,29 +165,18 @@ class Environment:
 
     def check(self, command: WorldCommand) -> None:
         """Raises UserError if this world cannot do what the command asks."""
-        pushable = isinstance(command, Push) and self._is_cart
-        if not hasattr(self.unwrapped, command.kind) and not pushable:
-            raise UserError(f"{self.id} has no {_METHODS[command.kind]}")
-        if isinstance(command, SwitchTask) and command.task >= len(self.tasks):
-            raise UserError(f"{self.id} has no task {command.task}; tasks: 0 to {len(self.tasks) - 1}")
+        self._hand.check(command)
 
     def apply(self, command: WorldCommand) -> None:
         """Do what a person asks, and sense again. Raises UserError if this world cannot."""
-        self.check(command)
+        self._hand.check(command)
         if not self.has_state:
             self._journal.command(self.length, command)
-        match command:
-            case SwitchTask(task=task):
-                self.task = task
-                self.unwrapped.switch_task(task)
-            case DragTarget(x=x, y=y):
-                self.unwrapped.drag_target(x, y)
-            case Push(direction=direction) if self._is_cart:
-                self.unwrapped.state = np.array(self.unwrapped.state, np.float64)
-                self.unwrapped.state[1] += _CART_PUSH * direction
-            case Push(direction=direction):
-                self.unwrapped.push(direction)
-        self._sense_again()
+        if isinstance(command, SwitchTask):
+            self.task = command.task
+        self._hand.do(command)
+        if (seen := self._hand.look()) is not None:
+            self._take(self._now, *seen)
 
     def warm_up(self) -> None:
         """Live one tick and go back, so that whatever the world compiles is compiled; changes no state."""
@@ -181,7 +186,7 @@ class Environment:
             self.load_state(before)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The world as an image, (height, width, 3); None if it cannot draw itself."""
+        """The world as an image, (height, width, 3); None if it cannot draw itself or was not to."""
         return self._env.render() if self._env.render_mode == "rgb_array" else None  # type: ignore[return-value]
 
     def close(self) -> None:
@@ -225,9 +230,9 @@ class Environment:
         if self.has_state:
             world = {n.removeprefix("world."): np.array(v) for n, v in state.items() if n.startswith("world.")}
             self.unwrapped.set_state(world)
-            self._observations[self._now] = state["observation"]
+            self._observations[self._now][:] = state["observation"]
             if self.body.teacher:
-                self._teachers[self._now] = state["teacher_action"]
+                self._teachers[self._now][:] = state["teacher_action"]
         else:
             self._live_again(length, state)
         self.length, self.task = length, task
@@ -271,12 +276,24 @@ class Environment:
             self.apply(SwitchTask(task=self.task))
         return info
 
+    def _try_state(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Find out whether to trust the world's state; if not, begin anew. Returns the info of the episode's begin."""
+        action = self._native(self.idle_action())
+        self.has_state = keeps_its_state(self.world, lambda: self.unwrapped.step(action))
+        if self.has_state:
+            return info
+        what = "what get_state() saved, set_state() does not bring back to the bit"
+        self.notice = f"{self.id}: {what}; to resume a run, its episode is lived again"
+        self.episode -= 1
+        return self._begin_episode(self._now)
+
     def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
         row = self._sensed[slot]
-        if np.shape(observation) != row.shape:  # NumPy would broadcast a smaller one
-            raise ValueError(f"{self.id} returned an observation of shape {np.shape(observation)}, not {row.shape}")
+        shape = observation.shape if isinstance(observation, np.ndarray) else np.shape(observation)
+        if shape != row.shape:  # NumPy would broadcast a smaller one
+            raise ValueError(f"{self.id} returned an observation of shape {shape}, not {row.shape}")
         row[:] = observation
-        if not math.isfinite(row.sum()):
+        if not (math.isfinite(sum(row.ravel().tolist())) if row.size < _FEW else np.isfinite(row).all()):
             raise ValueError(f"{self.id} returned an observation that is not finite: {row}")
         if self.body.teacher:
             self._take_label(slot, info)
@@ -291,6 +308,9 @@ class Environment:
     def _take_label(self, slot: int, info: dict[str, Any]) -> None:
         """Keep the teacher's answer, which brains use as an index: an action of this body, or silence."""
         label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
+        if type(label) is int and self._one_choice and NO_LABEL <= label < self.body.actions:
+            kept[0] = label
+            return
         kept[:] = label
         if self.body.discrete:
             told = kept.tolist()
@@ -301,24 +321,3 @@ class Environment:
             fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())
         if not fits:
             raise ValueError(f"{self.id} returned the teacher_action {label!r}, which is no action of this world")
-
-    def _sense_again(self) -> None:
-        if hasattr(self.unwrapped, "observe"):
-            self._take(self._now, *self.unwrapped.observe())
-        elif self._is_cart:
-            self._take(self._now, self.unwrapped.state, {})
-
-    @property
-    def _is_cart(self) -> bool:
-        from gymnasium.envs.classic_control import CartPoleEnv
-
-        return isinstance(self.unwrapped, CartPoleEnv)
-
-    def _native(self, action: NDArray[Any]) -> Any:
-        """The lane's action as Gymnasium's space spells it."""
-        if self.agents:
-            return action
-        if self.body.discrete:
-            return self._start + int(action[0])
-        space = self._env.action_space
-        return action[0].astype(space.dtype).reshape(space.shape)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentsim.config.sections import WorldConfig
 from agentsim.config.validation import suggest
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
     import gymnasium
 
 
-def make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
-    """The environment without a time limit of its own, and the limit in steps, which is kept here."""
+def make(config: WorldConfig, drawn: bool) -> tuple[gymnasium.Env[Any, Any], int | None]:
+    """The environment without a time limit of its own, and the limit in steps, which is kept here.
+
+    `drawn`: whether it can render itself, where it knows how.
+    """
     import gymnasium
     from gymnasium.envs.registration import load_env_creator
+    from gymnasium.wrappers import OrderEnforcing
 
     options = dict(config.options)
     limit = options.pop("max_episode_steps", None)
@@ -29,9 +35,10 @@ def make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
         entry_point = spec.entry_point
         creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
         limit = limit or spec.max_episode_steps
-        if "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ()):
+        if drawn and "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ()):
             options.setdefault("render_mode", "rgb_array")
-        return gymnasium.make(config.id, max_episode_steps=-1, disable_env_checker=True, **options), limit
+        env = gymnasium.make(config.id, max_episode_steps=-1, disable_env_checker=True, **options)
+        return env.env if type(env) is OrderEnforcing else env, limit  # the loop resets before it steps
     except gymnasium.error.UnregisteredEnv as error:
         hint = suggest(config.id, gymnasium.registry, "worlds")
         raise UserError(f"world.id: unknown world {config.id!r}, {hint}") from error
@@ -39,14 +46,13 @@ def make(config: WorldConfig) -> tuple[gymnasium.Env[Any, Any], int | None]:
         raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def agents_and_size(world: str, space: gymnasium.Space[Any], unwrapped: Any) -> tuple[tuple[str, ...], int]:
+def agents_and_size(world: str, space: gymnasium.Space[Any], agents: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     """The agents, where there are several, and the numbers in an observation. Raises UserError for another space."""
     from gymnasium.spaces import Box
 
     if isinstance(space, Box) and space.dtype is not None and space.dtype.kind in "fiu":
         if len(space.shape) == 1:
             return (), space.shape[0]
-        agents = tuple(getattr(unwrapped, "agents", ()))
         if agents and space.shape[:-1] == (len(agents),):
             return agents, space.shape[1]
     raise UserError(
@@ -79,3 +85,15 @@ def body_of(
         f"{world}: its action space {space} is not supported; "
         "supported are Discrete, and Box of floats with finite bounds"
     )
+
+
+def native_of(space: gymnasium.Space[Any], body: Body) -> Callable[[NDArray[Any]], Any]:
+    """What makes of an action of the body, (lanes,) or (1, actions), what Gymnasium's space takes."""
+    from gymnasium.spaces import MultiDiscrete
+
+    if isinstance(space, MultiDiscrete):
+        return lambda action: action
+    if body.discrete:
+        start = int(getattr(space, "start", 0))
+        return lambda action: start + action.item()
+    return lambda action: action[0].astype(space.dtype).reshape(space.shape)

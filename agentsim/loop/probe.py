@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from brains.brain import Brain, Float
 from brains.team import Team
+from worlds.world import World
 
 if TYPE_CHECKING:
     from agentsim.loop.simulation import Simulation
 
 
-def probe(brain: Brain, world: Any, tasks: tuple[str, ...], count: int, rng: np.random.Generator) -> dict[str, float]:
+def probe(brain: Brain, world: World, tasks: tuple[str, ...], count: int, rng: Generator) -> dict[str, float]:
     """What the brain knows: for each task, the share of `count` random states on which it takes the right action.
 
     A frozen copy with a lane a state holds each state's observation until it has settled. The brain itself is not
-    touched. Empty if the world (an unwrapped Env) cannot sample states.
+    touched. Empty if the world cannot sample states.
     """
-    if not hasattr(world, "sample_states") or not count:
+    if world.sample_states is None or not count:
         return {}
     return {name: _share_right(brain, *world.sample_states(count, task, rng)) for task, name in enumerate(tasks)}
 
@@ -33,9 +34,9 @@ def _share_right(brain: Brain, observations: Float, right: NDArray[Any]) -> floa
     return float(np.mean(action == right))
 
 
-def probe_agents(brain: Brain, agents: tuple[str, ...], world: Any, count: int, rng: Generator) -> dict[str, float]:
+def probe_agents(brain: Brain, agents: tuple[str, ...], world: World, count: int, rng: Generator) -> dict[str, float]:
     """What the brain of each agent knows, asked as `probe` asks; of a brain that serves several, its first one."""
-    if not hasattr(world, "sample_states") or not count:
+    if world.sample_states is None or not count:
         return {}
     members = [(m.brain, m.lanes[0]) for m in brain.members.values()] if isinstance(brain, Team) else [(brain, 0)]
     return {
@@ -56,5 +57,5 @@ def probe_simulation(simulation: Simulation, count: int | None = None) -> dict[s
     rng = np.random.default_rng(simulation.streams["probe"])
     environment = simulation.environment
     if environment.agents:
-        return probe_agents(simulation.brain, environment.agents, environment.unwrapped, count, rng)
-    return probe(simulation.brain, environment.unwrapped, environment.tasks, count, rng)
+        return probe_agents(simulation.brain, environment.agents, environment.world, count, rng)
+    return probe(simulation.brain, environment.world, environment.tasks, count, rng)

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from pydantic.dataclasses import dataclass
 
+from agentsim.loop.metrics import AgentMetrics, Metrics
 from brains.brain import NO_LABEL, Experience, Learning
+
+if TYPE_CHECKING:
+    from agentsim.loop.environment import Environment
 
 SCORE_TICKS = 3_600  # score rates are events per this many ticks
 SCORE_SECONDS = 10  # a score says something over this long
-_HISTORY = 7_200  # rows kept for drawing; beyond that every second one goes
+_HISTORY = 7_200  # rows kept; beyond that every second one goes
 
 
 @dataclass(config=ConfigDict(extra="forbid"), slots=True)
@@ -67,12 +71,12 @@ class Sums:
         for name, sums in other.agents.items():
             self.agents.setdefault(name, Sums()).add(sums)
 
-    def count_label(self, experience: Experience, lane: int) -> None:
-        """Whether a lane's action was the teacher's."""
-        teacher, action = experience.teacher_action, experience.action
-        if teacher is not None and teacher.ndim == 1 and (label := teacher[lane]) != NO_LABEL:
-            self.labelled += 1
-            self.correct += int(action[lane] == label)
+    def count_labels(self, labels: list[Any], actions: list[Any]) -> None:
+        """Of some lanes: how many the teacher named an action of, and how many of those took it."""
+        for label, action in zip(labels, actions, strict=True):
+            if type(label) is int and label != NO_LABEL:  # continuous actions are not right or wrong
+                self.labelled += 1
+                self.correct += action == label
 
 
 def _add_counts(counts: dict[str, int], more: dict[str, Any]) -> None:
@@ -103,11 +107,10 @@ class Totals(BaseModel):
 
 
 class Telemetry:
-    """Collects ticks into rows, phases and a history.
+    """Collects ticks into rows and phases.
 
-    For the window, one entry a row: `tick`, `accuracy`, `score`, `reward`, `loss` (None where there is none), and
-    `events`, and `agents`, of several agents each one's accuracy, score, reward and events, by name; `returns` [(tick,
-    episode return)] and `switches` [(tick, task)].
+    `rows`: the rows so far, thinned where they are many; `returns`: [(tick, episode return)], thinned too; `switches`:
+    [(tick, task)].
     """
 
     def __init__(
@@ -123,17 +126,18 @@ class Telemetry:
         self.tasks, self._names = tasks, agents
         self._score_rates, self._score_events = score_rates or {}, score_events or {}
         self.totals = Totals(phases=[Phase(start=0, task=task)])
-        self.tick: list[int] = []
-        self.accuracy: list[float | None] = []
-        self.score: list[float | None] = []
-        self.reward: list[float] = []
-        self.loss: list[float | None] = []
-        self.events: list[dict[str, int]] = []
-        self.agents: list[dict[str, dict[str, Any]]] = []
+        self.rows: list[Metrics] = []
         self.returns: list[tuple[int, float]] = []
         self.switches: list[tuple[int, int]] = []
 
-    def begin_phase(self, tick: int, task: int) -> dict[str, Any] | None:
+    @classmethod
+    def of(cls, environment: Environment, tick_hz: float) -> Telemetry:
+        """That of a world, with a row a simulated second."""
+        world = environment.world
+        names, task = environment.agents, environment.task
+        return cls(round(tick_hz), environment.tasks, task, world.score_rates, world.score_events, names)
+
+    def begin_phase(self, tick: int, task: int) -> Metrics | None:
         """From this tick on it is another task (or the same one again). Returns the row that this cuts short."""
         row = self._close_second(tick) if self.totals.second.ticks else None
         if self.totals.phases[-1].sums.ticks == 0:
@@ -151,28 +155,27 @@ class Telemetry:
         events: dict[str, int],
         finished_return: float | None,
         agent_events: dict[str, NDArray[np.int64]] | None = None,
-    ) -> dict[str, Any] | None:
+    ) -> Metrics | None:
         """One tick, `tick` being the number of ticks done with it. Returns the row if a second is full.
 
         Accuracy is over the labels of all agents, the reward their mean.
         """
         second = self.totals.second
         second.ticks += 1
-        for lane in range(len(experience.reward)):
-            second.count_label(experience, lane)
-        for lane, name in enumerate(self._names):
-            own = second.agents.setdefault(name, Sums())
-            own.ticks += 1
-            own.count_label(experience, lane)
-            own.reward += float(experience.reward[lane])
-            _add_counts(own.events, {event: count[lane] for event, count in (agent_events or {}).items()})
-        second.reward += float(experience.reward.mean() if self._names else experience.reward[0])
+        if experience.teacher_action is not None:
+            second.count_labels(experience.teacher_action.tolist(), experience.action.tolist())
+        if self._names:
+            second.reward += float(experience.reward.mean())
+            self._add_agents(experience, agent_events or {})
+        else:
+            second.reward += experience.reward.item()
         if learning.updates and math.isfinite(learning.loss):
             second.learned += 1
             second.loss += float(learning.loss)
-            for name, value in learning.extra.items():
-                second.extra[name] = second.extra.get(name, 0.0) + float(value)
-            _add_counts(second.said, dict.fromkeys(learning.extra, 1))
+            if learning.extra:
+                for name, value in learning.extra.items():
+                    second.extra[name] = second.extra.get(name, 0.0) + float(value)
+                _add_counts(second.said, dict.fromkeys(learning.extra, 1))
         second.learning_steps += int(learning.updates)  # other people's brains and worlds count with NumPy's integers
         second.rollbacks += int(learning.rollbacks)
         _add_counts(second.events, events)
@@ -183,39 +186,47 @@ class Telemetry:
             self.totals.last_returns = [*self.totals.last_returns, finished_return][-20:]
         return self._close_second(tick) if second.ticks >= self.ticks_per_second else None
 
-    def _close_second(self, tick: int) -> dict[str, Any]:
-        """Move the present second into its phase and the history, and make its row for metrics.jsonl."""
+    def _add_agents(self, experience: Experience, events: dict[str, NDArray[np.int64]]) -> None:
+        """Each of several agents' share of a tick."""
+        teacher, agents = experience.teacher_action, self.totals.second.agents
+        for lane, name in enumerate(self._names):
+            own = agents.setdefault(name, Sums())
+            own.ticks += 1
+            if teacher is not None:
+                own.count_labels(teacher[lane : lane + 1].tolist(), experience.action[lane : lane + 1].tolist())
+            own.reward += experience.reward.item(lane)
+            _add_counts(own.events, {event: count[lane] for event, count in events.items()})
+
+    def _close_second(self, tick: int) -> Metrics:
+        """Move the present second into its phase, and make its row."""
         second, phase = self.totals.second, self.totals.phases[-1]
         self.totals.second = Sums()
         phase.sums.add(second)
         phase.recent = [*phase.recent, second][-SCORE_SECONDS:]
-        row = {
-            "tick": tick,
-            "ticks": second.ticks,
-            "task": self.task_name(phase.task),
-            "accuracy": second.accuracy,
-            "score": self.recent_score(phase),
-            "reward": second.reward,
-            "loss": second.mean_loss,
-            "events": second.events,
-            "learning_steps": second.learning_steps,
-            "rollbacks": second.rollbacks,
-            "returns": second.returns,
-            "extra": {n: value / second.said[n] for n, value in second.extra.items() if math.isfinite(value)},
-            "agents": self.agent_figures(second, self._recent(phase)),
-        }
+        row = Metrics(
+            tick=tick,
+            ticks=second.ticks,
+            task=self.task_name(phase.task),
+            accuracy=second.accuracy,
+            score=self.recent_score(phase),
+            reward=second.reward,
+            loss=second.mean_loss,
+            events=second.events,
+            learning_steps=second.learning_steps,
+            rollbacks=second.rollbacks,
+            returns=second.returns,
+            extra={n: value / second.said[n] for n, value in second.extra.items() if math.isfinite(value)},
+            agents=self.agent_metrics(second, self._recent(phase)),
+        )
         self.remember(row)
         return row
 
-    def remember(self, row: dict[str, Any]) -> None:
-        """Add a row to the history."""
-        for name in ("tick", "accuracy", "score", "reward", "loss", "events", "agents"):
-            column = getattr(self, name)
-            column.append(row[name])
-            if len(column) > _HISTORY:
-                del column[::2]
-        if len(self.returns) > _HISTORY:
-            del self.returns[::2]
+    def remember(self, row: Metrics) -> None:
+        """Add to the rows."""
+        self.rows.append(row)
+        for history in (self.rows, self.returns):
+            if len(history) > _HISTORY:
+                del history[::2]
 
     def task_name(self, task: int) -> str | None:
         """The task's name; None where the world has no tasks."""
@@ -242,22 +253,22 @@ class Telemetry:
             recent.add(second)
         return recent
 
-    def agent_figures(self, sums: Sums, scored: Sums) -> dict[str, dict[str, Any]]:
+    def agent_metrics(self, sums: Sums, scored: Sums) -> dict[str, AgentMetrics]:
         """Of several agents, how each did in a stretch of ticks; the score is that of another one, `scored`."""
         return {
-            name: {
-                "accuracy": own.accuracy,
-                "score": self._score(name, scored.agents[name]),
-                "reward": own.reward,
-                "events": own.events,
-            }
+            name: AgentMetrics(
+                accuracy=own.accuracy,
+                score=self._score(name, scored.agents[name]),
+                reward=own.reward,
+                events=own.events,
+            )
             for name, own in sums.agents.items()
         }
 
     def overall_agents(self) -> dict[str, dict[str, Any]]:
         """How each of several agents did since the first tick; `score_last_10s` is the end of the last phase."""
         overall, recent = self.overall(), self._recent(self.totals.phases[-1])
-        found = self.agent_figures(overall, overall)
+        found = {name: own.model_dump() for name, own in self.agent_metrics(overall, overall).items()}
         for name, own in recent.agents.items():
             found[name]["score_last_10s"] = self._score(name, own)
         return found

@@ -6,17 +6,21 @@ and carries a digest of all it holds, so that a flipped bit is noticed before it
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pydantic
-from pydantic import Field, NonNegativeInt
+from pydantic import NonNegativeInt
 
-from agentsim.config.sections import MemberConfig, Section, first_problem
+from agentsim.config.load import Config
+from agentsim.config.sections import Section, first_problem
 from agentsim.errors import UserError
+from agentsim.loop.simulation import Simulation
+from agentsim.loop.snapshot import Snapshot
 from agentsim.system.files import write_whole
 from agentsim.system.hashing import rolling_hash
 from brains.brain import State
@@ -32,21 +36,42 @@ class Stamp(Section):
     tick: NonNegativeInt
 
 
-class Header(Stamp):
+class Header(Snapshot, Stamp):
     """What that of a simulation says. `config` is a digest of all that decides what a run computes."""
 
     format: Literal[2] = 2
-    hash: str
     config: str
-    learning: bool
-    brain_name: str
-    brain: dict[str, Any]
-    brains: dict[str, MemberConfig] = Field(default={})
-    swaps: NonNegativeInt  # how often the brain was swapped: part of the seed of the next one
-    telemetry: dict[str, Any]
 
 
 AnyStamp = TypeVar("AnyStamp", bound=Stamp)
+
+
+def config_digest(config: Config) -> str:
+    """A digest of everything in a config that decides what a run computes; not of pace, length and what is kept."""
+    data = config.model_copy(update={"brain_name": ""}).model_dump_json(
+        exclude={
+            "clock": {"pacing", "overrun", "max_catch_up", "speed"},
+            "run": {"seconds", "checkpoint_every", "probe_states", "tensorboard"},
+        }
+    )
+    return hashlib.blake2b(data.encode(), digest_size=16).hexdigest()
+
+
+def checkpoint_of(simulation: Simulation) -> tuple[Header, State]:
+    """What is to be written of a simulation; its later ticks do not change it."""
+    snapshot, arrays = simulation.snapshot()
+    return Header(**dict(snapshot), config=config_digest(simulation.config)), arrays
+
+
+def restore(simulation: Simulation, path: Path) -> None:
+    """Bring a new simulation to the state of its checkpoint. Raises UserError naming the file and what does not fit."""
+    header, arrays = read_checkpoint(path)
+    if header.config != config_digest(simulation.config):
+        raise UserError(f"{path}: does not belong to the config beside it, which has been changed")
+    try:
+        simulation.restore(header, arrays)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def write_checkpoint(path: Path, header: Stamp, arrays: State) -> None:
@@ -55,7 +80,7 @@ def write_checkpoint(path: Path, header: Stamp, arrays: State) -> None:
 
     text = header.model_dump_json()
     metadata = {_HEADER: text, _DIGEST: rolling_hash(text, header.tick, arrays)}
-    write_whole(path, save({n: np.array(a, order="C") for n, a in arrays.items()}, metadata))
+    write_whole(path, save({n: np.asarray(a, order="C") for n, a in arrays.items()}, metadata))
 
 
 def read_checkpoint(path: Path) -> tuple[Header, State]:

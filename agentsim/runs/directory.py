@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
@@ -24,7 +25,9 @@ from agentsim.config.load import Config
 from agentsim.config.sections import Section, first_problem
 from agentsim.errors import UserError
 from agentsim.loop.commands import StampedCommand
-from agentsim.runs.tensorboard import Board
+from agentsim.loop.listener import Listener
+from agentsim.loop.metrics import Metrics
+from agentsim.loop.simulation import Simulation
 from agentsim.system.files import write_whole
 from agentsim.system.machine import versions
 
@@ -51,24 +54,6 @@ class SlackLine(Section):
 
     tick: NonNegativeInt
     counts: list[Annotated[int, Field(ge=0, le=1_000_000)]]
-
-
-class MetricsLine(Section):
-    """What ends a simulated second: see loop/telemetry.py."""
-
-    tick: NonNegativeInt
-    ticks: NonNegativeInt
-    task: str | None
-    accuracy: float | None
-    score: float | None
-    reward: float
-    loss: float | None
-    events: dict[str, int]
-    learning_steps: NonNegativeInt
-    rollbacks: NonNegativeInt
-    returns: list[float]
-    extra: dict[str, float]
-    agents: dict[str, dict[str, Any]] = Field(default={})
 
 
 class ResultLine(Section):
@@ -114,7 +99,7 @@ def _try_to_write(directory: Path) -> None:
     probe.unlink()
 
 
-class Recorder:
+class Recorder(Listener):
     """Writes a run directory as the run goes; every line is handed to the system at once.
 
     If the disk fills up or goes away the run goes on without being recorded: `problem` says so, and it is logged once.
@@ -125,10 +110,8 @@ class Recorder:
 
         Raises UserError if a new run finds an old one there, if another process is writing, or if it cannot be written.
         """
-        self.directory = directory
-        self.problem: str | None = None
+        self.directory: Path = directory
         self._files: dict[str, IO[str]] = {}
-        self._board = Board(directory, config.clock.tick_hz) if config.run.tensorboard else None
         self._slack_start, self._slack_counts = 0, list[int]()
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -149,26 +132,31 @@ class Recorder:
         """A command, before it takes effect."""
         self._line(COMMANDS, json.dumps(stamped.model_dump(mode="json")))
 
-    def hash(self, tick: int, value: str) -> None:
+    def hashed(self, tick: int, value: str) -> None:
         """The rolling hash after `tick` ticks."""
         self.flush_slack()  # a replay can only get as far as these are known
         self._line(HASHES, json.dumps({"tick": tick, "hash": value}))
 
-    def metrics(self, row: dict[str, Any]) -> None:
-        """A row of telemetry, to metrics.jsonl and TensorBoard, by simulated time."""
-        self._line(METRICS, json.dumps(row))
+    def metrics(self, row: Metrics) -> None:
+        """A row of metrics.jsonl."""
+        self._line(METRICS, json.dumps(row.model_dump()))
         self.flush_slack()
-        if self._board is not None and self.problem is None:
-            try:
-                self._board.add(row)
-            except OSError as error:
-                self.fail(error)
 
-    def slack(self, tick: int, count: int) -> None:
+    def learned(self, tick: int, steps: int) -> None:
         """The learning steps of a tick, with slack learning; written with the next row of metrics or hash."""
         if not self._slack_counts:
             self._slack_start = tick
-        self._slack_counts.append(count)
+        self._slack_counts.append(steps)
+
+    def failed(self, simulation: Simulation, message: str, error: BaseException) -> str:
+        """The traceback, to error.txt."""
+        self.write_text(ERROR, message + "\n\n" + "".join(traceback.format_exception(error)))
+        return f"\n{self.directory / ERROR} has the details"
+
+    def ended(self, figures: dict[str, Any]) -> None:
+        """The figures, to result.json."""
+        self.write_json(RESULT, figures)
+        self.close()
 
     def flush_slack(self) -> None:
         """Write the counts that are waiting."""
@@ -201,8 +189,6 @@ class Recorder:
                 file.close()
             except OSError as error:
                 self.fail(error)
-        if self._board is not None:
-            self._board.close()
         self._lock.close()
 
     def discard(self) -> None:
@@ -261,7 +247,7 @@ def read_lines(path: Path, model: type[Line]) -> list[Line]:
 
 def cut_back(directory: Path, tick: int) -> None:
     """Take out what was recorded after `tick` ticks, except a person's commands, which will be given again."""
-    _rewrite(directory / METRICS, [m for m in read_lines(directory / METRICS, MetricsLine) if m.tick <= tick])
+    _rewrite(directory / METRICS, [m for m in read_lines(directory / METRICS, Metrics) if m.tick <= tick])
     _rewrite(directory / HASHES, [h for h in read_lines(directory / HASHES, HashLine) if h.tick <= tick])
     kept = [line for line in read_lines(directory / SLACK, SlackLine) if line.tick < tick]
     _rewrite(directory / SLACK, [SlackLine(tick=line.tick, counts=line.counts[: tick - line.tick]) for line in kept])

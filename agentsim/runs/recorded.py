@@ -1,71 +1,165 @@
-"""A run directory as read back: what another run can be made from and checked against."""
+"""A recorded run: a simulation and the listeners that keep it in a directory; to go on with it, or to do it again."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import pydantic
-
-from agentsim.config.load import Config, load_config
-from agentsim.config.sections import first_problem
-from agentsim.errors import UserError
-from agentsim.loop.commands import Command, StampedCommand
-from agentsim.runs.directory import (
-    COMMANDS,
-    CONFIG,
-    HASHES,
-    RESULT,
-    SLACK,
-    HashLine,
-    ResultLine,
-    SlackLine,
-    read_lines,
-)
+from agentsim.config.load import Config
+from agentsim.errors import FAILURES, UserError
+from agentsim.loop.clock import Clock
+from agentsim.loop.commands import Script
+from agentsim.loop.listener import Listener
+from agentsim.loop.metrics import Metrics
+from agentsim.loop.simulation import Simulation
+from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, checkpoint_of, restore, write_checkpoint
+from agentsim.runs.directory import METRICS, Recorder, read_lines
+from agentsim.runs.recording import read_recording, read_result
+from agentsim.runs.tensorboard import Board
 
 
-@dataclass
-class Recording:
-    """A run directory as read back: its config, and what steers and what checks a second run."""
-
-    directory: Path
-    config: Config
-    commands: dict[int, list[Command]] = field(default_factory=dict)  # tick -> in order
-    slack_counts: dict[int, int] = field(default_factory=dict)  # tick -> learning steps
-    hashes: dict[int, str] = field(default_factory=dict)  # ticks done -> rolling hash
-    result: ResultLine | None = None  # where asked for: see `read_result`
-
-    @property
-    def ticks(self) -> int:
-        """How far the recording reaches; with slack learning no further than the learning steps are known."""
-        ticks = self.result.ticks if self.result else max([0, *self.hashes])
-        return min(ticks, max(self.slack_counts, default=-1) + 1) if self.config.learn.slack else ticks
-
-
-def read_recording(directory: Path) -> Recording:
-    """Read a run directory, all but its result, which may be missing and may be remade.
-
-    Raises UserError, naming file and line, for anything that is not what agentsim writes.
-    """
-    if not (directory / CONFIG).is_file():
-        raise UserError(f"{directory}: no run directory (it has no {CONFIG}); runs are in runs/ unless --out was given")
-    recording = Recording(directory, load_config(directory / CONFIG))
-    commands = defaultdict(list)
-    for stamped in read_lines(directory / COMMANDS, StampedCommand):
-        commands[stamped.tick].append(stamped.command)
-    recording.commands = dict(commands)
-    for slack in read_lines(directory / SLACK, SlackLine):
-        recording.slack_counts.update(enumerate(slack.counts, slack.tick))
-    recording.hashes = {line.tick: line.hash for line in read_lines(directory / HASHES, HashLine)}
-    return recording
-
-
-def read_result(directory: Path) -> ResultLine | None:
-    """What a run came to; None of one that has not ended. Raises UserError naming the file."""
-    if not (directory / RESULT).exists():
-        return None
+def record(config: Config, directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> Simulation:
+    """A new simulation that is recorded in a directory. Raises UserError, with nothing left there, if it cannot be."""
+    simulation = Simulation(config, clock=clock, drawn=drawn)
+    recorder = keep(simulation, directory)
     try:
-        return ResultLine.model_validate_json((directory / RESULT).read_bytes())
-    except (OSError, pydantic.ValidationError) as error:
-        raise UserError(f"{directory / RESULT}: {first_problem(error)}; remove the file to do without it") from error
+        write_checkpoint(directory / CHECKPOINT, *checkpoint_of(simulation))
+    except Exception as error:
+        recorder.discard()
+        if isinstance(error, OSError):
+            raise UserError(f"{directory}: cannot be written: {error.strerror}; give another --out") from error
+        raise
+    return simulation
+
+
+def keep(simulation: Simulation, directory: Path, *, going_on: bool = False) -> Recorder:
+    """Record from here on; `going_on`: over what the directory holds from this tick on. Raises UserError."""
+    config = simulation.config
+    recorder = Recorder(directory, config, simulation.tick_index if going_on else None)
+    simulation.listen(recorder)
+    if config.run.tensorboard:
+        simulation.listen(Board(recorder, config.clock.tick_hz))
+    simulation.listen(Checkpoints(recorder, round(config.run.checkpoint_every * config.clock.tick_hz)))
+    return recorder
+
+
+def resume(directory: Path, clock: Clock | None = None) -> Simulation:
+    """Go on with a run from its checkpoint, in the same directory, as if it had not been cut off.
+
+    What was recorded after the checkpoint is taken out and will be written again; a person's commands stay, and take
+    effect at their ticks. Raises UserError if something in the directory is not as agentsim wrote it.
+    """
+    simulation = restored(directory, clock)
+    go_on_recording(simulation, directory)
+    return simulation
+
+
+def restored(directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> Simulation:
+    """The simulation of a run at its checkpoint; the directory is only read. Raises UserError as `resume` does."""
+    recording = read_recording(directory)
+    simulation = Simulation(recording.config, clock=clock, script=Script(recording.commands), drawn=drawn)
+    restore(simulation, directory / CHECKPOINT)
+    return simulation
+
+
+def go_on_recording(simulation: Simulation, directory: Path) -> None:
+    """Record a restored simulation in the directory that it came from."""
+    keep(simulation, directory, going_on=True)
+    for row in read_lines(directory / METRICS, Metrics):
+        simulation.telemetry.remember(row)
+
+
+def replay(directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> tuple[Simulation, Check]:
+    """A simulation that does again what was recorded, to be `run` at any pace, and what the comparison comes to.
+
+    Nothing is written. Raises UserError if something in the directory is not as agentsim wrote it.
+    """
+    recording = read_recording(directory)
+    recording.result = result = read_result(directory)
+    simulation = Simulation(recording.config, clock=clock, script=recording.script, drawn=drawn)
+    simulation.end_at(recording.ticks)
+    ended = result is not None and result.error is None and result.ticks == recording.ticks
+    check = Check(recording.hashes, recording.ticks, result.hash if result is not None and ended else None)
+    simulation.listen(check)
+    return simulation, check
+
+
+class Check(Listener):
+    """Compares a run with the hashes of another.
+
+    `first_difference`: ticks done when a hash first was not as expected; None while all are.
+    """
+
+    def __init__(self, hashes: dict[int, str], last: int, last_hash: str | None) -> None:
+        """`hashes`: ticks done -> rolling hash; `last_hash`: the one after `last` ticks, if it is known."""
+        self.first_difference: int | None = None
+        self._hashes, self._last, self._last_hash = hashes, last, last_hash
+
+    def hashed(self, tick: int, value: str) -> None:
+        """Compare it, if that tick's is known."""
+        self._compare(tick, value, self._hashes.get(tick))
+
+    def ticked(self, simulation: Simulation) -> None:
+        """Compare the state after the last tick."""
+        if simulation.tick_index == self._last:
+            self._compare(self._last, simulation.state_hash(), self._last_hash)
+
+    def _compare(self, tick: int, value: str, expected: str | None) -> None:
+        if expected is not None and value != expected and self.first_difference is None:
+            self.first_difference = tick
+
+
+class Checkpoints(Listener):
+    """Writes a checkpoint every so many ticks, whenever somebody wants one, and at the end."""
+
+    def __init__(self, recorder: Recorder, every: int) -> None:
+        self._recorder, self._every = recorder, max(1, every)
+        self._writer = BackgroundWriter(recorder.directory / CHECKPOINT, recorder.fail)
+
+    def ticked(self, simulation: Simulation) -> None:
+        """Save, if it is time."""
+        if simulation.tick_index % self._every == 0:
+            simulation.save()
+
+    def save(self, simulation: Simulation) -> None:
+        """Begin to write one."""
+        self._recorder.flush_slack()
+        self._writer.save(*checkpoint_of(simulation))
+
+    def wait(self) -> None:
+        """Return when everything is on disk."""
+        self._writer.wait()
+
+    def failed(self, simulation: Simulation, message: str, error: BaseException) -> str:
+        """Bring the last good tick to disk."""
+        if simulation.whole:
+            return ""
+        self._recorder.flush_slack()
+        self.wait()
+        try:
+            return f"; saved up to tick {save_last_good_tick(self._recorder.directory, simulation.tick_index)}"
+        except FAILURES as problem:
+            return f"; not saved: {problem}"
+
+    def ending(self, simulation: Simulation) -> None:
+        """The last one, if the state is whole."""
+        if simulation.whole:
+            self.save(simulation)
+        self._writer.close()
+
+
+def save_last_good_tick(directory: Path, tick: int) -> int:
+    """A tick that failed has spoilt the state: live again from the checkpoint up to `tick` ticks, and save that.
+
+    Returns the number of ticks that are saved, fewer if that fails too.
+    """
+    recording = read_recording(directory)
+    again = Simulation(recording.config, script=recording.script, drawn=False)
+    restore(again, directory / CHECKPOINT)
+    saved = again.tick_index
+    while again.tick_index < tick and again.error is None:
+        again.tick()
+    if again.error is None:
+        write_checkpoint(directory / CHECKPOINT, *checkpoint_of(again))
+        saved = tick
+    again.environment.close()
+    return saved

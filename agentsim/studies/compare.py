@@ -13,9 +13,12 @@ import numpy as np
 
 from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
+from agentsim.loop.metrics import Metrics
 from agentsim.loop.telemetry import SCORE_TICKS
-from agentsim.runs.directory import CONFIG, METRICS, RESULT, MetricsLine, read_lines
-from agentsim.system.output import Console, as_number, as_percent
+from agentsim.runs.directory import CONFIG, METRICS, RESULT, read_lines
+from agentsim.studies import report
+from agentsim.studies.figure import pyplot, save
+from agentsim.system.output import as_number, as_percent
 
 CURVES = {  # column of metrics.jsonl -> label of its axis
     "accuracy": "decision accuracy",
@@ -30,7 +33,7 @@ class Run:
 
     directory: Path
     config: Config
-    rows: list[MetricsLine]
+    rows: list[Metrics]
 
     @property
     def name(self) -> str:
@@ -48,7 +51,7 @@ def read_run(directory: Path) -> Run:
     """Read config and metrics of a run. Raises UserError, naming file and line."""
     if not (directory / METRICS).is_file():
         raise UserError(f"{directory}: not the directory of a run: it has no {METRICS}")
-    return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, MetricsLine))
+    return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, Metrics))
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -89,13 +92,14 @@ def _result(directory: Path) -> dict[str, Any]:
 
 def print_table(runs: list[Run]) -> None:
     """The summaries as a table on stdout: a row a run, without the columns that say nothing."""
-    from rich.table import Table
-
     rows = [summary(run) for run in runs]
-    cells = {
+    several = len({row["world"] for row in rows}) > 1
+    words = {
         "run": [run.directory.name for run in runs],
-        "world": [row["world"] for row in rows] if len({row["world"] for row in rows}) > 1 else [],
+        "world": [row["world"] if several else "" for row in rows],
         "brain": [row["brain"] for row in rows],
+    }
+    cells = words | {
         "seed": [str(row["seed"]) for row in rows],
         "ticks": [f"{row['ticks']:,}" for row in rows],
         "accuracy": [as_percent(row["accuracy"]) for row in rows],
@@ -105,30 +109,16 @@ def print_table(runs: list[Run]) -> None:
         "return": [as_number(row["mean_return"], 1) for row in rows],
         "a minute": [", ".join(f"{name} {x:.1f}" for name, x in row["events_per_minute"].items()) for row in rows],
     }
-    console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    shown = {heading: column for heading, column in cells.items() if not {*column} <= {"", "-"}}
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading, column in shown.items():
-        numbers = column[0][:1].isdigit() and heading != "run"
-        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
-    for row_of_cells in zip(*shown.values(), strict=True):
-        table.add_row(*row_of_cells)
-    console.print(table)
+    lines = list(zip(*cells.values(), strict=True))
+    report.print_table(report.stdout(), list(cells), lines, words=len(words))
 
 
 def plot(runs: list[Run], path: Path) -> None:
     """Draw the curves of all runs into an image, one panel a quantity that any of them has. Raises UserError."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     columns = [name for name in CURVES if any(np.isfinite(run.curve(name)[1]).any() for run in runs)]
     if not columns:
         raise UserError("there is nothing to draw: no run has a full second yet")
-    figure, axes = pyplot.subplots(len(columns), 1, figsize=(10, 3 * len(columns)), sharex=True, squeeze=False)
+    figure, axes = pyplot().subplots(len(columns), 1, figsize=(10, 3 * len(columns)), sharex=True, squeeze=False)
     for column, axis in zip(columns, axes[:, 0], strict=True):
         for run in runs:
             axis.plot(*run.curve(column), label=run.name, linewidth=1.2)
@@ -138,13 +128,7 @@ def plot(runs: list[Run], path: Path) -> None:
             axis.axvline(second, color="black", linestyle=":", linewidth=0.8)
     axes[0, 0].legend(fontsize="small")
     axes[-1, 0].set_xlabel("simulated seconds")
-    figure.tight_layout()
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"--out {path}: cannot be written: {error}") from None
-    finally:
-        pyplot.close(figure)
+    save(figure, path)
 
 
 def _switches(run: Run) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.errors import UserError
+from agentsim.studies.figure import pyplot, save
 from agentsim.studies.intervals import t_quantile
 
 BINS = 60  # at most, along the time axis
@@ -70,17 +70,12 @@ def plot(tables: Sequence[dict[str, Any]], path: Path) -> str | None:
 
     Returns the path; None if there is nothing to draw. Raises UserError.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     tables = [found for found in tables if found["rows"]]
     panels = [[name for name in AXES if _drawn(found, name)] for found in tables]
     height = max(map(len, panels), default=0)
     if not height:
         return None
-    figure, axes = pyplot.subplots(height, len(tables), figsize=(12 * len(tables), 4 * height), squeeze=False)
+    figure, axes = pyplot().subplots(height, len(tables), figsize=(12 * len(tables), 4 * height), squeeze=False)
     for column, (found, names) in enumerate(zip(tables, panels, strict=True)):
         for axis, name in zip(axes[:, column], names, strict=False):
             _draw(axis, found, name)
@@ -89,13 +84,7 @@ def plot(tables: Sequence[dict[str, Any]], path: Path) -> str | None:
         axes[0, column].set_title(f"{found['config']}: {found['world']}")
         axes[0, column].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
         axes[len(names) - 1, column].set_xlabel("simulated seconds")
-    figure.tight_layout()
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be written: {error}; give another --out") from None
-    finally:
-        pyplot.close(figure)
+    save(figure, path)
     return str(path)
 
 

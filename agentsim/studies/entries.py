@@ -164,6 +164,17 @@ def _with(source: str, name: str, config: Config, mapping: dict[str, Any], best_
     return Entry(source, name, config, control=True, best_of=best_of)
 
 
+def over_seeds(entries: Sequence[Entry], seeds: int, version: str) -> list[Run]:
+    """Every entry with so many seeds, from its config's run.seed on; first the first seed of all."""
+    return [Run(entry, entry.config.run.seed + k, version) for k in range(seeds) for entry in entries]
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a table: of those that are `best_of` the best alone, and the controls below the brains."""
+    found = [row for row in rows if not row["best_of"]] + best_of_groups(rows)
+    return sorted(found, key=lambda row: row["control"])
+
+
 def best_of_groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of every `best_of` the row that did best by accuracy, and the one that did best by score, if it is another one;
     where nobody says what is right, by returns, else by reward."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Sequence
 from html import escape
@@ -26,18 +25,6 @@ th:first-child, td:first-child { text-align: left; }
 div { overflow-x: auto; }
 img { max-width: 100%; }
 """
-
-
-def png(figure: Any) -> bytes:
-    """A figure as a PNG; closes it."""
-    from matplotlib import pyplot
-
-    if figure.get_layout_engine() is None:
-        figure.tight_layout()
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=100)
-    pyplot.close(figure)
-    return data.getvalue()
 
 
 def page(

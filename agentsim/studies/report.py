@@ -28,22 +28,23 @@ def stdout() -> Console:
 
 
 def conclude(result: dict[str, Any], show: Callable[[dict[str, Any], Console], None], as_json: bool) -> None:
-    """Print the result of a study. Raises typer.Exit if it was interrupted (130) or something in it failed (1)."""
+    """Print the result of a study or benchmark. Raises typer.Exit if it was interrupted (130) or, where it tells what
+    failed, something did (1)."""
     if as_json:
         print_json(result)
     else:
         show(result, stdout())
-    if result["interrupted"]:
+    if result.get("interrupted"):
         typer.echo(f"interrupted; the same command with --out {result['out']} goes on", err=True)
         raise typer.Exit(130)
-    if result["failed"]:
+    if result.get("failed"):
         raise typer.Exit(1)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, words: int = 1) -> Table:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Table:
     """A plain table, its first `words` columns text and the others numbers, without the columns that say nothing."""
     shown = [i for i in range(len(headings)) if any(row[i] not in ("", "-") for row in rows)]
-    result = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
+    result = Table(box=None, padding=(0, 2, 0, 0))
     for i in shown:
         result.add_column(headings[i], justify="left" if i < words else "right", no_wrap=i > 0)
     for row in rows:
@@ -52,13 +53,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
 
 
 def print_table(
-    console: rich_console.Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str
+    console: rich_console.Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str = "",
+    words: int = 1,
 ) -> None:
-    """A table that is rather wrapped by a narrow terminal than cut off, and an empty line."""
-    found = table(headings, rows)
+    """`table` under a title, rather wrapped by a narrow terminal than cut off, and an empty line."""
+    found = table(headings, rows, words)
     unbounded = console.options.update(width=10_000)
     console.width = max(console.width, console.measure(found, options=unbounded).maximum)
-    console.print(title, style="bold")
+    if title:
+        console.print(title, style="bold")
     console.print(found)
     console.print()
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from agentsim.errors import UserError
 from agentsim.registry import import_module
+from agentsim.runs.directory import new_run_directory
 from agentsim.studies.entries import Entry, Run
 from agentsim.studies.report import progress
 from agentsim.system.files import write_whole
@@ -80,7 +81,6 @@ def sweep(
     `work(job.config)` makes a result with at least these `figures`, or None where it was interrupted. `part_done` says
     which share of a job that is not finished is done, for the progress bar.
     """
-    make_directory(out)
     kept = {job: found for job in chosen if (found := read_result(job, out, figures)) is not None}
     missing = [job for job in chosen if job not in kept]
     typer.echo(f"{len(missing)} {what}, {jobs} at a time; {len(kept)} already in {out}", err=True)
@@ -107,12 +107,15 @@ def sweep(
     return Sweep({job: kept[job] for job in chosen if job in kept}, failed, interrupted)
 
 
-def make_directory(out: Path) -> None:
-    """Where results go. Raises UserError."""
+def study_directory(out: Path | None, name: str) -> Path:
+    """Where a study is kept: `out`, made if it is not there, or a new directory under runs/. Raises UserError."""
+    if out is None:
+        return new_run_directory(name)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}; give a directory that can be written") from error
+    return out
 
 
 def by_entry(swept: Sweep[Run], entries: Sequence[Entry]) -> dict[Entry, list[Result]]:

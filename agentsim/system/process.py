@@ -27,9 +27,10 @@ def one_compute_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def end_on_signals(end: Callable[[int], None]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM calls `end` with its number; a second one acts as it did before.
+    """The first SIGINT, SIGTERM or SIGHUP calls `end` with its number; a second one acts as it did before.
 
-    In a thread other than the main one signals cannot be caught, and this does nothing.
+    SIGHUP stays ignored where it is, as under nohup. In a thread other than the main one signals cannot be caught, and
+    this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -43,7 +44,10 @@ def end_on_signals(end: Callable[[int], None]) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    before = {number: signal.signal(number, caught) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)  # the terminal is closed
+    before = {number: signal.signal(number, caught) for number in numbers}
     try:
         yield
     finally:

@@ -19,9 +19,9 @@ from agentsim.compiled.jit import kernel
 from agentsim.compiled.pointers import floats
 from agentsim.compiled.vectors import WIDTH, fma, load, splat, store
 from brains.kernels.cpu.backprop import sample
-from brains.kernels.cpu.mathematics import is_finite
-from brains.kernels.cpu.optimizers import block_of, clear_gradient, guard, norm_of, roll_back
+from brains.kernels.cpu.mathematics import fill, is_finite
 from brains.kernels.cpu.signatures import UPDATE
+from brains.kernels.cpu.updates import block_of, guard, norm_of, roll_back
 from brains.kernels.program import block, option, rate
 from brains.kernels.reference import backprop
 from brains.rules import Rule
@@ -62,7 +62,7 @@ def update(program, own, counters, count):
         step = splat(mean * floats(program[option.RATES])[rate.RATE] / (length + F(SMALLEST)))
         for k in range(0, size, WIDTH):
             store(value, k, fma(step, load(gradient, k), load(value, k)))
-    clear_gradient(program, own)
+    fill(gradient, 0.0, size)
     if is_finite(length):
         guard(program, counters, own)
     else:

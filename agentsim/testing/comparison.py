@@ -24,41 +24,36 @@ FLUSHED = 1e-30  # smaller numbers kernels set to 0: with denormal ones a CPU is
 class Errors:
     """How far two float32 programs are from the same computation in float64, array by array.
 
-    Let e be the largest error that one program, the one under test, makes in an array over all that was added, r that
-    of the other, the torch reference in float32, both measured against the torch reference in float64 from the same
-    float32 numbers. Then
+    e is the error of the program under test in an array, and r that of the torch reference in float32; both against the
+    torch reference in float64 from the same float32 numbers, as root mean squares over all that was added. Then
 
         e <= FACTOR (r + u (|a| + sqrt(terms) |c|)) + FLUSHED,
 
-    with u the unit roundoff, |a| the largest number of the array and |c| its largest change: a sum is rounded once
-    where the change is added to what was there, and the change itself is the work of `terms` roundings in a row,
-    whose errors, being of either sign, grow like the square root (Higham and Mary 2019, doi 10.1137/18M1226312). r
-    says how much worse than that the computation is conditioned, and its luck is that of many ticks. No CPU, and no
-    order of summation, is named. A branch that float64 takes the other way is not excused: numbers are random, so that
-    nothing sits where one parts.
+    with u the unit roundoff, |a| the size of the array's numbers and |c| of their changes: a sum is rounded where the
+    change is added to what was there, and the change itself is the work of `terms` roundings in a row, whose errors,
+    being of either sign, grow like the square root (Higham and Mary 2019, doi 10.1137/18M1226312). r says how much
+    worse than that the computation is conditioned. No CPU and no order of summation is named. A branch that float64
+    takes the other way is not excused: numbers are random, so that nothing sits where one parts.
     """
 
     def __init__(self, names: Sequence[str], terms: int) -> None:
         self.names, self.terms = names, terms
-        self.largest = np.zeros((4, len(names)))  # errors of the two, numbers, changes
+        self.squares, self.counts = np.zeros((4, len(names))), np.zeros(len(names))
 
-    def add(self, tested: Arrays, reference: Arrays, exact: Arrays, before: Arrays | None = None) -> None:
-        """Take in what each has in its arrays, none empty; `before`: what was there, if not zeros."""
-        starts = np.cumsum([0, *(array.size for array in exact[:-1])])
-        t, r, a, b = (
-            np.concatenate([array.ravel() for array in arrays], dtype=np.float64)
-            for arrays in (tested, reference, exact, before or [np.zeros(array.size) for array in exact])
-        )
-        sizes = np.abs([t - a, r - a, a, a - b])
-        np.maximum(self.largest, np.maximum.reduceat(sizes, starts, axis=1), out=self.largest)
+    def add(self, *programs: Arrays) -> None:
+        """Take in the arrays, none empty, of both programs, of float64, and of what was there before."""
+        sizes = [array.size for array in programs[0]]
+        t, r, a, b = (np.concatenate([array.ravel() for array in arrays], dtype=np.float64) for arrays in programs)
+        self.squares += np.add.reduceat(np.square([t - a, r - a, a, a - b]), np.cumsum([0, *sizes[:-1]]), axis=1)
+        self.counts += sizes
 
     def check(self) -> None:
         """The inequality, for every array; fails for a NaN in any."""
-        error, reference, size, change = self.largest
+        error, reference, size, change = np.sqrt(self.squares / self.counts)
         allowed = FACTOR * (reference + UNIT_ROUNDOFF * (size + np.sqrt(self.terms) * change)) + FLUSHED
         wrong = [
-            f"{name}: {e:.3g} from float64, {limit:.3g} allowed; the reference {r:.3g}, numbers to {n:.3g}"
-            for name, e, limit, r, n in zip(self.names, error, allowed, reference, size, strict=True)
+            f"{name}: {e:.3g} from float64, {limit:.3g} allowed; the reference {r:.3g}"
+            for name, e, limit, r in zip(self.names, error, allowed, reference, strict=True)
             if not e <= limit
         ]
         assert not wrong, "\n".join(wrong)
@@ -168,5 +163,6 @@ def agree(
     """Assert that an array is, to rounding, what `run` gives of a brain that `make` makes: see `Errors`."""
     reference, exact = make(backend="torch"), in_float64(make(backend="torch"))
     errors = Errors([what], terms_of(exact))
-    errors.add([tested], [run(reference)], [run(exact)])
+    result = run(exact)
+    errors.add([tested], [run(reference)], [result], [np.zeros_like(result)])
     errors.check()

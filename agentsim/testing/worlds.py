@@ -9,6 +9,7 @@ import numpy as np
 
 from agentsim.testing.states import copied, same, same_state
 from brains.brain import NO_LABEL
+from worlds.world import world_of
 
 
 def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
@@ -25,7 +26,7 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
     world = make_world()
     check_env(world.unwrapped, skip_render_check=True)
     space, actions = world.observation_space, world.action_space
-    agents = tuple(getattr(world.unwrapped, "agents", ())) if len(space.shape) == 2 else ()
+    agents = world_of(world).agents if len(space.shape) == 2 else ()
     assert all(isinstance(name, str) for name in agents), f"agents must be names: {agents}"
     rows = (len(agents),) if agents else ()
     assert isinstance(space, gymnasium.spaces.Box) and space.shape[:-1] == rows and space.shape, (
@@ -79,8 +80,8 @@ def check_world(make_world: Callable[[], Any], steps: int = 200) -> None:
     other = [np.hstack(row) for row in live(make_world(), np.random.default_rng(0))]
     assert same(one, other), "two worlds reset with the same seed must live the same life: use self.np_random only"
 
-    inner = world.unwrapped
-    if hasattr(inner, "get_state") and hasattr(inner, "set_state"):
+    inner, optional = world.unwrapped, world_of(world)
+    if optional.get_state is not None and optional.set_state is not None:
         world.reset(seed=6)
         world.step(act(np.random.default_rng(1)))
         state = inner.get_state()

@@ -29,7 +29,9 @@ class Controls:
     def __init__(self, simulation: Simulation):
         self.simulation = simulation
         self.brains = _fitting_brains(simulation)
-        self.whose: str | None = next(iter(simulation.present.brains), None)  # of several brains, the one to swap
+        self.whose: str | None = next(
+            iter(simulation.resident.present.brains), None
+        )  # of several brains, the one to swap
         self.video: Video | None = None
         self._ended_videos: list[Video] = []
         self.quitting = False
@@ -48,13 +50,13 @@ class Controls:
 
     def pause(self, _: int = 0) -> str:
         """Hold still, or go on."""
-        self.simulation.paused = not self.simulation.paused
+        self.simulation.pause(not self.simulation.paused)
         return "paused" if self.simulation.paused else "running"
 
     def step(self, _: int = 0) -> str:
         """One tick."""
         if not self.simulation.paused:
-            self.simulation.paused = True
+            self.simulation.pause()
         self.simulation.step()
         return f"tick {self.simulation.tick_index + 1:,}"
 
@@ -93,7 +95,7 @@ class Controls:
         names = [name for name, _ in self.brains]
         if not names:
             return "no brain in configs/brains fits this world"
-        several = self.simulation.present.brains
+        several = self.simulation.resident.present.brains
         present = several[self.whose].brain_name if self.whose in several else self.simulation.brain_name
         at = names.index(present) + direction if present in names else min(direction, 0)
         return self.pick(at % len(names))
@@ -108,7 +110,7 @@ class Controls:
 
     def next_agent(self, _: int = 0) -> str:
         """The next of several brains is the one to swap."""
-        names = list(self.simulation.present.brains)
+        names = list(self.simulation.resident.present.brains)
         if self.whose not in names:
             return "there is one brain here"
         self.whose = names[(names.index(self.whose) + 1) % len(names)]
@@ -129,7 +131,7 @@ class Controls:
 
     def drag(self, at: tuple[int, int], picture: Rect) -> None:
         """Put the target where the mouse is; the picture shows the unit square, y up."""
-        if picture.width and hasattr(self.simulation.environment.unwrapped, "drag_target"):
+        if picture.width and self.simulation.environment.world.drag_target is not None:
             x, y = (at[0] - picture.left) / picture.width, 1 - (at[1] - picture.top) / picture.height
             self._drag = min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)
 
@@ -151,18 +153,18 @@ class Controls:
 
     def save(self, _: int = 0) -> str:
         """A checkpoint after the present tick."""
-        if self.simulation.recorder is None:
+        if self.simulation.run_directory is None:
             return "this run has no directory to save in"
         self.simulation.save()
-        return f"saved: {self.simulation.recorder.directory}"
+        return f"saved: {self.simulation.run_directory}"
 
     def record(self, _: int = 0) -> str:
         """Start a video, or end it; it begins with the next frame."""
         if self.video is not None:
             return self.end_video()
-        if self.simulation.recorder is None:
+        directory, tick = self.simulation.run_directory, self.simulation.tick_index
+        if directory is None:
             return "this run has no directory for a video"
-        directory, tick = self.simulation.recorder.directory, self.simulation.tick_index
         self.video = Video(directory / f"video-{tick:08d}.gif")
         return "recording; v ends it"
 

@@ -1,31 +1,70 @@
-"""Whether there is a display to open a window on. Importing this module imports no pygame."""
+"""The display: whether there is one, and a window on it. Importing this module imports no pygame."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from agentsim.errors import UserError
+
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 
 
 def display_problem() -> str | None:
-    """Why no window can be opened here, or None if it can."""
+    """Why no window can be opened here, or None if it can, or is open."""
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in DISPLAY_VARIABLES):
         return "neither DISPLAY nor WAYLAND_DISPLAY is set"
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         import pygame
 
-        pygame.display.init()
-        pygame.display.quit()
+        if not pygame.display.get_init():
+            pygame.display.init()
+            pygame.display.quit()
     except Exception as error:  # pygame.error, or whatever a broken installation raises
         return f"pygame cannot open a display: {error}"
     return None
 
 
+def open_window(size: tuple[int, int] | None = None) -> None:
+    """An empty window, 1280 x 800 or what fits the screen, unless one is open; with a `size`, one of that size.
+
+    Raises UserError where it cannot be opened.
+    """
+    import pygame
+
+    if size is None and pygame.display.get_surface() is not None:
+        return
+    try:
+        pygame.display.init()
+        pygame.font.init()
+        if size is None:
+            screen = pygame.display.get_desktop_sizes()[0]
+            size = min(1280, int(screen[0] * 0.95)), min(800, int(screen[1] * 0.9))
+        pygame.display.set_mode(size, pygame.RESIZABLE)
+        pygame.display.set_caption("agentsim: starting")
+        pygame.display.flip()
+        pygame.event.pump()
+    except pygame.error as error:
+        raise UserError(f"no window: {error}; use --headless") from error
+
+
+def starting(done: int, total: int) -> None:
+    """What the window shows and obeys while the simulation is being built. Raises KeyboardInterrupt when closed."""
+    import pygame
+
+    from agentsim.window.canvas import GROUND, Canvas
+
+    surface = pygame.display.get_surface()
+    surface.fill(GROUND)
+    Canvas(surface, 1.0).text(f"compiling {done} of {total}", surface.get_rect().center, size=14, anchor="center")
+    pygame.display.flip()
+    for event in pygame.event.get((pygame.QUIT, pygame.KEYDOWN)):
+        if event.type == pygame.QUIT or event.key == pygame.K_q:
+            raise KeyboardInterrupt
+
+
 def pygame_version() -> str:
     """The versions of pygame and of SDL. Raises whatever a broken installation raises."""
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     import pygame
 
     return f"{pygame.version.ver}, SDL {'.'.join(map(str, pygame.get_sdl_version()))}"

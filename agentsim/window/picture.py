@@ -10,12 +10,12 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect, Surface
 
-from agentsim.loop.clock import SECOND
 from agentsim.loop.simulation import Simulation
+from agentsim.loop.timings import SECOND
 from agentsim.window import overlays
 from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
 from agentsim.window.controls import Controls, speed_name
-from agentsim.window.frames import Slice
+from agentsim.window.frames import Frames, Slice
 from agentsim.window.keys import KEYS
 from agentsim.window.layout import arrange
 from agentsim.window.panels.brain import draw_brain
@@ -47,8 +47,8 @@ class Picture:
     Together, because every update of the display waits for the display server once.
     """
 
-    def __init__(self, simulation: Simulation, controls: Controls):
-        self.simulation, self.controls = simulation, controls
+    def __init__(self, simulation: Simulation, controls: Controls, frames: Frames):
+        self.simulation, self.controls, self.frames = simulation, controls, frames
         self.world_rect = Rect(0, 0, 0, 0)
         self.problem: str | None = None  # what failed in drawing the world or the brain
         self._failing: set[str] = set()
@@ -86,7 +86,7 @@ class Picture:
             "header": self._header(),
             "world": (simulation.tick_index, simulation.environment.task),
             "brain": (simulation.tick_index, simulation.brain_name),
-            "curves": (len(simulation.telemetry.tick), len(simulation.telemetry.totals.phases)),
+            "curves": (len(simulation.telemetry.rows), len(simulation.telemetry.totals.phases)),
             "ticks": simulation.clock.statistics.n,
             "pace": (simulation.clock.statistics.n, simulation.clock.statistics.asked_hz, simulation.paused),
             "footer": "",
@@ -143,7 +143,7 @@ class Picture:
         except Exception as error:
             self._failing.add(what)
             self.problem = f"{what} failed: {type(error).__name__}: {error}"
-            self.simulation.paused = True
+            self.simulation.pause()
             return None
 
     # --- panels --------------------------------------------------------------------------------------------------
@@ -167,6 +167,8 @@ class Picture:
         pills.append(("MAX", ORANGE) if clock.pacing == "none" else (speed_name(clock.speed), INK))
         if simulation.error is not None:
             pills.append(("STOPPED", RED))
+        elif simulation.warm_up_seconds is None:
+            pills.append(("STARTING", ORANGE))
         else:
             pills.append(("PAUSED", ORANGE) if simulation.paused else ("RUNNING", BLUE))
         return simulation.config.world.id.rpartition("/")[2], details, tuple(pills)
@@ -184,7 +186,7 @@ class Picture:
         if self._pixels is not None:
             height, width = self._pixels.shape[:2]
             self._image = pygame.image.frombuffer(self._pixels.tobytes(), (width, height), "RGB").convert()
-        can_drag = hasattr(self.simulation.environment.unwrapped, "drag_target")
+        can_drag = self.simulation.environment.world.drag_target is not None
         self.world_rect = draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
 
     def _draw_brain(self, rect: Rect) -> None:
@@ -200,11 +202,11 @@ class Picture:
             peaks[name] = max(largest, 0.99 * self._peaks.get(name, 0.0))
         self._peaks = peaks
         chosen: dict[str, int] = {}
-        if (action := self.simulation.last_action) is not None and body.discrete:
+        if (experience := self.simulation.last) is not None and body.discrete:
             members = brain.members.items() if isinstance(brain, Team) else ()
             for owner, lane in [(f"{name} ", int(member.lanes[0])) for name, member in members] or [("", 0)]:
                 last = [name for name in layers if name.startswith(owner)][-1:]
-                chosen |= {name: int(action[lane]) for name in last if layers[name].size == body.actions}
+                chosen |= {name: int(experience.action[lane]) for name in last if layers[name].size == body.actions}
         units = sum(layer.size for layer in layers.values()) - body.observation_size * max(1, len(senses))
         note = [f"{units} units"]
         note.append(f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}")
@@ -213,7 +215,7 @@ class Picture:
     def _draw_curves(self, rect: Rect) -> None:
         telemetry, hz = self.simulation.telemetry, self.simulation.config.clock.tick_hz
         switches = [(phase.start / hz, telemetry.task_name(phase.task) or "") for phase in telemetry.totals.phases]
-        first = telemetry.tick[0] if telemetry.tick else self.simulation.tick_index
+        first = telemetry.rows[0].tick if telemetry.rows else self.simulation.tick_index
         since = max(0.0, first / hz - 1.5) if first > 1.5 * hz else 0.0  # later than 0 in a run that was resumed
         draw_curves(self.canvas, rect, curves_of(self.simulation), switches, since)
 
@@ -226,7 +228,7 @@ class Picture:
         draw_ticks(self.canvas, rect, execution, missed & (period > 0), period)
 
     def _draw_pace(self, rect: Rect) -> None:
-        clock, frames = self.simulation.clock, self.simulation.frames or {"drawn": 0, "shed": 0}
+        clock, metrics = self.simulation.clock, self.simulation.telemetry.rows
         statistics = clock.statistics
         pace = clock.pacing, clock.speed, self.simulation.paused
         if pace != self._pace:
@@ -236,18 +238,16 @@ class Picture:
         wanted = "max" if asked is None else speed_name(clock.speed)
         share = statistics.misses / max(1, statistics.n)
         p50, p99 = (statistics.execution.percentile(percent) or 0.0 for percent in (50, 99))
-        loss = next((value for value in reversed(self.simulation.telemetry.loss) if value is not None), None)
+        loss = next((row.loss for row in reversed(metrics) if row.loss is not None), None)
         rows = [
             ("real time", "-" if factor is None else f"{factor:.2f}x of {wanted}", INK),
             ("tick p50 / p99", f"{p50 / 1e6:.2f} / {p99 / 1e6:.2f} ms", INK),
             ("misses", f"{statistics.misses:,}  ({100 * share:.2f} %)", RED if share >= 0.01 else INK),
-            ("frames", f"{frames['drawn']:,} drawn, {frames['shed']:,} shed", INK),
+            ("frames", f"{self.frames.drawn:,} drawn, {self.frames.shed:,} shed", INK),
             ("loss", "-" if loss is None else f"{loss:.3g}", INK),
         ]
-        if self.simulation.telemetry.agents:
-            for name, figures in list(self.simulation.telemetry.agents[-1].items())[:2]:
-                score = figures["score"]
-                rows.append((f"{name}, score", "-" if score is None else f"{score:.2f}", INK))
+        for name, own in list(metrics[-1].agents.items() if metrics else ())[:2]:
+            rows.append((f"{name}, score", "-" if own.score is None else f"{own.score:.2f}", INK))
         rates = [("target", "max" if asked is None else _hertz(asked)), ("achieved", _hertz(achieved))]
         draw_pace(self.canvas, rect, rates, rows)
 
@@ -277,8 +277,7 @@ class Picture:
         if error := self.simulation.error:
             what, _, saved = str(error).partition("\n")
             lines = [(what, INK), (saved or "this run is not recorded, nothing was saved", DIM)]
-            if self.simulation.recorder is not None:
-                directory = self.simulation.recorder.directory
+            if (directory := self.simulation.run_directory) is not None:
                 lines.append((f"Go on from there, once it is mended: agentsim run --resume {directory}", INK))
             lines.append(("h shows the keys, q closes the window.", DIM))
             self._overlays.append(overlays.error_card(self.canvas, "The run has stopped", lines, self.layout.size))
@@ -302,15 +301,17 @@ def _hertz(rate: float | None) -> str:
 def curves_of(simulation: Simulation) -> list[Curve]:
     """Accuracy and score where the world has them, or the accuracy of two agents; else episode returns and the loss."""
     telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
+    rows = telemetry.rows
+    ticks = [row.tick for row in rows]
 
     def known(ticks: list[int], values: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         pairs = [(tick / hz, value) for tick, value in zip(ticks, values, strict=True) if value is not None]
         both = np.array(pairs, np.float64).reshape(-1, 2)
         return both[:, 0], both[:, 1]
 
-    accuracy, score = known(telemetry.tick, telemetry.accuracy), known(telemetry.tick, telemetry.score)
+    accuracy, score = known(ticks, [row.accuracy for row in rows]), known(ticks, [row.score for row in rows])
     if agents := simulation.environment.agents:
-        own = [known(telemetry.tick, [row[name]["accuracy"] for row in telemetry.agents]) for name in agents]
+        own = [known(ticks, [row.agents[name].accuracy for row in rows]) for name in agents]
         return [
             Curve(f"{name}, accuracy", *curve, colour, percent=True)
             for name, curve, colour in zip(agents, own, (BLUE, ORANGE), strict=False)
@@ -322,7 +323,7 @@ def curves_of(simulation: Simulation) -> list[Curve]:
             Curve("score", *score, ORANGE, low),
         ]
     returns = known([tick for tick, _ in telemetry.returns], [value for _, value in telemetry.returns])
-    loss = known(telemetry.tick, telemetry.loss)
+    loss = known(ticks, [row.loss for row in rows])
     named = (("return", returns, BLUE), ("loss", loss, ORANGE))
     return [
         Curve(name, *curve, colour, min(0.0, curve[1].min(initial=0)), curve[1].max(initial=0) or 1.0)

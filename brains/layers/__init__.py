@@ -13,9 +13,10 @@ from brains.layers.attention import Attention
 from brains.layers.conv2d import Conv2D
 from brains.layers.dense import Dense
 from brains.layers.layer_norm import LayerNorm
+from brains.layers.lstm import LSTM
 from brains.layers.parallel import Parallel
 from brains.layers.plan import LayerConfig
-from brains.layers.recurrent import LSTM, RNN
+from brains.layers.rnn import RNN
 from brains.layers.swiglu import SwiGLU
 
 __all__ = ["LAYERS", "Dense", "Layer", "LayerConfig", "Parallel"]

@@ -50,4 +50,5 @@ class Attention(LayerConfig):
             cache=2 * padded(units) + padded(self.heads * self.window),
             work=4 * padded(units) + padded(self.window),
             residual=units == inputs,
+            multiplications=(3 * inputs + units + 2 * self.window) * units,
         )

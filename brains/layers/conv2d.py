@@ -46,4 +46,5 @@ class Conv2D(LayerConfig):
             (Parameter("bias", (self.filters,), constant(0.0)),),
             (channels, height, width, self.kernel, self.stride, self.filters),
             activation=self.activation,
+            multiplications=rows * columns * math.prod(patch),
         )

@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     `kernels.program.op`, which mean what the layer's kernels say. `states`: numbers carried from tick to tick.
     `window`: over how many ticks an input that stands still keeps changing the output. `cache`: numbers kept for the
     gradient. `work`: numbers of working space that the gradient needs, besides one error for each unit and each
-    input.
+    input. `multiplications`: of two numbers that a row takes forward, where they are not one a weight.
     """
 
     shape: Shape
@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     activation: str = "linear"
     normalize: bool = False
     residual: bool = False
+    multiplications: int | None = None
 
     @property
     def units(self) -> int:

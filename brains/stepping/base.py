@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.compiled import pool
 from brains import kernels
 from brains.brain import Body, Brain, BrainBase, Float, Learning, State
 from brains.kernels import Kernel
@@ -78,7 +79,8 @@ class SteppingBrain(BrainBase):
         return bound.names(self.learner, self.nets()) if self.backend == "numba" else []
 
     def warm_up(self) -> None:
-        """Load the kernels."""
+        """Load the kernels, compiled in parallel if they are not yet."""
+        pool.prepare(self.kernels())
         _ = self.kernel
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:

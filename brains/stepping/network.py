@@ -54,7 +54,8 @@ class Network:
     """The arrays of one network of L layers in N lanes (see kernels/program), freshly initialised.
 
     Attributes: `table` (K, op.COLUMNS), one row an operation; `operations`, of which layer type each is, with which
-    activation; `views`, for each operation its parameters by name, and `type_rates`, its type's learning rate;
+    activation; `views`, for each operation its parameters by name, `type_rates`, its type's learning rate, and
+    `multiplications`, how many products of two numbers firing it once takes;
     `window`, over how many ticks an input that stands still keeps changing an operation's output; `places`, each
     layer's output; `work_size`, the numbers that an operation's working space takes; `parameters` (N, blocks, P)
     float32, (1, blocks, P) where all lanes have theirs `shared`; `activity` (N, ring + row.EXTRA, S) float32; `state`
@@ -80,6 +81,7 @@ class Network:
         self.views: list[dict[str, View]] = []
         self._rows: list[NDArray[np.int64]] = []
         self.type_rates: list[float] = []
+        self.multiplications: list[int] = []
         self.operations: list[Operation] = []
         self.window = 1
         self._parameters, self._row, self._work = 0, padded(inputs), 0
@@ -97,6 +99,9 @@ class Network:
         self.operations[-1] = self.operations[-1]._replace(activation=readout)
         self._join()
         self.work_size = max(self._row, self._work)
+        # an odd multiple of 512 bytes from block to block: of two at the same place of a 4 KiB page a CPU takes reading
+        # the one for reading what was just written to the other, and waits
+        self._parameters += (128 - self._parameters) % 256
         self.parameters = aligned((1 if shared else lanes, blocks, self._parameters))
         self.activity = aligned((lanes, ring + row.EXTRA, self._row))
         self.state = np.zeros((lanes, counter.COUNTERS), np.int64)
@@ -156,6 +161,8 @@ class Network:
         number = op.MOVE if layer is None else names.number_of(names.OPERATIONS, layer.reference)
         own[[op.TYPE, op.STAGE, op.IN, op.UNITS]] = number, stage, source.size, plan.units
         self.type_rates.append(1.0 if layer is None else layer.type_rate)
+        products = sum(math.prod(weight.shape) for weight in plan.weights)
+        self.multiplications.append(products if plan.multiplications is None else plan.multiplications)
         passes = layer is not None and layer.passes_targets and source.size == plan.units
         self.operations.append(Operation(layer, plan.activation, passes))
         self.window = max(self.window, plan.window)

@@ -48,7 +48,7 @@ def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDAr
     gradient_of = option.CROSS_ENTROPY if config.readout == "softmax" else option.HALF_SQUARES
     options[option.COST] = gradient_of if rule.from_reward else option.SQUARES
     single = config.replay is None and options[option.SCHEDULE] != option.ACCUMULATE
-    options[option.AT_ONCE] = single and "chain" in rule.uses
+    options[option.AT_ONCE] = single and not rule.optimizer
     return options
 
 

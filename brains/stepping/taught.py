@@ -40,7 +40,7 @@ class TaughtBrain(SteppingBrain):
                 raise ValueError(f"the teacher names action {label}; this body has 0 to {self.body.actions - 1}")
             self.target[:, 0] = np.where(label == NO_LABEL, np.nan, label)
         else:
-            self.target[:] = label
+            self.target[...] = label
         return self.learned(*self.kernel.learn(True))
 
     def rehearse(self) -> Learning:

@@ -41,6 +41,8 @@ def make(name: str, backend: str, body: Body, seed: np.random.SeedSequence) -> A
     settings = dict(NAMED[name])
     if backend != "numpy":
         settings["backend"] = backend
+    if "replay" in settings:  # torch is slow, and no promise depends on how much is replayed
+        settings["replay"] = {**settings["replay"], "per_tick": 4}
     brain_class = brains.load(settings["kind"])
     return brain_class(brain_class.Config.model_validate(settings), body, seed)
 
@@ -126,19 +128,23 @@ def test_frozen_copies_keep_the_lanes_apart_unless_asked(backend: str, torch_net
             np.testing.assert_array_equal(value, before[key])
 
 
-def test_backends_can_be_changed_in_mid_life() -> None:
-    """A state saved by one backend lives on in the other: the same outputs to 1e-4 for twenty ticks."""
-    for name in ("arena", "step-tween-chain", "step-backprop"):
-        ends = []
-        for first, second in (("numba", "torch"), ("torch", "numba"), ("numba", "numba")):
-            brain = make(name, first, TAUGHT, np.random.SeedSequence(2))
+@pytest.mark.parametrize(("first", "second"), [("numba", "torch"), ("torch", "numba")])
+@pytest.mark.parametrize("name", ["arena", "step-tween-chain", "step-backprop"])
+def test_backends_can_be_changed_in_mid_life(name: str, first: str, second: str, agrees: Any) -> None:
+    """A state saved by one backend lives on in the other, for twenty ticks, as if nothing had been changed."""
+
+    def activity(brain: Any, lives: int) -> np.ndarray:
+        for _ in range(lives):
             live(brain, 20)
-            other = make(name, second, TAUGHT, np.random.SeedSequence(3))
-            other.load_state_dict(brain.state_dict())
-            live(other, 20)
-            ends.append(other.network.newest()[-1].copy())
-        np.testing.assert_allclose(ends[0], ends[2], atol=1e-4)
-        np.testing.assert_allclose(ends[1], ends[2], atol=1e-4)
+        return np.concatenate([output.ravel() for output in brain.network.newest()])
+
+    def brain_of(backend: str) -> Any:
+        return make(name, backend, TAUGHT, np.random.SeedSequence(2))
+
+    brain, other = brain_of(first), brain_of(second)
+    live(brain, 20)
+    other.load_state_dict(brain.state_dict())
+    agrees(activity(other, 1), brain_of, lambda brain: activity(brain, 2))
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brains.settings import SteppingConfig
 
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.kernels.program import row
 from brains.layers import LAYERS
 from brains.stepping.kind import stepping
+from brains.stepping.settings import SteppingConfig
 from brains.stepping.taught import TaughtBrain
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS)

@@ -18,10 +18,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from agentsim.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
-from agentsim.resuming import replay
 
 from agentsim import Config, Simulation
+from agentsim.loop.commands import Command, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.runs.recorded import record, replay
 
 EXPECTED = Path(__file__).with_name("goldens.json")
 TICKS, SEEDS, PROBED = 600, (0, 7), 200
@@ -101,7 +101,7 @@ def live(world: str, brain: str, seed: int, folder: Path) -> dict[str, Any]:
         if simulation.tick_index in commands:
             simulation.submit(commands[simulation.tick_index])
 
-    simulation = Simulation(config_of(world, brain, seed), run_directory=folder)
+    simulation = record(config_of(world, brain, seed), folder)
     simulation.run(TICKS, act)
     result = simulation.close()
     assert result["error"] is None
@@ -124,7 +124,7 @@ def name_of(world: str, brain: str, seed: int) -> str:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    return json.loads(EXPECTED.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(EXPECTED.read_text(encoding="utf-8"))
 
 
 def test_the_goldens_are_all_there(expected: dict[str, Any]) -> None:
@@ -135,12 +135,12 @@ def test_the_goldens_are_all_there(expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("world", "brain", "seed"), NAMES)
 def test_a_run_is_what_it_was(world: str, brain: str, seed: int, tmp_path: Path, expected: dict[str, Any]) -> None:
     assert live(world, brain, seed, tmp_path / "run") == expected[name_of(world, brain, seed)]
-    again = replay(tmp_path / "run")
+    again, check = replay(tmp_path / "run")
     again.run()
-    assert (again.tick_index, again.first_difference) == (TICKS, None)
+    assert (again.tick_index, check.first_difference) == (TICKS, None)
 
 
-def record() -> None:
+def record_all() -> None:
     """Write goldens.json anew, a line a golden."""
     lines = []
     for name in NAMES:
@@ -150,4 +150,4 @@ def record() -> None:
 
 
 if __name__ == "__main__":
-    record()
+    record_all()

@@ -6,11 +6,12 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import worlds
-from worlds.chase_evade import ChaseEvade
+from worlds.chase_evade import ChaseEvade, EvadeLanes
 from worlds.scores import measure_evade_rates
 
 worlds.register()
@@ -169,14 +170,91 @@ def test_probes_are_random_states_of_one_role():
         assert np.abs(np.bincount(actions, minlength=4) / 2000 - 0.25).max() < 0.04  # by symmetry
 
 
-def test_the_vector_resets_a_truncated_world_in_the_same_step():
-    vector = gymnasium.make_vec("agentsim/ChaseEvade-v0", num_envs=2, max_episode_steps=3)
+@pytest.mark.parametrize(("chasers", "evaders", "limit"), [(1, 1, None), (1, 1, 37), (2, 3, 301), (3, 5, 5)])
+def test_vector_lanes_are_single_worlds(chasers, evaders, limit):
+    """Gymnasium's own SyncVectorEnv over single worlds is the oracle: everything that step returns, exactly."""
+    options = {"num_envs": 11, "chasers": chasers, "evaders": evaders, "teacher_every": 3}
+    if limit is not None:
+        options["max_episode_steps"] = limit
+    name = "agentsim/ChaseEvade-v0"
+    same_step = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    vector = gymnasium.make_vec(name, **options)
+    sync = gymnasium.make_vec(name, vectorization_mode="sync", vector_kwargs=same_step, **options)
+    assert vector.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert vector.observation_space == sync.observation_space
+    assert vector.action_space == sync.action_space
+    assert data_equivalence(vector.reset(seed=11), sync.reset(seed=11), exact=True)
+    rng = np.random.default_rng(0)
+    finals = 0
+    for _ in range(700):
+        actions = rng.integers(0, 4, (11, chasers + evaders))
+        mine, theirs = vector.step(actions), sync.step(actions)
+        assert data_equivalence(mine, theirs, exact=True)
+        finals += "final_obs" in mine[4]
+    assert finals == (700 // limit if limit else 0)
+    assert data_equivalence(vector.reset(), sync.reset(), exact=True)
+
+
+def test_worlds_of_a_vector_end_each_in_its_own_time():
+    """As SyncVectorEnv lays it out for single worlds of which one is ahead: final entries of some lanes only."""
+    vector = gymnasium.make_vec("agentsim/ChaseEvade-v0", num_envs=3, max_episode_steps=5)
     vector.reset(seed=0)
-    for _ in range(2):
-        assert not vector.step(np.zeros((2, 2), int))[3].any()
-    _, _, _, truncated, info = vector.step(np.zeros((2, 2), int))
-    assert truncated.all()
-    assert "final_obs" in info
+    vector.set_state({**vector.get_state(), "steps": np.array([0, 2, 0])})
+    singles = [gymnasium.make("agentsim/ChaseEvade-v0").unwrapped for _ in range(3)]
+    for lane, single in enumerate(singles):
+        single.reset(seed=lane)
+    rng = np.random.default_rng(1)
+    for step in range(1, 6):
+        actions = rng.integers(0, 4, (3, 2))
+        seen, _, _, truncated, info = vector.step(actions)
+        alone = [single.step(action) for single, action in zip(singles, actions, strict=True)]
+        ended = [step == 5, step == 3, step == 5]
+        assert truncated.tolist() == ended
+        for lane in np.flatnonzero(ended):
+            np.testing.assert_array_equal(info["final_obs"][lane], alone[lane][0])
+            np.testing.assert_array_equal(info["final_info"]["rewards"][lane], alone[lane][4]["rewards"])
+            np.testing.assert_array_equal(seen[lane], singles[lane].reset()[0])
+        if any(ended):
+            assert info["_final_obs"].tolist() == info["final_info"]["_rewards"].tolist() == ended
+            assert not info["final_info"]["rewards"][~truncated].any()
+        for lane in np.flatnonzero(~truncated):
+            np.testing.assert_array_equal(seen[lane], alone[lane][0])
+
+
+def test_a_saved_vector_state_has_the_same_future():
+    vector, twin = (gymnasium.make_vec("agentsim/ChaseEvade-v0", num_envs=9, max_episode_steps=7) for _ in range(2))
+    vector.reset(seed=0)
+    actions = np.random.default_rng(2).integers(0, 4, (30, 9, 2))
+    for action in actions[:5]:
+        vector.step(action)
+    twin.set_state(vector.get_state())
+    for action in actions[5:]:
+        assert data_equivalence(vector.step(action), twin.step(action), exact=True)
+
+
+def test_many_ticks_at_once_are_the_same_bits_as_one_by_one():
+    plan = np.random.default_rng(0).integers(0, 4, (400, 9, 5))
+    together, single = EvadeLanes(9, 2, 3, 0.5, 2), EvadeLanes(9, 2, 3, 0.5, 2)
+    for lane in range(9):
+        together.begin(lane, np.random.default_rng(lane))
+        single.begin(lane, np.random.default_rng(lane))
+    together.advance(plan)
+    for k in range(len(plan)):
+        single.advance(plan[k : k + 1])
+        for name in ("observation", "reward", "told", "total", "mean"):
+            np.testing.assert_array_equal(getattr(single, name)[0], getattr(together, name)[k])
+    np.testing.assert_array_equal(together.state, single.state)
+    assert together.total[:, 0].any() and together.total[:, 1].any()
+
+
+@pytest.mark.parametrize("evaders", range(1, 5))
+def test_the_mean_reward_is_numpys(evaders):
+    """To the last bit, of up to seven agents: NumPy adds so few float32 one after the other."""
+    env = ChaseEvade(3, evaders)
+    env.reset(seed=0)
+    for actions in np.random.default_rng(0).integers(0, 4, (100, 3 + evaders)):
+        _, reward, _, _, info = env.step(actions)
+        assert reward == float(info["rewards"].mean())
 
 
 def test_everyone_is_drawn_and_looking_changes_nothing():

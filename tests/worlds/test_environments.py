@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from copy import deepcopy
 
 import gymnasium
 import numpy as np
@@ -93,6 +94,21 @@ def test_a_saved_state_has_the_same_future(world, seed, past, future):
     twin.set_state(saved)
     assert same([twin.step(action) for action in future] + [twin.reset()], expected)
     assert same(saved, kept)  # not a view of the living world
+
+
+@every_world
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_copy_is_a_world_of_its_own(world, begun):
+    """Compiled code knows arrays by their address: a copy that kept it would move the original."""
+    env = make(world)
+    if begun:
+        env.reset(seed=3)
+    copy = deepcopy(env)
+    actions = [env.action_space.sample() for _ in range(20)]
+    first, second = [copy.reset(seed=3), *map(copy.step, actions)], [env.reset(seed=3), *map(env.step, actions)]
+    assert same(first, second)
+    again = deepcopy(copy)
+    assert same([again.step(action) for action in actions], [env.step(action) for action in actions])
 
 
 @chase_avoid

@@ -4,16 +4,16 @@ import math
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 
-from worlds import kernels
-from worlds.kernels import (
+from agentsim.compiled import cache, random
+from worlds.kernels.layout import (
     AGE,
     AGENT_X,
     AGENT_Y,
@@ -22,7 +22,6 @@ from worlds.kernels import (
     CHASE,
     HEADING_X,
     HEADING_Y,
-    REWARD,
     TARGET_X,
     TARGET_Y,
     TEACHER_ACTION,
@@ -51,7 +50,12 @@ def placed(agent, target, task, shaping=0.0):
 
 def tick(world, action):
     world.advance(np.full((1, len(world.state)), action))
-    return world.out[0]
+    return world.told[0]
+
+
+def obey(world):
+    """One tick with the teacher's actions."""
+    world.advance(world.told[:1, TEACHER_ACTION].copy())
 
 
 def torus(difference):
@@ -65,10 +69,8 @@ def relative(world):
 
 def test_random_words_are_splitmix64():
     """Published outputs for seed 1234567 (Rosetta Code, "Pseudo-random numbers/Splitmix64")."""
-    stream = np.array([[1234567, 0]], np.uint64)
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
-    assert [int(kernels._word(stream, 0)) for _ in expected] == expected
-    assert stream[0, 1] == len(expected)
+    assert random.splitmix64(np.uint64(1234567), np.arange(1, 5, dtype=np.uint64)).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -112,8 +114,8 @@ def test_hunter_comes_straight_at_where_the_agent_now_is(ax, ay, tx, ty, action)
 def test_a_touch_is_a_distance_below_five_hundredths(start, gap, touches):
     """Agent and hunter on one line close the gap by 0.02 + 0.012: the threshold is met from 0.082."""
     world = placed(start, ((start[0] + gap) % 1, start[1]), AVOID)
-    row = tick(world, RIGHT)[0]
-    assert (row[TOUCHES], row[CATCHES], row[REWARD]) == (touches, 0, -touches)
+    told = tick(world, RIGHT)[:, 0]
+    assert (told[TOUCHES], told[CATCHES], world.reward[0, 0]) == (touches, 0, -touches)
     assert world.state[0, AGE] == 1 - touches
     assert (math.hypot(*relative(world)[0]) >= 0.3) == bool(touches)
 
@@ -124,8 +126,8 @@ def test_a_catch_is_a_distance_below_five_hundredths(gap, catches):
     for seed in range(20):
         world = lanes(seed=seed, shaping=0.0)
         world.state[0, :4] = 0.4, 0.5, 0.4 + gap, 0.5
-        row = tick(world, RIGHT)[0]
-        assert (row[CATCHES], row[TOUCHES], row[REWARD]) == (catches, 0, catches)
+        told = tick(world, RIGHT)[:, 0]
+        assert (told[CATCHES], told[TOUCHES], world.reward[0, 0]) == (catches, 0, catches)
 
 
 def test_hunter_gives_up_after_sixty_ticks_and_never_touches_one_who_flees():
@@ -133,9 +135,9 @@ def test_hunter_gives_up_after_sixty_ticks_and_never_touches_one_who_flees():
     world = lanes(50, AVOID)
     for now in range(1, 181):
         hunter = world.state[:, 2:4].copy()
-        world.advance(world.out[0, :, TEACHER_ACTION].astype(np.int64)[None])
+        obey(world)
         moved = np.hypot(*torus(world.state[:, 2:4] - hunter).T)
-        assert (world.out[0, :, TOUCHES] == 0).all()
+        assert (world.told[0, TOUCHES] == 0).all()
         if now % 60:
             np.testing.assert_allclose(moved, 0.012, atol=1e-12)
         else:
@@ -153,8 +155,8 @@ def test_shaping_telescopes_to_the_distance_travelled(task, sign):
     total, events = np.zeros(200), np.zeros(200)
     for _ in range(25):  # fewer than the hunter's patience
         world.advance(rng.integers(0, 4, (1, 200)))
-        total += world.out[0, :, REWARD]
-        events += world.out[0, :, [CATCHES, TOUCHES]].sum(axis=0)
+        total += world.reward[0]
+        events += world.told[0, [CATCHES, TOUCHES]].sum(axis=0)
     quiet = events == 0
     assert quiet.sum() > 40
     last = np.hypot(*relative(world).T)
@@ -209,8 +211,8 @@ def test_every_event_moves_the_target_away():
     world = lanes(100)
     catches = 0
     for _ in range(400):
-        world.advance(world.out[0, :, TEACHER_ACTION].astype(np.int64)[None])
-        caught = world.out[0, :, CATCHES] > 0
+        obey(world)
+        caught = world.told[0, CATCHES] > 0
         catches += caught.sum()
         assert (np.hypot(*relative(world)[caught].T) >= 0.3).all()
         assert (np.hypot(*relative(world)[~caught].T) >= 0.05).all()
@@ -246,68 +248,109 @@ def test_classic_clamps_the_agent_and_jitters_the_target():
 def test_many_ticks_at_once_are_the_same_bits_as_one_by_one(seed, task, classic, actions):
     plan = np.array(actions)
     together, single = lanes(2, task, classic, seed=seed), lanes(2, task, classic, seed=seed)
-    out = np.full((len(plan), 2, kernels.OUT), np.nan, np.float32)
-    kernels.advance(together.state, together.stream, plan, out)
+    together.advance(plan)
     for k in range(len(plan)):
         single.advance(plan[k : k + 1])
-        np.testing.assert_array_equal(single.out[0], out[k])
+        np.testing.assert_array_equal(single.observation[0], together.observation[k])
+        np.testing.assert_array_equal(single.reward[0], together.reward[k])
+        np.testing.assert_array_equal(single.told[0], together.told[k])
     np.testing.assert_array_equal(together.state, single.state)
     np.testing.assert_array_equal(together.stream, single.stream)
 
 
 DIGEST = """
-import hashlib, numpy as np
+import hashlib
+import sys
+
+import numpy as np
+
+from agentsim.compiled import cache
+from worlds.chase_evade import EvadeLanes
 from worlds.lanes import Lanes
+
+if sys.argv[1] == "interpreted":
+    import interpreted  # beside this test
+    cache.bound = interpreted.bound
 digest = hashlib.blake2b()
-for classic in (False, True):
-    for task in ("chase", "avoid"):
-        world = Lanes(3, classic, task, 0.5, 1)
-        for lane in range(3):
-            world.begin(lane, np.random.default_rng(lane))
-        for action in np.random.default_rng(9).integers(0, 4, (150, 1, 3)):
-            world.advance(action)
-            digest.update(world.state.tobytes() + world.stream.tobytes() + world.out.tobytes())
+worlds = [Lanes(3, classic, task, 0.5, 2) for classic in (False, True) for task in ("chase", "avoid")]
+for world in [*worlds, EvadeLanes(3, 2, 3, 0.5, 2)]:
+    for lane in range(3):
+        world.begin(lane, np.random.default_rng(lane))
+    for action in np.random.default_rng(9).integers(0, 4, (150, 1, *world.shape)):
+        world.advance(action)
+        for array in (world.state, world.stream, world.observation, world.reward, world.told, world.total, world.mean):
+            digest.update(array.tobytes())
 print(digest.hexdigest())
 """
 
 
 def test_compiled_and_interpreted_worlds_are_the_same_bits():
     """Python's own IEEE 754 arithmetic is the oracle: the compiler fused, reordered and approximated nothing."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parent)])
     digests = {
         subprocess.check_output(
-            [sys.executable, "-W", "ignore", "-c", DIGEST],
+            [sys.executable, "-W", "ignore", "-c", DIGEST, how],
             text=True,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "NUMBA_DISABLE_JIT": disable},
+            env={**os.environ, "NUMBA_DISABLE_JIT": str(int(how == "interpreted")), "PYTHONPATH": path},
         )
-        for disable in "01"
+        for how in ("compiled", "interpreted")
     }
     assert len(digests) == 1
 
 
 def test_lanes_are_independent():
-    """A lane alone has the same future as among others."""
-    actions = np.random.default_rng(0).integers(0, 4, (100, 5))
-    many, alone = lanes(5, AVOID), lanes(5, AVOID)
-    for k in range(100):
-        many.advance(actions[k : k + 1])
-        kernels.advance(alone.state[3:4], alone.stream[3:4], actions[k : k + 1, 3:4], alone.out[:, 3:4])
-    np.testing.assert_array_equal(many.state[3], alone.state[3])
-    np.testing.assert_array_equal(many.out[0, 3], alone.out[0, 3])
+    """A lane alone has the same future as among others, also beyond a group of eight."""
+    actions = np.random.default_rng(0).integers(0, 4, (100, 13))
+    many = lanes(13, AVOID)
+    for lane in (3, 7, 8, 12):
+        alone = lanes(1, AVOID)
+        alone.begin(0, np.random.default_rng([0, lane]))
+        alone.advance(actions[:, lane : lane + 1])
+        if lane == 3:
+            many.advance(actions)
+        np.testing.assert_array_equal(many.state[lane], alone.state[0])
+        np.testing.assert_array_equal(many.observation[:, lane], alone.observation[:, 0])
+        np.testing.assert_array_equal(many.told[:, :, lane], alone.told[:, :, 0])
+        np.testing.assert_array_equal(many.reward[:, lane], alone.reward[:, 0])
 
 
-def test_compiled_code_can_drive_the_world():
+def test_a_copy_has_arrays_of_its_own():
+    """Compiled code knows arrays by their address: a copy that kept it would move the original."""
+    world = lanes(3)
+    copy = deepcopy(world)
+    before = world.state.copy()
+    np.testing.assert_array_equal(copy.state, before)
+    tick(copy, UP)
+    np.testing.assert_array_equal(world.state, before)
+    assert (copy.state != before).any()
+    tick(world, UP)
+    np.testing.assert_array_equal(world.state, copy.state)
+
+
+LIVE = """
+from agentsim.compiled.jit import INTEGERS, kernel
+from agentsim.compiled.pointers import call, integers
+
+@kernel(INTEGERS)
+def live(program):
+    \"\"\"TICKS ticks of a world, by its own program and the address of its kernel, with the teacher's actions.\"\"\"
+    told, actions = integers(program[3]), integers(program[4])
+    for _ in range(program[0]):
+        for row in range(program[5]):
+            actions[row] = told[row]
+        call(program[1], (integers(program[2]),))
+"""
+
+
+def test_compiled_code_can_drive_the_world(tmp_path, monkeypatch):
     """A loop that joins the world with a compiled brain, here one that asks the teacher."""
-
-    @njit
-    def live(state, stream, actions, out, ticks):
-        for _ in range(ticks):
-            for lane in range(len(state)):
-                actions[0, lane] = int(out[0, lane, TEACHER_ACTION])
-            kernels.advance(state, stream, actions, out)
-
+    (tmp_path / "driving_a_world.py").write_text(LIVE)
+    monkeypatch.syspath_prepend(tmp_path)
     fused, python = lanes(3), lanes(3)
-    live(fused.state, fused.stream, np.zeros((1, 3), np.int64), fused.out, 100)
+    advance = cache.address(fused.kernels[1])
+    arrays = (fused.program, fused.arrays.teacher_actions, fused.arrays.actions)
+    program = np.array([100, advance, *(array.__array_interface__["data"][0] for array in arrays), 3])
+    cache.bound("driving_a_world:live", program)()
     for _ in range(100):
-        python.advance(oracle(python.out[0, :, :8])[None])
+        python.advance(oracle(python.observation[0])[None])
     np.testing.assert_array_equal(fused.state, python.state)

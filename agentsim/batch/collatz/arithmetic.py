@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.collatz.kernels import WORD, walk
+from agentsim.compiled.cache import bound
 
+WORD = 64  # bits of a limb
 LIMBS = 6  # 384 bits: 2^128 - 1 peaks near 2^203, 2^200 - 1 near 2^317
 MOST_LIMBS = 15  # beyond, a state is not a float64
+NOT_SEEN = -1  # of the step on which 1 is reached
 
 Limbs = NDArray[np.uint64]
 
@@ -72,8 +75,9 @@ def windows(numbers: Limbs, steps: int) -> Windows:
         raise ValueError(f"{to_integers(numbers[even : even + 1])[0]} is even; the Syracuse map is for odd numbers")
     count = len(numbers)
     values, halvings = np.empty((count, steps + 1)), np.empty((count, steps), np.uint16)
-    one, overflown = np.empty(count, np.int64), np.full(count, -1, np.int64)
-    walk(np.ascontiguousarray(numbers), values, halvings, one, overflown)
+    one, overflown = np.full(count, NOT_SEEN), np.full(count, -1)
+    moving = np.array(numbers, np.uint64, order="C")
+    call("walk", count, numbers.shape[1], steps, moving, values, halvings, one, overflown)
     if (overflown >= 0).any():
         row = int(np.flatnonzero(overflown >= 0)[0])
         n = to_integers(numbers[row : row + 1])[0]
@@ -83,6 +87,23 @@ def windows(numbers: Limbs, steps: int) -> Windows:
             f"{numbers.shape[1]} limbs"
         )
     return Windows(np.log(values, out=values), halvings, one)
+
+
+def advance(numbers: Limbs, steps: NDArray[np.int64]) -> None:
+    """T^steps(n), steps (N,), of each row of (N, limbs) odd numbers in place, or 1 where that comes first.
+
+    Raises LimbOverflowError for one that does not fit its limbs on the way.
+    """
+    overflown = np.full(1, -1)
+    call("advance", *numbers.shape, numbers, steps, overflown)
+    if overflown[0] >= 0:
+        raise LimbOverflowError(f"row {overflown[0]} leaves {WORD * numbers.shape[1]} bits; give more limbs")
+
+
+def call(kernel: str, *given: int | NDArray[Any]) -> None:
+    """Call a kernel of kernels.py with sizes and arrays; where not said otherwise, these must lie in one piece."""
+    words = [each if isinstance(each, int) else each.ctypes.data for each in given]
+    bound(f"agentsim.batch.collatz.kernels:{kernel}", np.array(words, np.int64))()
 
 
 def residues(numbers: Limbs, modulus: int) -> NDArray[np.int64]:

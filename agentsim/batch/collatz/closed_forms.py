@@ -8,9 +8,8 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.collatz import kernels
+from agentsim.batch.collatz.arithmetic import NOT_SEEN, call
 from agentsim.batch.collatz.draws import DRIFT
-from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.samples import Values, View
 
 TILT = 0.003
@@ -42,7 +41,9 @@ def tilted_maximum(view: View, tilt: float = TILT) -> Values:
     If the maximum for T(n) is not at its last position, the margin is at least c; so a violation needs T^(L+1)(n) to be
     a record of its window.
     """
-    found: Values = kernels.tilted_maximum(view.logs, view.one, tilt)
+    logs, found = view.logs, np.empty(len(view))
+    last = np.where(view.one != NOT_SEEN, view.one, view.lookahead)
+    call("tilted_maximum", len(view), logs.strides[0] // logs.itemsize, logs, last, np.array([tilt]), found)
     return found
 
 

@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
 
 from agentsim.batch.collatz import settings, study, trials
 from agentsim.batch.collatz.closed_forms import CLOSED_FORMS
 from agentsim.batch.collatz.settings import CollatzConfig, PublishedNetwork, SteppingNetwork
 from agentsim.batch.collatz.spreadsheet import read_numbers
-from agentsim.batch.collatz.training import build
+from agentsim.batch.collatz.task import build
 from agentsim.batch.collatz.trials import Trial
+from agentsim.batch.settings import Asked, Study
 from agentsim.errors import UserError
-from agentsim.runs.directory import new_run_directory
-from agentsim.studies.sweep import make_directory
+from agentsim.studies.sweep import study_directory
 from agentsim.system.hashing import short_digest
-from agentsim.system.machine import usable_cores
 
 DEFAULT = "max-pool"
 MOST = 1_000  # steps ahead, as in the configs
 
 
-def run(
-    configs: Sequence[str],
-    *,
-    lookaheads: Sequence[int],
-    seeds: int,
-    overrides: Sequence[str],
-    table: bool,
-    ablation: bool,
-    numbers: Path | None,
-    jobs: int | None,
-    out: Path | None,
-) -> tuple[dict[str, Any], Callable[[dict[str, Any], Console], None]]:
+def run(asked: Asked, *, lookaheads: Sequence[int], table: bool, ablation: bool, numbers: Path | None) -> Study:
     """The result and what shows it. Raises UserError."""
     chosen = read_numbers(numbers) if numbers else None
-    words = written(configs, lookaheads=lookaheads, overrides=overrides, ablation=ablation, numbers=numbers)
+    words = written(asked, lookaheads=lookaheads, ablation=ablation, numbers=numbers)
     if table:
-        if configs or overrides or ablation:
+        if asked.configs or asked.overrides or ablation:
             raise UserError("--table trains nothing; leave out --config, --set, --minutes, --seed and --ablation")
         if too_far := [lookahead for lookahead in lookaheads if lookahead > MOST]:
             raise UserError(f"--lookahead {too_far[0]}: give at most {MOST}")
-        found = study.table(lookaheads or study.LOOKAHEADS, chosen, f"{words} --table", directory(out))
-        return found, study.show
-    asked = list(trials_of(configs or [DEFAULT], lookaheads, seeds, overrides, ablation, digest(chosen)))
-    command = f"{words} --seeds {seeds}"
-    return trials.measure(asked, chosen, command=command, jobs=jobs or usable_cores(), out=directory(out)), study.show
+        out = study_directory(asked.out, "collatz")
+        return study.table(lookaheads or study.LOOKAHEADS, chosen, f"{words} --table", out), study.show
+    configs = asked.configs or [DEFAULT]
+    found = list(trials_of(configs, lookaheads, asked.seeds, asked.overrides, ablation, digest(chosen)))
+    out = study_directory(asked.out, "collatz")
+    command = f"{words} --seeds {asked.seeds}"
+    return trials.measure(found, chosen, command=command, jobs=asked.jobs, out=out), study.show
 
 
 def trials_of(
@@ -115,26 +102,12 @@ def digest(numbers: tuple[int, ...] | None) -> str:
     return f"{Trial.version} {short_digest(repr(numbers))}"
 
 
-def written(
-    configs: Sequence[str],
-    *,
-    lookaheads: Sequence[int],
-    overrides: Sequence[str],
-    ablation: bool,
-    numbers: Path | None,
-) -> str:
+def written(asked: Asked, *, lookaheads: Sequence[int], ablation: bool, numbers: Path | None) -> str:
     """The command that does the same again, with the names of files but not where they are."""
     words = ["agentsim train collatz"]
-    words += [f"--config {Path(config).name}" for config in configs]
+    words += [f"--config {Path(config).name}" for config in asked.configs]
     words += [f"--lookahead {lookahead}" for lookahead in lookaheads]
-    words += [f"--set {override}" for override in overrides]
+    words += [f"--set {override}" for override in asked.overrides]
     words += ["--ablation"] if ablation else []
     words += [f"--numbers {numbers.name}"] if numbers else []
     return " ".join(words)
-
-
-def directory(out: Path | None) -> Path:
-    """Where the study is kept: `out`, made if it is not there, or a new directory under runs/. Raises UserError."""
-    out = out or new_run_directory("collatz")
-    make_directory(out)
-    return out

@@ -8,8 +8,7 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.collatz.arithmetic import LIMBS, Limbs, windows
-from agentsim.batch.collatz.kernels import NOT_SEEN, advance
+from agentsim.batch.collatz.arithmetic import LIMBS, NOT_SEEN, Limbs, advance, windows
 
 EVALUATION_SEED, EVALUATION_SIZE = 42, 50_000
 EVALUATION_DIGEST = "1171ef2f61cf9424621d5678397c0ac5707acae3726f586d684d5643203aeede"

@@ -6,17 +6,14 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from agentsim.batch import training
 from agentsim.batch.collatz.samples import Pairs, Values, View
-from brains.brain import State
 
 
-class Learner(Protocol):
-    """A V with lookahead L, and what it needs to go on learning exactly."""
+class Learner(training.Learner, Protocol):
+    """A V with a lookahead."""
 
-    @property
-    def size(self) -> int:
-        """How many numbers it learns."""
-        ...
+    lookahead: int
 
     def potential(self, view: View) -> Values:
         """V of N numbers, (N,) float64."""
@@ -26,12 +23,4 @@ class Learner(Protocol):
         """One batch; `hard` (N,) says which come from a hard orbit, `progress` (0 to 1) how much of the training is
         over. Returns the loss. `pairs` holds no n that must not be trained on, and no successor that must not either.
         """
-        ...
-
-    def state_dict(self) -> State:
-        """Everything that going on exactly needs: weights, optimizer, schedules, own random state."""
-        ...
-
-    def load_state_dict(self, state: State) -> None:
-        """Raises ValueError for a state of another shape."""
         ...

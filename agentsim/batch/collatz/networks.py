@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from agentsim.batch.collatz.arithmetic import NOT_SEEN
 from agentsim.batch.collatz.closed_forms import OUT_OF_SIGHT, PER_STEP, predecessor_bounds
-from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Values, View
 from agentsim.batch.collatz.settings import (

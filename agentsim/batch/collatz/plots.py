@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from agentsim.batch.collatz.orbits import TEST_SEEDS
-from agentsim.studies.pages import png
+from agentsim.studies.figure import png, pyplot
 
 Row = dict[str, Any]
 NOTHING = 1e-4  # percent, where an axis of logarithms ends
@@ -15,18 +15,13 @@ NOTHING = 1e-4  # percent, where an axis of logarithms ends
 
 def picture(result: dict[str, Any]) -> bytes:
     """A PNG. The first seed of a trained V stands for it along orbits, means over the seeds elsewhere."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     result = result | {"rows": [row | {"name": row["name"].replace("$", r"\$")} for row in result["rows"]]}
     shown = min((row["lookahead"] for row in result["rows"] if row["kind"] == "trained"), default=None)
     shown = shown or min(row["lookahead"] for row in result["rows"])
     variants = [row for row in result["rows"] if row["lookahead"] == shown]
     rows = [row for row in variants if not row.get("without")]
     colors = {row["name"]: f"C{k % 10}" for k, row in enumerate(rows)}
-    figure = pyplot.figure(figsize=(17, 12), layout="constrained")
+    figure = pyplot().figure(figsize=(17, 12), layout="constrained")
     parts: Any = figure.subfigures(3, 1)
     orbits, middle, bottom = (part.subplots(1, count) for part, count in zip(parts, (5, 2, 3), strict=True))
     for axis, seed in zip(orbits, TEST_SEEDS, strict=True):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.collatz.arithmetic import Limbs, Windows, next_residues, residues, windows
-from agentsim.batch.collatz.kernels import NOT_SEEN
+from agentsim.batch.collatz.arithmetic import NOT_SEEN, Limbs, Windows, next_residues, residues, windows
 
 POWER = 19  # the largest power of 3 with which T fits 64-bit arithmetic
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from agentsim.config import located_yaml
-from agentsim.config.located_yaml import Location
+from agentsim.batch import settings
+from agentsim.batch.settings import TrainingConfig
 from agentsim.config.sections import Section
-from agentsim.config.sources import configs_directory, find, names_in, override, parse_override
-from agentsim.config.validation import everything_wrong, validate
-from agentsim.errors import UserError
 from brains.stepping.settings import SteppingConfig
 
 Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
@@ -195,30 +192,22 @@ class Optimizer(Section):
     patience: NonNegativeInt = 2_000
 
 
-class CollatzConfig(Section):
-    """How a V is trained, for `minutes` of the processor time of one thread or, exactly repeatable, for `batches`.
-
-    Every `quick_eval_interval` batches a small part, every `eval_interval` and in the end all of the validation set is
-    gone through; the best of the latter is kept.
-    """
+class Search(Section):
+    """A V and how it learns."""
 
     lookahead: Annotated[int, Field(ge=1, le=1_000)] = 100
     network: Network
     loss: Loss = LogLoss()
     sampling: Sampling = Sampling()
     optimizer: Optimizer = Optimizer()
-    minutes: PositiveFloat | None = None
-    batches: PositiveInt | None = None
-    eval_interval: PositiveInt = 1_000
-    quick_eval_interval: PositiveInt = 200
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
-    @model_validator(mode="after")
-    def _one_length(self) -> CollatzConfig:
-        """How long: one way or the other."""
-        if (self.minutes is None) == (self.batches is None):
-            raise ValueError("give either minutes or batches")
-        return self
+
+class CollatzConfig(TrainingConfig, Search):
+    """How a V is trained, and for how long. (The keys of Search come first: digests of what is kept have them so.)"""
+
+    mode: ClassVar[str] = "collatz"
+    least: ClassVar[str] = "`network: {kind: ...}` and `minutes: ...`"
+    example: ClassVar[str] = "lookahead=50"
 
     @model_validator(mode="after")
     def _brain_learns_by_its_own_rule(self) -> CollatzConfig:
@@ -230,37 +219,12 @@ class CollatzConfig(Section):
                 raise ValueError("optimizer: a stepping brain has its own, in network.brain; leave this one out")
         return self
 
-    def to_yaml(self) -> str:
-        """YAML text that `load` reads back as an equal config."""
-        return located_yaml.dump(self.model_dump(mode="json"))
-
-
-def shipped() -> Path:
-    """Where the shipped configs are."""
-    return configs_directory() / "collatz"
-
 
 def names() -> list[str]:
     """Names of the shipped configs."""
-    return names_in(shipped())
+    return settings.names(CollatzConfig.mode)
 
 
 def load(source: str | Path, overrides: Sequence[str] = ()) -> CollatzConfig:
-    """Read and check a config, given the name of a shipped one or a path; "KEY=VALUE" overrides are applied last.
-
-    Raises UserError listing everything that is wrong, one `file:line: key: problem, what to do` a line.
-    """
-    path = find(source, shipped())
-    located = located_yaml.read(path)
-    if not isinstance(located.value, dict):
-        what = "is empty" if located.value is None else "must hold a mapping of keys"
-        raise UserError(f"{path}: {what}; a config needs at least `network: {{kind: ...}}` and `minutes: ...`")
-    lengths: dict[Location, str] = {("minutes",): "batches", ("batches",): "minutes"}
-    for location, value in (parse_override(text, "lookahead=50") for text in overrides):
-        if location in lengths and value.value is not None:  # it takes the place of the other
-            located.value.pop(lengths[location], None)
-        override(located, location, value)
-    config, problems = validate(CollatzConfig, located, ())
-    if config is None:
-        raise everything_wrong(located, problems)
-    return config
+    """Read and check a config, as `agentsim.batch.settings.load` does. Raises UserError."""
+    return settings.load(CollatzConfig, source, overrides)

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.collatz.arithmetic import LIMBS
+from agentsim.batch.collatz.arithmetic import LIMBS, WORD
 from agentsim.batch.collatz.draws import evaluation_set
 from agentsim.batch.collatz.evaluation import TestSet
-from agentsim.batch.collatz.kernels import WORD
 from agentsim.errors import UserError
 from agentsim.system.files import write_whole
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.batch.collatz.arithmetic import NOT_SEEN
 from agentsim.batch.collatz.draws import DRIFT
-from agentsim.batch.collatz.kernels import NOT_SEEN
 from agentsim.batch.collatz.learner import Learner
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Pairs, Values, View

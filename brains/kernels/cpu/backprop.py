@@ -6,7 +6,7 @@ import numpy as np
 
 from agentsim.compiled.jit import inline, kernel
 from agentsim.compiled.pointers import at, floats
-from brains.kernels.cpu.mathematics import copy
+from brains.kernels.cpu.mathematics import copy, fill
 from brains.kernels.cpu.move import hand_back
 from brains.kernels.cpu.network import (
     comes_from_the_world,
@@ -16,8 +16,8 @@ from brains.kernels.cpu.network import (
     scratch,
     through_activation,
 )
-from brains.kernels.cpu.optimizers import block_of, clear_gradient, guard, move_by_gradient, roll_back
 from brains.kernels.cpu.signatures import INTO_PARAMETERS, INTO_X, SAMPLE, UPDATE
+from brains.kernels.cpu.updates import block_of, guard, move_by_gradient, roll_back
 from brains.kernels.program import block, op, option, row
 
 F = np.float32
@@ -82,9 +82,8 @@ def sample(program, own, wave, error, rows, count, live):
 @kernel(*UPDATE)
 def update(program, own, counters, count):
     """One step of the optimiser along the mean gradient of `count` samples."""
-    fine = move_by_gradient(program, counters, own, F(1.0) / F(count))
-    clear_gradient(program, own)
-    if fine:
+    if move_by_gradient(program, counters, own, F(1.0) / F(count)):
         guard(program, counters, own)
     else:
+        fill(block_of(program, own, block.GRADIENT), 0.0, program[option.BLOCK_SIZE])
         roll_back(program, own)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agentsim.compiled import cache
 from brains.kernels.program import live, op, option, reward
-from brains.kernels.program.arrays import Net, Operation, Rewarded, address_of, program_of
+from brains.kernels.program.arrays import Buffers, Net, Operation, Rewarded, address_of, program_of
 
 HERE = "brains.kernels.cpu"
 STRAIGHT = ("linear", "softmax")  # activations without a slope
@@ -62,25 +62,37 @@ def connected(net: Net) -> NDArray[np.int64]:
     return program_of(net, {entry: cache.address(name) for entry, name in rule.items()})
 
 
-def taught(net: Net) -> Functions:
-    """act(observation) and learn(fresh) of a brain with a teacher, or of one that only acts."""
-    program, buffers = connected(net), net.buffers
-    result, act = buffers.result, cache.bound(f"{HERE}.taught:act", program)
-    learn = cache.bound(f"{HERE}.taught:learn", program) if net.rule is not None else None
+def acting(buffers: Buffers, act: Callable[[], Any]) -> Callable[..., int]:
+    """act(observation), which every learner calls alike."""
+    seen, result = buffers.observation, memoryview(buffers.result)  # type: ignore[arg-type]
 
     def act_on(observation: NDArray[np.float32]) -> int:
-        buffers.observation[:] = observation
+        seen[...] = observation
         act()
         return int(result[option.ROLLBACKS])
+
+    return act_on
+
+
+def outcome_of(result: NDArray[np.float64]) -> tuple[float, int, int]:
+    """What a learning step came to."""
+    loss, updates, rollbacks = result.tolist()
+    return loss, int(updates), int(rollbacks)
+
+
+def taught(net: Net) -> Functions:
+    """act(observation) and learn(fresh) of a brain with a teacher, or of one that only acts."""
+    program, result = connected(net), net.buffers.result
+    act = cache.bound(f"{HERE}.taught:act", program)
+    learn = cache.bound(f"{HERE}.taught:learn", program) if net.rule is not None else None
 
     def learn_from(fresh: bool) -> tuple[float, int, int]:
         assert learn is not None
         program[option.TAKES_IN] = fresh
         learn()
-        loss, updates, rollbacks = result.tolist()
-        return loss, int(updates), int(rollbacks)
+        return outcome_of(result)
 
-    return act_on, learn_from
+    return acting(net.buffers, act), learn_from
 
 
 def many_ticks(
@@ -114,41 +126,29 @@ def reward_program(rewarded: Rewarded, *programs: NDArray[np.int64]) -> NDArray[
 def streaming(actor: Net, critic: Net, rewarded: Rewarded) -> Functions:
     """act(observation) and learn(reward, following, terminated, truncated)."""
     programs = connected(actor), connected(critic)
-    frame, buffers = reward_program(rewarded, *programs), actor.buffers
+    frame, result = reward_program(rewarded, *programs), actor.buffers.result
     act, learn = (cache.bound(f"{HERE}.streaming:{name}", frame, programs) for name in ("act", "learn"))
-
-    def act_on(observation: NDArray[np.float32]) -> int:
-        buffers.observation[:] = observation
-        act()
-        return int(buffers.result[option.ROLLBACKS])
 
     def learn_from(earned: Any, following: Any, terminated: Any, truncated: Any) -> tuple[float, int, int]:
         rewarded.reward[:], rewarded.following[:] = earned, following
         rewarded.terminated[:], rewarded.truncated[:] = terminated, truncated
         learn()
-        loss, updates, rollbacks = buffers.result.tolist()
-        return loss, int(updates), int(rollbacks)
+        return outcome_of(result)
 
-    return act_on, learn_from
+    return acting(actor.buffers, act), learn_from
 
 
 def q_learning(net: Net, rewarded: Rewarded) -> Functions:
     """act(observation) and learn(memory, done, fresh)."""
     program = connected(net)
-    frame, buffers = reward_program(rewarded, program), net.buffers
+    frame, result = reward_program(rewarded, program), net.buffers.result
     act, learn = (cache.bound(f"{HERE}.q_learning:{name}", frame) for name in ("act", "learn"))
-
-    def act_on(observation: NDArray[np.float32]) -> int:
-        buffers.observation[:] = observation
-        act()
-        return int(buffers.result[option.ROLLBACKS])
 
     def learn_from(memory: Any, done: Any, fresh: bool) -> tuple[float, int, int]:
         program[option.TAKES_IN] = fresh
         if fresh:
             rewarded.memory[:], rewarded.done[:] = memory, done
         learn()
-        loss, updates, rollbacks = buffers.result.tolist()
-        return loss, int(updates), int(rollbacks)
+        return outcome_of(result)
 
-    return act_on, learn_from
+    return acting(net.buffers, act), learn_from

@@ -6,10 +6,10 @@ import numpy as np
 
 from agentsim.compiled.jit import inline, kernel
 from agentsim.compiled.pointers import at
-from agentsim.compiled.vectors import WIDTH, absolute, fma, largest, load, splat, store, total, totals
+from agentsim.compiled.vectors import WIDTH, absolute, fma, largest, load, splat, store, totals
 from brains.kernels.cpu.layer_norm import normalize, normalize_back
 from brains.kernels.cpu.mathematics import clip, clip_number, flush, maximum
-from brains.kernels.cpu.products import add_outer, add_rows, affine, dot, dots, transposed
+from brains.kernels.cpu.products import add_outer, add_rows, affine, dot, dots, sizes, transposed
 from brains.kernels.cpu.signatures import BACK, CHAIN, FIRE, INTO_PARAMETERS, INTO_X, PLAIN, TRANSPOSE
 from brains.kernels.program import op
 
@@ -96,12 +96,15 @@ def chain(operation, value, velocity, wave, link, raw, dx, root):
 
 
 @kernel(*TRANSPOSE)
-def transpose(operation, block, wave, goal, sums, sizes):
-    """sums = W goal and sizes = |W| 1: the legacy rule looks past the normalisation."""
-    width, weight = operation[op.WIDTH], at(block, operation[op.WEIGHT])
-    transposed(weight, goal, 0, sums, 0, 1, operation[op.IN], width, False)
-    for k in range(operation[op.IN]):
-        sum_of_k, row = splat(F(0.0)), at(weight, k * width)
-        for o in range(0, width, WIDTH):
-            sum_of_k = sum_of_k + absolute(load(row, o))
-        sizes[k] = total(sum_of_k)
+def transpose(operation, block, wave, goal, total, size):
+    """total = W goal and size = |W| 1: the legacy rule looks past the normalisation."""
+    inputs, width, weight, k = operation[op.IN], operation[op.WIDTH], at(block, operation[op.WEIGHT]), 0
+    transposed(weight, goal, 0, total, 0, 1, inputs, width, False)
+    while k + WIDTH <= inputs:
+        store(size, k, totals(sizes(at(weight, k * width), width, goal, width)))
+        k += WIDTH
+    while k < inputs:
+        size[k] = F(0.0)
+        for o in range(k * width, (k + 1) * width):
+            size[k] += abs(weight[o])
+        k += 1

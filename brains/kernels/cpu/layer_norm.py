@@ -8,7 +8,7 @@ import numpy as np
 
 from agentsim.compiled.jit import inline, kernel
 from agentsim.compiled.pointers import at
-from brains.kernels.cpu.mathematics import padded
+from brains.kernels.cpu.mathematics import padded, product_of, sum_of
 from brains.kernels.cpu.signatures import BACK, FIRE, INTO_PARAMETERS
 from brains.kernels.program import activation, op
 
@@ -18,16 +18,13 @@ F = np.float32
 @inline
 def normalize(y, units, hat):
     """Parameter-free LayerNorm of y[:units] in place; hat keeps the result and, behind its padding, 1 / deviation."""
-    mean = F(0.0)
+    mean = sum_of(y, units) / F(units)
     for o in range(units):
-        mean += y[o]
-    mean /= F(units)
-    variance = F(0.0)
+        y[o] -= mean
+    variance = product_of(y, y, units) / F(units)
+    inverse = F(1.0) / math.sqrt(variance + F(activation.LAYER_NORM_EPSILON))
     for o in range(units):
-        variance += (y[o] - mean) * (y[o] - mean)
-    inverse = F(1.0) / math.sqrt(variance / F(units) + F(activation.LAYER_NORM_EPSILON))
-    for o in range(units):
-        y[o] = (y[o] - mean) * inverse
+        y[o] *= inverse
         hat[o] = y[o]
     hat[padded(units) + op.PAD - 1] = inverse
 
@@ -35,12 +32,7 @@ def normalize(y, units, hat):
 @inline
 def normalize_back(delta, units, hat):
     """delta <- delta times the Jacobian of LayerNorm at hat, in place: (d - mean d - hat mean(d hat)) / deviation."""
-    mean, along = F(0.0), F(0.0)
-    for o in range(units):
-        mean += delta[o]
-        along += delta[o] * hat[o]
-    mean /= F(units)
-    along /= F(units)
+    mean, along = sum_of(delta, units) / F(units), product_of(delta, hat, units) / F(units)
     inverse = hat[padded(units) + op.PAD - 1]
     for o in range(units):
         delta[o] = (delta[o] - mean - hat[o] * along) * inverse

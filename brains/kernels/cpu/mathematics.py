@@ -39,8 +39,7 @@ def maximum(x, limit):
 def clip(x, limit):
     """Clamp to +-limit, a vector; what is not finite becomes 0."""
     zero = splat(F(0.0))
-    finite = where_less(splat(F(LARGEST)), absolute(x), zero, x)
-    return where_less(absolute(finite), splat(F(math.inf)), maximum(minimum(finite, limit), zero - limit), zero)
+    return where_less(absolute(x), splat(F(math.inf)), maximum(minimum(x, limit), zero - limit), zero)
 
 
 @inline
@@ -114,6 +113,34 @@ def copy(source, target, size):
     """target[:size] = source[:size], of places that do not overlap."""
     for k in range(size):
         target[k] = source[k]
+
+
+@inline
+def sum_of(row, size):
+    """The sum of row[:size]."""
+    sums, k = splat(F(0.0)), 0
+    while k + WIDTH <= size:
+        sums = sums + load(row, k)
+        k += WIDTH
+    rest = F(0.0)
+    while k < size:
+        rest += row[k]
+        k += 1
+    return total(sums) + rest
+
+
+@inline
+def product_of(row, other, size):
+    """The sum of row[k] other[k] for k below `size`."""
+    sums, k = splat(F(0.0)), 0
+    while k + WIDTH <= size:
+        sums = fma(load(row, k), load(other, k), sums)
+        k += WIDTH
+    rest = F(0.0)
+    while k < size:
+        rest += row[k] * other[k]
+        k += 1
+    return total(sums) + rest
 
 
 @inline

@@ -7,7 +7,7 @@ import numpy as np
 from agentsim.compiled.jit import inline
 from agentsim.compiled.pointers import at, call, floats, integers
 from agentsim.compiled.vectors import WIDTH, load, store
-from brains.kernels.cpu.mathematics import clear_padding, copy, fill
+from brains.kernels.cpu.mathematics import add_numbers, clear_padding, copy, fill
 from brains.kernels.cpu.signatures import INTO_X
 from brains.kernels.program import op, option, row
 
@@ -136,16 +136,14 @@ def hand_down(program, operation, block, gradient, wave, error, delta, count, wa
     """`back` with the error of the operation's input going to `error`, where the one below finds it."""
     x, size, inputs = at(error, operation[op.X]), program[option.WORK_SIZE], operation[op.IN]
     dx = at(floats(program[option.WORK]), scratch(program, row.INPUT))
-    if wants & INTO_X and not operation[op.ADDS]:
-        back(program, operation, block, gradient, wave, delta, x, size, count, wants, live)
-        for r in range(count):
-            clear_padding(at(x, r * size), inputs)
-    else:
-        back(program, operation, block, gradient, wave, delta, dx, size, count, wants, live)
-        if wants & INTO_X:
-            for r in range(count):
-                for k in range(inputs):
-                    x[r * size + k] += dx[r * size + k]
+    adds = operation[op.ADDS] or not wants & INTO_X
+    back(program, operation, block, gradient, wave, delta, dx if adds else x, size, count, wants, live)
+    if wants & INTO_X:
+        for r in range(0, count * size, size):
+            if adds:
+                add_numbers(at(x, r), at(dx, r), inputs)
+            else:
+                clear_padding(at(x, r), inputs)
 
 
 @inline

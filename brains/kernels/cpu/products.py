@@ -3,6 +3,7 @@ of a batch has the same bits as that row alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -26,6 +27,11 @@ def _splat(builder: Any, value: Any) -> Any:
     nothing = ir.Constant(_VECTOR, ir.Undefined)
     first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH))
+
+
+def _library(builder: Any, name: str, *values: Any) -> Any:
+    of = ir.FunctionType(_VECTOR, [_VECTOR] * len(values))
+    return builder.call(cgutils.get_or_insert_function(builder.module, of, f"llvm.{name}.v{WIDTH}f32"), values)
 
 
 def _sum_of_terms(builder: Any, count: Any, sums: list[Any], add: Any) -> list[Any]:
@@ -73,13 +79,11 @@ def _tile(rows: int, columns: int) -> Any:
                 row = [builder.load(_vector_at(builder, weight, offset), align=4) for offset in offsets]
                 along = builder.mul(term, x_term)
                 more = []
-                fused = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-                multiply_add = cgutils.get_or_insert_function(builder.module, fused, f"llvm.fmuladd.v{WIDTH}f32")
                 for r in range(rows):
                     index = builder.add(builder.mul(x_row, ir.Constant(_INDEX, r)), along)
                     value = _splat(builder, builder.load(builder.gep(x, [index])))
                     for c in range(columns):
-                        more.append(builder.call(multiply_add, [value, row[c], sums[r * columns + c]]))
+                        more.append(_library(builder, "fmuladd", value, row[c], sums[r * columns + c]))
                 return more
 
             cells = [(r, c) for r in range(rows) for c in range(columns)]
@@ -163,31 +167,37 @@ def add_rows(sums, delta, delta_row, rows, width):
         store(sums, o, column)
 
 
-@intrinsic
-def dots(typing_context: Any, weight, weight_row, delta, width) -> Any:  # type: ignore[no-untyped-def]
-    """Sixteen rows of a matrix times delta, before the sums over a vector are taken: a tuple of vectors."""
+def _sixteen_rows(plus: Callable[..., Any]) -> Any:
+    """Sums over sixteen rows of a matrix, before those over a vector are taken: a tuple of vectors; plus(builder, sum,
+    weights, delta) -> sum."""
 
-    def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        weight, weight_row, delta, width = values
+    @intrinsic
+    def rows(typing_context: Any, weight, weight_row, delta, width) -> Any:  # type: ignore[no-untyped-def]
+        def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+            weight, weight_row, delta, width = values
 
-        def add(term: Any, sums: list[Any]) -> list[Any]:
-            o = builder.mul(term, ir.Constant(_INDEX, WIDTH))
-            d = builder.load(_vector_at(builder, delta, o), align=4)
-            fused = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-            multiply_add = cgutils.get_or_insert_function(builder.module, fused, f"llvm.fmuladd.v{WIDTH}f32")
-            more = []
-            for k, one in enumerate(sums):
-                index = builder.add(builder.mul(weight_row, ir.Constant(_INDEX, k)), o)
-                w = builder.load(_vector_at(builder, weight, index), align=4)
-                more.append(builder.call(multiply_add, [w, d, one]))
-            return more
+            def add(term: Any, sums: list[Any]) -> list[Any]:
+                o = builder.mul(term, ir.Constant(_INDEX, WIDTH))
+                d = builder.load(_vector_at(builder, delta, o), align=4)
+                more = []
+                for k, one in enumerate(sums):
+                    index = builder.add(builder.mul(weight_row, ir.Constant(_INDEX, k)), o)
+                    more.append(plus(builder, one, builder.load(_vector_at(builder, weight, index), align=4), d))
+                return more
 
-        zero = _splat(builder, ir.Constant(_FLOAT, 0.0))
-        terms = builder.sdiv(width, ir.Constant(_INDEX, WIDTH))
-        sums = _sum_of_terms(builder, terms, [zero] * WIDTH, add)
-        return context.make_tuple(builder, sig.return_type, sums)
+            zero = _splat(builder, ir.Constant(_FLOAT, 0.0))
+            terms = builder.sdiv(width, ir.Constant(_INDEX, WIDTH))
+            sums = _sum_of_terms(builder, terms, [zero] * WIDTH, add)
+            return context.make_tuple(builder, sig.return_type, sums)
 
-    return UniTuple(vector, WIDTH)(weight, types.int64, delta, types.int64), generate
+        return UniTuple(vector, WIDTH)(weight, types.int64, delta, types.int64), generate
+
+    return rows
+
+
+# sixteen rows times delta; and the sums of their sizes, whatever delta
+dots = _sixteen_rows(lambda builder, one, w, d: _library(builder, "fmuladd", w, d, one))
+sizes = _sixteen_rows(lambda builder, one, w, d: builder.fadd(one, _library(builder, "fabs", w)))
 
 
 @inline

@@ -13,8 +13,7 @@ from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, doubles, floats, integers
 from brains.kernels.cpu.mathematics import clip_number, copy, fill, finite, is_finite
 from brains.kernels.cpu.network import best_of, forward, last_of, ring_row, scratch
-from brains.kernels.cpu.optimizers import block_of, roll_back
-from brains.kernels.cpu.rewarded import (
+from brains.kernels.cpu.reward import (
     count_reward,
     normalized,
     observe,
@@ -24,6 +23,7 @@ from brains.kernels.cpu.rewarded import (
     uniform,
 )
 from brains.kernels.cpu.taught import add_samples, counters_of, kept, own_of, pick, rows_of, update
+from brains.kernels.cpu.updates import block_of, roll_back
 from brains.kernels.program import block, counter, op, option, reward, row
 
 F = np.float32

@@ -15,8 +15,7 @@ from agentsim.compiled.pointers import at, call, doubles, floats, integers
 from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total
 from brains.kernels.cpu.mathematics import copy, fill, finite, flush, is_finite
 from brains.kernels.cpu.network import extra_row, gather, last_of, ring_row, scratch
-from brains.kernels.cpu.optimizers import block_of, clear_gradient, copy_block, roll_back
-from brains.kernels.cpu.rewarded import (
+from brains.kernels.cpu.reward import (
     count_reward,
     normalized,
     observe,
@@ -26,6 +25,7 @@ from brains.kernels.cpu.rewarded import (
     uniform,
 )
 from brains.kernels.cpu.taught import counters_of, own_of, rows_of, tick
+from brains.kernels.cpu.updates import block_of, copy_block, roll_back
 from brains.kernels.program import block, counter, op, option, reward, row
 
 F = np.float32
@@ -141,12 +141,12 @@ def trace_gradient(program, own, rows, counters, decay):
         gather(program, rows, counters[counter.TICK] - program[option.STAGES], wave)
     call(program[option.SAMPLE], (program, own, wave, errors, rows, 1, 0))
     trace, gradient = block_of(program, own, block.MOMENT1), block_of(program, own, block.GRADIENT)
-    absolutes, keep = splat(F(0.0)), splat(decay)
+    absolutes, nothing, keep = splat(F(0.0)), splat(F(0.0)), splat(decay)
     for k in range(0, program[option.BLOCK_SIZE], WIDTH):
         z = flush(fma(keep, load(trace, k), load(gradient, k)))
         store(trace, k, z)
+        store(gradient, k, nothing)
         absolutes = absolutes + absolute(z)
-    clear_gradient(program, own)
     return np.float64(total(absolutes))
 
 

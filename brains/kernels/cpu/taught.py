@@ -21,7 +21,7 @@ from brains.kernels.cpu.network import (
     ring_row,
     scratch,
 )
-from brains.kernels.cpu.optimizers import block_of, roll_back
+from brains.kernels.cpu.updates import block_of, roll_back
 from brains.kernels.program import block, counter, op, option, row
 
 F = np.float32
@@ -111,13 +111,11 @@ def align(program, counters, rows):
 def output_error(program, wave, target, error):
     """error[L] = target - A[L], the ascent direction of all three costs at the output. Returns the cost."""
     last = last_of(program)
-    y, g, units, targets = at(wave, last[op.Y]), at(error, last[op.Y]), last[op.UNITS], program[option.TARGETS]
+    y, g, units = at(wave, last[op.Y]), at(error, last[op.Y]), last[op.UNITS]
     cost, right = F(0.0), F(0.0)
     fill(at(g, units), 0.0, last[op.WIDTH] - units)
     for o in range(units):
-        goal = target[o % targets]
-        if program[option.DISCRETE]:
-            goal = F(1.0) if target[0] == F(o) else F(0.0)
+        goal = F(target[0] == F(o)) if program[option.DISCRETE] else target[o]
         g[o] = goal - y[o]
         cost += g[o] * g[o]
         right += goal * y[o]
@@ -179,7 +177,8 @@ def pick(program, counters, index):
     reach = min(size, program[option.RECENT]) if 4 * index < program[option.PER_STEP] else size
     stream, back = draw(counters[counter.STREAM], reach)
     counters[counter.STREAM] = stream
-    return (counters[counter.POSITION] - 1 - back + size) % size
+    place = counters[counter.POSITION] - 1 - back
+    return place + size if place < 0 else place
 
 
 @inline

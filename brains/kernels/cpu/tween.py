@@ -8,11 +8,11 @@ import numpy as np
 
 from agentsim.compiled.jit import inline, kernel
 from agentsim.compiled.pointers import at, call, floats
-from brains.kernels.cpu.mathematics import clear_padding, copy, fill
+from brains.kernels.cpu.mathematics import clear_padding, copy, fill, product_of
 from brains.kernels.cpu.move import gate_goal
 from brains.kernels.cpu.network import back, last_of, operation_of, scratch
-from brains.kernels.cpu.optimizers import UNLIMITED, block_of, clear_gradient, guard, move_with_momentum
 from brains.kernels.cpu.signatures import INTO_PARAMETERS, INTO_X, PLAIN, SAMPLE, TRANSPOSE, UPDATE
+from brains.kernels.cpu.updates import UNLIMITED, block_of, finish_with_momentum, move_with_momentum
 from brains.kernels.program import activation, block, op, option, rate, row
 
 F = np.float32
@@ -82,11 +82,7 @@ def one(program, own, wave, goals, live):
             continue
         inputs, units, width = operation[op.IN], operation[op.UNITS], operation[op.WIDTH]
         fill(at(t, units), 0.0, width - units)  # a gate's, which moves have written
-        along, norm_a, norm_t = F(0.0), F(0.0), F(0.0)
-        for o in range(units):
-            along += a[o] * t[o]
-            norm_a += a[o] * a[o]
-            norm_t += t[o] * t[o]
+        along, norm_a, norm_t = product_of(a, t, units), product_of(a, a, units), product_of(t, t, units)
         budget = F(0.5)
         if norm_a > F(0.001) and norm_t > F(0.001):
             budget = (along / F(math.sqrt(norm_a * norm_t)) + F(1.0)) * F(0.5)
@@ -108,6 +104,8 @@ def one(program, own, wave, goals, live):
             back(program, operation, value, gradient, wave, delta, sizes, 0, 1, INTO_PARAMETERS | PLAIN, live)
             for k in range(biases):
                 bias[k] = sums[k] + F(10.0) * bias[k]
+        if program[option.AT_ONCE]:
+            move_with_momentum(program, own, operation, F(1.0), UNLIMITED)
 
 
 @kernel(*SAMPLE)
@@ -124,9 +122,4 @@ def sample(program, own, wave, error, rows, count, live):
 @kernel(*UPDATE)
 def update(program, own, counters, count):
     """v = 0.9 v + 0.1 g; W += v; b += g, g the mean of `count` samples."""
-    for i in range(program[option.OPERATIONS]):
-        operation = operation_of(program, i)
-        start, stop, end = operation[op.WEIGHT], operation[op.BIAS], operation[op.END]
-        move_with_momentum(program, own, start, stop, end, F(1.0) / F(count), UNLIMITED)
-    clear_gradient(program, own)
-    guard(program, counters, own)
+    finish_with_momentum(program, own, counters, count, UNLIMITED)

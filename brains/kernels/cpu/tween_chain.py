@@ -9,12 +9,12 @@ import numpy as np
 from agentsim.compiled.jit import inline, kernel
 from agentsim.compiled.pointers import at, call, floats
 from agentsim.compiled.vectors import WIDTH, load, splat, store
-from brains.kernels.cpu.mathematics import clear_padding, clip, clip_number, fill
+from brains.kernels.cpu.mathematics import clear_padding, clip, clip_number
 from brains.kernels.cpu.move import hand_back
 from brains.kernels.cpu.network import back, extra_row, operation_of, scratch, through_activation
-from brains.kernels.cpu.optimizers import block_of, clear_gradient, guard, move_with_momentum
 from brains.kernels.cpu.signatures import INTO_PARAMETERS, INTO_X, SAMPLE, UPDATE
 from brains.kernels.cpu.tween import bounds
+from brains.kernels.cpu.updates import block_of, finish_with_momentum, move_with_momentum
 from brains.kernels.program import block, op, option, rate, row
 
 F = np.float32
@@ -63,9 +63,7 @@ def through(program, own, wave, error, rows, count, live):
             clear_padding(at(x, r * size), inputs)
         back(program, operation, value, gradient, wave, raw, dx, size, count, INTO_PARAMETERS, live)
         if program[option.AT_ONCE]:
-            start, end = operation[op.WEIGHT], operation[op.END]
-            move_with_momentum(program, own, start, operation[op.BIAS], end, F(1.0), F(1.0))
-            fill(at(gradient, start), 0.0, end - start)
+            move_with_momentum(program, own, operation, F(1.0), F(1.0))
     if program[option.EXPLOSION]:
         watch(program, wave, error, health)
 
@@ -123,10 +121,4 @@ def sample(program, own, wave, error, rows, count, live):
 @kernel(*UPDATE)
 def update(program, own, counters, count):
     """v = 0.9 v + 0.1 clip(g, 1); W += v; b += clip(g, 1), g the mean of `count` samples, if that is still to do."""
-    if not program[option.AT_ONCE]:
-        for i in range(program[option.OPERATIONS]):
-            operation = operation_of(program, i)
-            start, stop, end = operation[op.WEIGHT], operation[op.BIAS], operation[op.END]
-            move_with_momentum(program, own, start, stop, end, F(1.0) / F(count), F(1.0))
-        clear_gradient(program, own)
-    guard(program, counters, own)
+    finish_with_momentum(program, own, counters, count, F(1.0))

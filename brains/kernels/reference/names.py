@@ -6,24 +6,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-HERE = "brains.kernels.reference"
-
-# "module:class"; the first is op.MOVE
-OPERATIONS = [
-    f"{HERE}.{place}"
-    for place in (
-        "move:Move",
-        "dense:Dense",
-        "conv2d:Conv2D",
-        "recurrent:RNN",
-        "recurrent:LSTM",
-        "attention:Attention",
-        "layer_norm:LayerNorm",
-        "swiglu:SwiGLU",
-    )
-]
-# modules, or "module:thing" with the same functions
-RULES = [f"{HERE}.{name}" for name in ("backprop", "tween", "tween_chain")]
+OPERATIONS = ["brains.kernels.reference.move:Move"]  # "module:class"; the first is op.MOVE
+RULES: list[str] = []  # modules, or "module:thing" with the same functions
 
 
 def number_of(names: list[str], name: str) -> int:

@@ -35,7 +35,7 @@ def test_a_run_is_the_simulation_it_measures(short: Config) -> None:
     telemetry = simulation.telemetry
     assert found["hash"] == simulation.state_hash()
     assert [(w["start"], w["ticks"]) for w in found["windows"]] == [(0, 10), (10, 10), (20, 5), (25, 10), (35, 10)]
-    assert [window["accuracy"] for window in found["windows"]] == telemetry.accuracy
+    assert [window["accuracy"] for window in found["windows"]] == [row.accuracy for row in telemetry.rows]
     result = simulation.close()
     for ours, theirs in zip(found["phases"], result["phases"], strict=True):
         for name in ("task", "start", "ticks", "accuracy"):

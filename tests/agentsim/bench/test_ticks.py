@@ -9,8 +9,6 @@ import pytest
 
 from agentsim.bench import ticks
 
-ALIGNMENTS = ("instant", "pipeline")
-
 
 def cases(rule: str, align: str, lanes: int = 1) -> list[ticks.Case]:
     return [
@@ -33,20 +31,14 @@ def test_ticks_add_up() -> None:
     assert result["machine"]["threads"] == 1
 
 
-def test_bytes_of_a_tick_are_those_of_the_published_net() -> None:
-    """12,672 weights and 260 biases of 4 bytes: read to act and back, written; velocities read and written.
-
-    A fresh forward pass (align: instant) reads the weights once more; plain SGD has no velocities.
-    """
-    size = 4 * (12_672 + 260)
-    bytes_of = {(rule, align): ticks.cost_of(cases(rule, align)[0])[0] for rule in ticks.RULES for align in ALIGNMENTS}
-    assert bytes_of == {
-        (rule, align): size * (3 + (align == "instant") + (0 if rule == "backprop" else 2))
-        for rule in ticks.RULES
-        for align in ALIGNMENTS
-    }
-    still = ticks.Case("net", "step alone", "", "numba", ticks.stepping_brain("backprop", "instant", "numba"), 0)
-    assert ticks.cost_of(still)[:2] == (size, size // 2)  # one product and one sum a weight
+def test_the_shipped_brain_is_measured_against_ordinary_torch() -> None:
+    """Once as fast as itself; every figure has a bar, and none of them is measured against what is not there."""
+    cases = [case for case in ticks.shipped_cases() if case.backend != ticks.REFERENCE]
+    result = ticks.measure_cases(cases, repeats=1, block=1e-3)
+    numba, _, batched = result["rows"]
+    assert batched["batched_ratio"] == 1 and batched["ratio"] is None
+    assert numba["batched_ratio"] == pytest.approx(batched["us"] / numba["us"])
+    assert [bar["against"] for bar in result["bars"]] == [None, None, ticks.BATCHED]
 
 
 @pytest.mark.parametrize("rule", ticks.RULES)
@@ -58,14 +50,3 @@ def test_the_compiled_loop_does_what_ticking_does(rule: str) -> None:
     for name, array in by_tick.brain.state_dict().items():
         np.testing.assert_array_equal(array, looped.brain.state_dict()[name], err_msg=name)
     assert np.isfinite(looped.brain.network.parameters).all()
-
-
-def test_headline_and_bars() -> None:
-    row = {"net": ticks.HEADLINE[0], "rule": "tween_chain", "align": "instant", "lanes": 1, "backend": "numba"}
-    rows = [row | {"us": 6.0, "ratio": 20.0}, row | {"backend": ticks.REFERENCE, "us": 120.0, "ratio": 1.0}]
-    sentence, bars = ticks._headline(rows)
-    assert (
-        sentence == "step + tween_chain, 8-32-64-64-64-32-4, one lane, numba: 6.0 us, 20.0 x torch reference (120 us)"
-    )
-    assert [bar["met"] for bar in bars] == [True, True, True]
-    assert ticks._headline([]) == (None, [])

@@ -18,7 +18,7 @@ from agentsim.bench import ticks
 from agentsim.cli.app import app
 
 
-@pytest.mark.parametrize("what", ["", "ticks", "worlds", "learning", "controls"])
+@pytest.mark.parametrize("what", ["", "ticks", "loop", "worlds", "learning", "controls", "collatz"])
 def test_help_shows_examples(what: str) -> None:
     result = CliRunner().invoke(app, ["bench", *what.split(), "--help"])
     assert result.exit_code == 0 and "agentsim bench" in result.stdout.split("Examples:")[1]

@@ -26,6 +26,7 @@ from agentsim.errors import UserError
 from agentsim.window.display import DISPLAY_VARIABLES, display_problem
 from brains.layers import LAYERS
 from brains.rules import RULES
+from worlds import WORLDS
 
 RUN = ["run", "ant.yaml", "--import", "ant", "--headless"]
 
@@ -338,7 +339,8 @@ def test_without_a_display_the_figures_are_shown_as_text() -> None:
 def test_list() -> None:
     assert call("new", "layer", "wing").exit_code == call("new", "rule", "sting").exit_code == 0
     there = figures("list", "--import", "ant", "--import", "wing", "--import", "sting")
-    assert "ant" in there["brain kinds"] and "agentsim/ChaseAvoid-v0" in there["worlds"]
+    assert "ant" in there["brain kinds"]
+    assert {name: there["worlds"][name] for name in WORLDS} == {name: line for name, (_, line) in WORLDS.items()}
     assert "max-pool" in there["collatz configs"]
     assert there["layer types"]["wing"].startswith("wing: y = activation(gain x + bias)")
     assert there["rules"]["sting"].startswith("sting: gradient descent by direction alone")
@@ -357,10 +359,32 @@ def test_new_refuses_what_there_is(what: str, name: str) -> None:
 def test_doctor() -> None:
     result = call("doctor", "--json")
     findings = json.loads(result.stdout)
-    assert set(findings) == {"software", "processor", "backends", "display"}
+    assert set(findings) == {"software", "processor", "backends", "kernels", "worlds", "display"}
+    assert {name: world["state"] for name, world in findings["worlds"].items()} == dict.fromkeys(WORLDS, "ok")
     assert findings["backends"]["numba"]["state"] == "ok"
     assert findings["display"]["window"]["value"] == "neither DISPLAY nor WAYLAND_DISPLAY is set"
     assert "numba" in call("doctor").stdout
+
+
+def test_doctor_shows_where_kernels_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGENTSIM_KERNELS", raising=False)
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
+    folder = tmp_path / "agentsim" / "kernels"
+    folder.mkdir(parents=True)
+    for name in ("a.b-haswell-1.o", "a.c-haswell-2.o", "a.b-generic-3.o"):
+        (folder / name).touch()
+    kernels = json.loads(call("doctor", "--json").stdout)["kernels"]
+    assert {name: finding["value"] for name, finding in kernels.items()} == {
+        "folder": str(folder),
+        "compiled for": "haswell",
+        "compiled": "2 files of object code",
+    }
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (finding,) = json.loads(call("doctor", "--json").stdout)["kernels"].values()
+    assert finding["state"] == "absent" and "XDG_CACHE_HOME" in finding["advice"]
 
 
 def test_display_problem_is_none_where_pygame_can_open_one(monkeypatch: pytest.MonkeyPatch) -> None:

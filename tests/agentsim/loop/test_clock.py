@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from agentsim.config.sections import ClockConfig
-from agentsim.loop.clock import PHASES, Clock, Histogram
+from agentsim.loop.clock import Clock
+from agentsim.loop.timings import PHASES, Histogram
 
 MS = 1_000_000  # ns
 
@@ -98,6 +99,18 @@ def test_hybrid_and_flat_out(virtual_time: Any) -> None:
     assert (clock.slack(), clock.statistics.asked_hz, clock.statistics.misses) == (0, None, 1)
 
 
+def test_slack_counts_from_the_due_time(virtual_time: Any) -> None:
+    """A tick that starts 3 ms late and has worked for 2 has 5 of its 10 left, and after 6 more is 1 over."""
+    clock = make(virtual_time)
+    clock.wait()
+    virtual_time.pass_ms(3)
+    clock.begin()
+    virtual_time.pass_ms(2)
+    assert clock.slack() == 5 * MS
+    virtual_time.pass_ms(6)
+    assert clock.slack() == -MS
+
+
 def test_speed_changes_live(virtual_time: Any) -> None:
     clock = make(virtual_time)
     live(clock, virtual_time, [1, 1])
@@ -143,6 +156,23 @@ def test_statistics_of_known_ticks(virtual_time: Any) -> None:
     assert report["phase_us"]["sense"] == pytest.approx((1 + 1 + 25 + 1 + 1) / 5 * 1000)
     np.testing.assert_array_equal(clock.statistics.last(2), [3, 4])
     assert list(clock.statistics.phases[2]) == [25 * MS, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 1023, 1024, 1025, 2048, 2500])
+def test_means_of_phases_are_over_all_ticks_and_not_only_those_in_the_rings(ticks: int, virtual_time: Any) -> None:
+    """Tick k senses for k ns and acts for 3; the rings hold the last 1024."""
+    clock = make(virtual_time)
+    for k in range(ticks):
+        clock.begin()
+        virtual_time.time += k
+        clock.mark(0)
+        virtual_time.time += 3
+        for phase in (1, 2, 3):
+            clock.mark(phase)
+        clock.end()
+    found = clock.statistics.report()["phase_us"]
+    expected = {"sense": (ticks - 1) / 2 / 1000, "act": 0.003, "world": 0.0, "learn": 0.0, "record": 0.0}
+    assert found == (pytest.approx(expected) if ticks else dict.fromkeys(expected))
 
 
 def test_percentiles_are_within_the_resolution() -> None:

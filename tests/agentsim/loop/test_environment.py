@@ -61,6 +61,29 @@ class Wrong(Scripted):
         return (observation if self.shown is None else self.shown), *rest, {"teacher_action": label}
 
 
+class Forgetful(Scripted):
+    """Draws a number in every step and saves everything but the generator, unless it is whole."""
+
+    def __init__(self, whole: bool = False) -> None:
+        super().__init__(length=5)
+        self.whole, self.told = whole, 0
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.told += 1
+        self.first = self.np_random.random()
+        return super().step(action)
+
+    def get_state(self) -> dict[str, Any]:
+        state = {"place": np.array([self.first, self.steps])}
+        return state | ({"random": self.np_random.bit_generator.state} if self.whole else {})
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.first, self.steps = float(state["place"][0]), int(state["place"][1])
+        if self.whole:
+            self.np_random.bit_generator.state = state["random"]
+
+
+gymnasium.register("test/Forgetful-v0", entry_point=Forgetful)
 gymnasium.register("test/Scripted-v0", entry_point=Scripted)
 gymnasium.register("test/Wrong-v0", entry_point=Wrong)
 
@@ -172,6 +195,27 @@ def test_values_that_are_not_finite_are_named() -> None:
         make(bad=np.nan).step(np.array([0]))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("few", [0, 100])
+def test_observations_that_are_not_finite_are_named(
+    bad: float, place: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By either way to look at them, that for few numbers and that for many."""
+    monkeypatch.setattr("agentsim.loop.environment._FEW", few)
+    observation = [bad, 1.0] if place == 0 else [1.0, bad]
+    with pytest.raises(ValueError, match="observation that is not finite"):
+        make("test/Wrong-v0", observation=observation).step(np.array([0]))
+
+
+def test_the_largest_observations_are_finite() -> None:
+    """Their sum is not, in float32."""
+    largest = np.full(2, np.finfo(np.float32).max)
+    environment = make("test/Wrong-v0", observation=largest)
+    environment.step(np.array([0]))
+    np.testing.assert_array_equal(environment.observation, [largest])
+
+
 @pytest.mark.parametrize("label", [3, 99, -2, 100_000_000, 0.5, np.int64(-7)])
 def test_labels_that_are_no_action_are_named(label: Any) -> None:
     """Brains use a label as an index: 0 to 2 here, or NO_LABEL."""
@@ -269,6 +313,24 @@ def test_a_world_that_does_not_repeat_itself_cannot_resume() -> None:
     state["observation"] = state["observation"] + 1
     with pytest.raises(ValueError, match="does not do the same again"):
         make().load_state(state)
+
+
+def test_a_world_that_forgets_a_part_of_its_state_resumes_by_living_its_episode_again() -> None:
+    """It is found out when it is built, and said; a world that keeps its state goes on from that state, unasked."""
+    assert make("test/Forgetful-v0", whole=True).notice is None
+    assert make("test/Forgetful-v0", whole=True).has_state
+    environment, plain = make("test/Forgetful-v0"), make("test/Scripted-v0", length=5)
+    assert environment.notice is not None and "lived again" in environment.notice and not environment.has_state
+    assert environment.episode == 0 and environment.length == 0
+    np.testing.assert_array_equal(environment.observation, plain.observation)  # the same first episode, untouched
+    for _ in range(8):
+        environment.step(np.array([0]))
+    other = make("test/Forgetful-v0")
+    other.load_state(environment.state())
+    assert other.unwrapped.told == 2 + 3  # the two of the round trip, then those of the present episode
+    for _ in range(8):
+        first, second = environment.step(np.array([1])), other.step(np.array([1]))
+        np.testing.assert_array_equal(first.next_observation, second.next_observation)
 
 
 @pytest.mark.parametrize("name", ["observation", "episode", "journal.actions"])

@@ -11,6 +11,7 @@ import pytest
 from agentsim.config.load import Config
 from agentsim.loop.probe import probe, probe_simulation
 from agentsim.loop.simulation import Simulation
+from worlds.world import World
 
 
 class Settling:
@@ -41,8 +42,10 @@ class States:
 def test_probe_of_a_brain_that_knows_one_task() -> None:
     """It answers task 0 always and so task 1 never; held for one tick less it would be right half the time."""
     brain: Any = Settling(lambda x: (x[:, 0] > 0).astype(np.int64))
-    assert probe(brain, States(), ("one", "other"), 100, np.random.default_rng(0)) == {"one": 1.0, "other": 0.0}
-    assert probe(brain, object(), ("one",), 100, np.random.default_rng(0)) == {}
+    assert probe(
+        brain, World(sample_states=States().sample_states), ("one", "other"), 100, np.random.default_rng(0)
+    ) == {"one": 1.0, "other": 0.0}
+    assert probe(brain, World(), ("one",), 100, np.random.default_rng(0)) == {}
 
 
 def test_probe_never_touches_the_live_run(make_config: Callable[..., Config]) -> None:

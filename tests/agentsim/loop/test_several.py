@@ -20,8 +20,8 @@ from agentsim.loop.building import seats_of
 from agentsim.loop.commands import ResetWorld, SwapBrain
 from agentsim.loop.environment import Environment
 from agentsim.loop.simulation import Simulation
-from agentsim.runs import resuming
 from agentsim.runs.directory import HASHES, METRICS
+from agentsim.runs.recorded import record, replay, resume
 from brains.team import Team
 
 DUEL = """\
@@ -148,7 +148,7 @@ def test_agents_are_lanes() -> None:
         experience = environment.step(environment.checked(np.array([0, 3, 1])))
         np.testing.assert_array_equal(experience.observation, before)
         np.testing.assert_array_equal(experience.next_observation, world._seen()[0])
-        np.testing.assert_array_equal(experience.reward, world._out[:, 9])
+        np.testing.assert_array_equal(experience.reward, world.lanes.reward[0, 0])
         assert experience.teacher_action is not None
         np.testing.assert_array_equal(experience.teacher_action, world.oracle(before))
     for bad in (np.array([0]), np.array([0, 1, 4]), np.array([0.0, 1.0, 2.0])):
@@ -226,13 +226,12 @@ def test_a_run_that_is_cut_off_and_resumed_is_the_straight_run(cut: int) -> None
     config = duel()
     runs = []
     for name, pause in (("whole", 300), ("cut", cut)):
-        simulation = Simulation(config, run_directory=Path(name))
+        simulation = record(config, Path(name))
         live(simulation, pause)
         simulation.close()
         if pause < 300:
-            simulation = resuming.resume(Path(name))
+            simulation = resume(Path(name))
             assert simulation.tick_index == cut
-            simulation.commands_due.clear()  # given by hand again
             live(simulation, 300)
             simulation.close()
         result = json.loads(Path(name, "result.json").read_text())
@@ -243,13 +242,13 @@ def test_a_run_that_is_cut_off_and_resumed_is_the_straight_run(cut: int) -> None
 
 
 def test_a_replay_is_the_same_run() -> None:
-    simulation = Simulation(duel(), run_directory=Path("run"))
+    simulation = record(duel(), Path("run"))
     live(simulation, 150)
     result = simulation.close()
-    again = resuming.replay(Path("run"))
+    again, check = replay(Path("run"))
     again.clock.set_pacing("none")
     again.run()
-    assert (again.state_hash(), again.first_difference) == (result["hash"], None)
+    assert (again.state_hash(), check.first_difference) == (result["hash"], None)
 
 
 def test_a_swap_leaves_the_others_as_they_are() -> None:
@@ -313,8 +312,8 @@ def test_the_window_shows_every_brain_and_swaps_the_one_that_was_chosen(monkeypa
     said = app.controls.pick(0)
     assert said.startswith("evader, brain 1: ")
     simulation.run(1)
-    assert simulation.present.brains["evader"].brain_name == said.removeprefix("evader, brain 1: ")
-    assert simulation.present.brains["chaser"].brain["kind"] == "linear"
+    assert simulation.resident.present.brains["evader"].brain_name == said.removeprefix("evader, brain 1: ")
+    assert simulation.resident.present.brains["chaser"].brain["kind"] == "linear"
     assert simulation.error is None
     assert app.picture.problem is None
     pygame.display.quit()

@@ -17,9 +17,10 @@ from agentsim.config.load import Config
 from agentsim.errors import UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
-from agentsim.runs import resuming
-from agentsim.runs.directory import COMMANDS, HASHES, StampedCommand, read_lines
+from agentsim.runs.directory import COMMANDS, HASHES, RESULT, StampedCommand, read_lines
+from agentsim.runs.recorded import record, replay, resume
 
 Make = Callable[..., Config]
 WORLDS = ["agentsim/ChaseAvoid-v0", "CartPole-v1", "Pendulum-v1"]
@@ -99,7 +100,7 @@ def test_teacher_and_experience_are_of_the_same_tick(make_config: Make) -> None:
         simulation.tick()
         assert simulation.last is not None and simulation.last.teacher_action is not None
         assert int(simulation.last.teacher_action[0]) == right
-        hits += int(simulation.last_action[0] == right)  # type: ignore[index]
+        hits += int(simulation.last.action[0] == right)  # type: ignore[index]
     assert simulation.close()["accuracy"] == hits / 200
 
 
@@ -155,7 +156,7 @@ def test_slack_learning_fits_the_budget_and_replays(tmp_path: Path, virtual_time
     """A period of 10 ms, a quarter of it margin, a step of 1 ms: learn() ends at 1, rehearsals go on while more than
     2.5 + 2 x 1 ms are left: those that end at 2, 3, 4, 5 and 6. Replayed flat out the counts are the recorded ones."""
     config = make_config(learn={"slack": True}, clock={"pacing": "sleep", "tick_hz": 100})
-    simulation = Simulation(config, run_directory=tmp_path / "run", clock=Clock(config.clock, virtual_time))
+    simulation = record(config, tmp_path / "run", Clock(config.clock, virtual_time))
 
     def costing(step: Any) -> Any:
         def slow(*arguments: Any) -> Any:
@@ -170,10 +171,10 @@ def test_slack_learning_fits_the_budget_and_replays(tmp_path: Path, virtual_time
     result = simulation.close()
     assert result["misses"] == 0
     assert result["learning_steps"] in range(30 * 6, 30 * 6 + 2)  # the very first cost is not known beforehand
-    again = resuming.replay(tmp_path / "run")
+    again, check = replay(tmp_path / "run")
     again.clock.set_pacing("none")
     again.run()
-    assert (again.tick_index, again.first_difference, again.error) == (30, None, None)
+    assert (again.tick_index, check.first_difference, again.error) == (30, None, None)
     assert again.state_hash() == result["hash"]
     with pytest.raises(UserError, match="no slack"):
         Simulation(make_config(learn={"slack": True}))
@@ -188,7 +189,7 @@ def test_commands_take_effect_at_a_tick_and_replay(tmp_path: Path, make_config: 
         31: ResetWorld(),
         40: SetLearning(on=True),
     }
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
 
     def act(simulation: Simulation) -> None:
         if simulation.tick_index in commands:
@@ -200,26 +201,65 @@ def test_commands_take_effect_at_a_tick_and_replay(tmp_path: Path, make_config: 
     assert simulation.environment.episode == 1
     stamped = read_lines(tmp_path / "run" / COMMANDS, StampedCommand)
     assert {line.tick: line.command for line in stamped} == commands
-    again = resuming.replay(tmp_path / "run")
+    again, check = replay(tmp_path / "run")
     again.clock.set_speed(20)
     again.run()
-    assert (again.state_hash(), again.first_difference) == (result["hash"], None)
+    assert (again.state_hash(), check.first_difference) == (result["hash"], None)
     assert finished(make_config(), 64).state_hash() != result["hash"]
 
 
 def test_replay_names_the_first_tick_that_differs(tmp_path: Path, make_config: Make) -> None:
     """A hash line is written every 10 ticks; a push at tick 33 that is taken out of the recording shows at 40."""
     run = tmp_path / "run"
-    simulation = Simulation(make_config("CartPole-v1"), run_directory=run)
+    simulation = record(make_config("CartPole-v1"), run)
     simulation.run(33)
     simulation.submit(Push(direction=1))
     simulation.run(30)
     simulation.close()
     assert len((run / HASHES).read_text().splitlines()) == 6
     (run / COMMANDS).write_text("")
-    again = resuming.replay(run)
+    again, check = replay(run)
     again.run()
-    assert again.first_difference == 40
+    assert check.first_difference == 40
+
+
+def test_replay_compares_the_last_state_too(tmp_path: Path, make_config: Make) -> None:
+    """The last hash line is of tick 60; the hash in result.json is of tick 63."""
+    run = tmp_path / "run"
+    simulation = record(make_config(), run)
+    simulation.run(63)
+    value = simulation.close()["hash"]
+    for recorded, difference in ((value, None), ("0" * 32, 63)):
+        (run / RESULT).write_text((run / RESULT).read_text().replace(value, recorded))
+        again, check = replay(run)
+        again.run()
+        assert (again.tick_index, check.first_difference) == (63, difference)
+
+
+def test_a_swap_that_does_not_fit_is_told_and_the_brain_stays(make_config: Make) -> None:
+    """Its config is right, but there is no oracle in CartPole."""
+    notices: list[str] = []
+
+    class Ear(Listener):
+        def notice(self, text: str) -> None:
+            notices.append(text)
+
+    simulation = Simulation(make_config("CartPole-v1"))
+    simulation.listen(Ear())
+    before = simulation.brain
+    simulation.submit(SwapBrain(name="seer", config={"kind": "oracle"}))
+    simulation.run(2)
+    assert simulation.error is None and simulation.brain is before
+    (notice,) = notices
+    assert notice.startswith("linear stays: brain: oracle does not fit this world")
+
+
+def test_a_simulation_that_nobody_will_see_draws_nothing(make_config: Make) -> None:
+    seen, unseen = Simulation(make_config()), Simulation(make_config(), drawn=False)
+    for simulation in (seen, unseen):
+        simulation.run(20)
+    assert seen.environment.render() is not None and unseen.environment.render() is None
+    assert seen.state_hash() == unseen.state_hash()
 
 
 def test_submit_refuses_what_cannot_be_done(make_config: Make) -> None:
@@ -247,7 +287,7 @@ def test_failures_are_reported_and_nothing_is_lost(
 ) -> None:
     """The 25th tick fails: the run stops after 24, all of which are saved; the same run without the fault goes on."""
     run = tmp_path / "run"
-    simulation = Simulation(make_config(world, brain={"kind": "linear", **brain}), run_directory=run)
+    simulation = record(make_config(world, brain={"kind": "linear", **brain}), run)
     simulation.run(100)
     assert simulation.tick_index == 24
     error = str(simulation.error)
@@ -258,7 +298,7 @@ def test_failures_are_reported_and_nothing_is_lost(
     assert simulation.close()["error"] == error
     if not world.startswith("test/"):
         whole = finished(make_config(world), 24)
-        resumed = resuming.resume(run)
+        resumed = resume(run)
         assert resumed.tick_index == 24
         assert resumed.brain.state_dict()["weights"].tobytes() == whole.brain.state_dict()["weights"].tobytes()
         np.testing.assert_array_equal(resumed.environment.observation, whole.environment.observation)
@@ -270,7 +310,7 @@ def failing(*_: Any, **__: Any) -> Any:
 
 
 def test_a_warm_up_that_fails_is_reported(tmp_path: Path, make_config: Make) -> None:
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     brain: Any = simulation.brain
     brain.warm_up = failing
     simulation.run(10)
@@ -278,27 +318,27 @@ def test_a_warm_up_that_fails_is_reported(tmp_path: Path, make_config: Make) -> 
     assert "tick 0: warming up failed" in str(simulation.error)
     assert "MemoryError: no room" in str(simulation.error)
     assert simulation.close()["error"] == str(simulation.error)
-    assert resuming.resume(tmp_path / "run").tick_index == 0
+    assert resume(tmp_path / "run").tick_index == 0
 
 
 def test_a_last_probe_that_fails_loses_nothing_else(tmp_path: Path, make_config: Make) -> None:
     """The run is saved to its last tick, and every other figure is that of a run that is not probed."""
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     simulation.run(35)
     brain: Any = simulation.brain
     brain.frozen_copy = failing
     result = simulation.close()
-    assert "the probe failed" in result["error"]
+    assert "the probe failed" in result["error"] and "saved" not in result["error"]
     assert "MemoryError: no room" in (tmp_path / "run" / "error.txt").read_text()
     unprobed = finished(make_config(run__probe_states=0), 35).close()
     for name in ("ticks", "probe", "hash", "accuracy", "score", "phases", "learning_steps"):
         assert result[name] == unprobed[name]
-    assert resuming.resume(tmp_path / "run").tick_index == 35
+    assert resume(tmp_path / "run").tick_index == 35
 
 
 def test_pause_step_and_stop_from_another_thread(make_config: Make) -> None:
     simulation = Simulation(make_config(clock={"pacing": "sleep", "tick_hz": 200}))
-    simulation.paused = True
+    simulation.pause()
     idle = threading.Event()
     thread = threading.Thread(target=simulation.run, kwargs={"on_tick": lambda _: idle.set()})
     thread.start()
@@ -310,7 +350,7 @@ def test_pause_step_and_stop_from_another_thread(make_config: Make) -> None:
     idle.clear()
     assert idle.wait(10)
     assert simulation.tick_index == 3
-    simulation.paused = False
+    simulation.pause(False)
     while simulation.tick_index < 6:
         idle.wait(0.01)
     simulation.stop()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agentsim.loop.metrics import CURVES, Metrics
 from agentsim.loop.telemetry import Telemetry
 from brains.brain import NO_LABEL, Experience, Learning
 
@@ -18,7 +19,7 @@ def experience(action: int = 0, teacher: int | None = 0, reward: float = 0.0) ->
     return Experience(nothing, np.array([action]), np.array([reward], np.float32), nothing, no, no, teacher_action)
 
 
-def add(telemetry: Telemetry, tick: int, *, events: dict[str, int] | None = None, **keys: Any) -> dict[str, Any] | None:
+def add(telemetry: Telemetry, tick: int, *, events: dict[str, int] | None = None, **keys: Any) -> Metrics | None:
     return telemetry.add(tick, experience(**keys), Learning(2.0, 3, 1, {"norm": 0.5}), events or {}, None)
 
 
@@ -29,15 +30,43 @@ def test_a_row_a_second() -> None:
     assert add(telemetry, 2, reward=2, action=1, events={"bump": 2}) is None
     assert add(telemetry, 3, reward=3, teacher=NO_LABEL) is None
     row = add(telemetry, 4, reward=4)
-    assert row == {
+    assert row is not None
+    assert row.model_dump() == {
         "tick": 4, "ticks": 4, "task": None, "accuracy": 2 / 3, "score": None, "reward": 10.0, "loss": 2.0,
         "events": {"bump": 2}, "learning_steps": 12, "rollbacks": 4, "returns": [],"extra": {"norm": 0.5},
         "agents": {},
     }  # fmt: skip
-    assert (telemetry.tick, telemetry.accuracy, telemetry.reward) == ([4], [2 / 3], [10.0])
+    assert telemetry.rows == [row]
     add(telemetry, 5, teacher=None)
     assert telemetry.overall().ticks == 5
     assert telemetry.overall().accuracy == 2 / 3
+
+
+def test_totals_are_the_sum_of_the_rows() -> None:
+    """Three rows of two ticks; of every tick a reward of 1, 3 steps, 1 roll-back and a bump."""
+    telemetry = Telemetry(2)
+    for tick in range(1, 7):
+        add(telemetry, tick, reward=1, events={"bump": 1})
+    overall = telemetry.overall()
+    assert (overall.ticks, overall.reward, overall.learning_steps, overall.rollbacks) == (6, 6.0, 18, 6)
+    assert (overall.labelled, overall.correct, overall.learned, overall.mean_loss) == (6, 6, 6, 2.0)
+    assert (overall.events, overall.extra, overall.said) == ({"bump": 6}, {"norm": 3.0}, {"norm": 6})
+
+
+def test_every_agent_has_its_own_figures() -> None:
+    """Two agents, of which the teacher names action 1 to both, and is silent to the second on the second tick."""
+    telemetry = Telemetry(2, agents=("one", "two"))
+    nothing, no = np.zeros((2, 1), np.float32), np.zeros(2, np.bool_)
+    for tick, (actions, labels) in enumerate([([1, 0], [1, 1]), ([0, 1], [1, NO_LABEL])], 1):
+        reward = np.array([tick, 10], np.float32)
+        lived = Experience(nothing, np.array(actions), reward, nothing, no, no, np.array(labels))
+        row = telemetry.add(tick, lived, Learning(), {"hits": 1}, None, {"hits": np.array([0, tick])})
+    assert row is not None
+    assert (row.accuracy, row.reward, row.events) == (1 / 3, (1 + 10) / 2 + (2 + 10) / 2, {"hits": 2})
+    assert row.model_dump()["agents"] == {
+        "one": {"accuracy": 1 / 2, "score": None, "reward": 3.0, "events": {"hits": 0}},
+        "two": {"accuracy": 0.0, "score": None, "reward": 20.0, "events": {"hits": 3}},
+    }
 
 
 def test_counts_of_other_peoples_code_may_be_numpy_integers() -> None:
@@ -46,9 +75,9 @@ def test_counts_of_other_peoples_code_may_be_numpy_integers() -> None:
     learning = Learning(np.float32(1), np.int64(2), np.int64(1), {"a": np.float32(1)})  # type: ignore[arg-type]
     row = telemetry.add(1, experience(), learning, {"x": np.int64(3), "y": 4.0}, None)  # type: ignore[dict-item]
     assert row is not None
-    assert (row["learning_steps"], row["rollbacks"], row["events"]) == (2, 1, {"x": 3, "y": 4})
-    json.dumps([row, telemetry.state()])
-    assert {type(count) for count in row["events"].values()} == {int}
+    assert (row.learning_steps, row.rollbacks, row.events) == (2, 1, {"x": 3, "y": 4})
+    json.dumps([row.model_dump(), telemetry.state()])
+    assert {type(count) for count in row.events.values()} == {int}
 
 
 def test_loss_leaves_out_what_is_not_finite_and_ticks_without_learning() -> None:
@@ -56,8 +85,8 @@ def test_loss_leaves_out_what_is_not_finite_and_ticks_without_learning() -> None
     for tick, learning in enumerate([Learning(4.0, 1), Learning(np.nan, 1), Learning()], 1):
         row = telemetry.add(tick, experience(), learning, {}, None)
     assert row is not None
-    assert (row["loss"], row["learning_steps"]) == (4.0, 2)
-    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert (row.loss, row.learning_steps) == (4.0, 2)
+    assert Metrics.model_validate_json(json.dumps(row.model_dump(), allow_nan=False)) == row
 
 
 def test_rows_are_cut_at_a_switch_and_scores_are_normalised() -> None:
@@ -68,7 +97,7 @@ def test_rows_are_cut_at_a_switch_and_scores_are_normalised() -> None:
     rows = [add(telemetry, tick, events={"catches": int(tick in (10, 50)), "touches": 1}) for tick in range(1, 61)]
     rows.append(telemetry.begin_phase(60, 1))
     rows += [add(telemetry, tick, events={"touches": int(tick == 70)}) for tick in range(61, 91)]
-    assert [(row["tick"], row["ticks"], row["task"]) for row in rows if row] == [(40, 40, "chase"), (60, 20, "chase")]
+    assert [(row.tick, row.ticks, row.task) for row in rows if row] == [(40, 40, "chase"), (60, 20, "chase")]
     chase, avoid = telemetry.current()
     assert (chase.start, chase.sums.ticks, avoid.start, avoid.sums.ticks) == (0, 60, 60, 30)
     assert telemetry.score_of(0, chase.sums) == pytest.approx(0.5)
@@ -100,11 +129,16 @@ def test_history_is_bounded() -> None:
     telemetry = Telemetry(1)
     for tick in range(1, 20_001):
         add(telemetry, tick)
-    columns = [telemetry.tick, telemetry.accuracy, telemetry.score, telemetry.reward, telemetry.loss, telemetry.events]
-    assert len({len(column) for column in columns}) == 1
-    assert len(telemetry.tick) <= 7_200
-    assert telemetry.tick[-1] == 20_000
-    assert telemetry.tick == sorted(telemetry.tick)
+    ticks = [row.tick for row in telemetry.rows]
+    assert len(ticks) <= 7_200
+    assert ticks[-1] == 20_000
+    assert ticks == sorted(ticks)
+
+
+def test_curves_are_the_metrics_that_are_a_number() -> None:
+    """All of them, but for how far the run is and how long the row."""
+    numbers = {name for name, field in Metrics.model_fields.items() if field.annotation in (int, float, float | None)}
+    assert {*CURVES} == numbers - {"tick", "ticks"}
 
 
 def test_state_goes_through_json() -> None:

@@ -24,8 +24,8 @@ from agentsim.errors import UserError
 from agentsim.loop.commands import DragTarget, Push, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.checkpoint import CHECKPOINT, Header, read_checkpoint, write_checkpoint
-from agentsim.runs.directory import COMMANDS, HASHES, METRICS, RESULT
-from agentsim.runs.resuming import replay, resume
+from agentsim.runs.directory import COMMANDS, HASHES, METRICS, RESULT, Recorder
+from agentsim.runs.recorded import Checkpoints, record, replay, resume
 
 Make = Callable[..., Config]
 TICKS = 150
@@ -67,7 +67,7 @@ def comparable(run: Path) -> tuple[Any, ...]:
 def uninterrupted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     make = request.getfixturevalue("make_config_once")
     run = tmp_path_factory.mktemp("whole") / "run"
-    simulation = Simulation(config_of(make, request.param), run_directory=run)
+    simulation = record(config_of(make, request.param), run)
     live(simulation, TICKS)
     simulation.close()
     return request.param, comparable(run)
@@ -80,7 +80,7 @@ def test_checkpoint_at_k_and_resume_equals_uninterrupted(k: int, uninterrupted: 
     world, expected = uninterrupted
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        simulation = Simulation(config_of(make_config_once, world), run_directory=run)
+        simulation = record(config_of(make_config_once, world), run)
         live(simulation, k)
         simulation.close()
         resumed = resume(run)
@@ -88,25 +88,26 @@ def test_checkpoint_at_k_and_resume_equals_uninterrupted(k: int, uninterrupted: 
         live(resumed, TICKS)
         resumed.close()
         assert comparable(run) == expected
-        again = replay(run)
+        again, check = replay(run)
         again.run()
-        assert (again.tick_index, again.first_difference) == (TICKS, None)
+        assert (again.tick_index, check.first_difference) == (TICKS, None)
 
 
 def test_later_records_are_cut_back_and_later_commands_done_again(tmp_path: Path, make_config: Make) -> None:
     """A run that dies 10 ticks after its last checkpoint: what came after is written again, commands included."""
     run, whole = tmp_path / "run", tmp_path / "whole"
     for directory, closes in ((whole, True), (run, False)):
-        simulation = Simulation(make_config("CartPole-v1"), run_directory=directory)
+        simulation = record(make_config("CartPole-v1"), directory)
         simulation.run(62)
         simulation.submit(Push(direction=1))
         simulation.run(18)
         if closes:
             simulation.close()
         else:  # no checkpoint after the one at tick 60
-            assert simulation._writer is not None and simulation.recorder is not None
-            simulation._writer.close()
-            simulation.recorder.close()
+            recorder, checkpoints = simulation.listeners
+            assert isinstance(recorder, Recorder) and isinstance(checkpoints, Checkpoints)
+            checkpoints.wait()
+            recorder.close()
     resumed = resume(run)
     assert resumed.tick_index == 60
     resumed.run(20)
@@ -122,9 +123,9 @@ import linear_brain
 from agentsim import register_brain
 from agentsim.config.load import load_config
 from agentsim.runs.directory import CONFIG
-from agentsim.loop.simulation import Simulation
+from agentsim.runs.recorded import record
 register_brain("linear", linear_brain.LinearBrain)
-simulation = Simulation(load_config(Path(sys.argv[2])), run_directory=Path(sys.argv[3]))
+simulation = record(load_config(Path(sys.argv[2])), Path(sys.argv[3]))
 simulation.warm_up()
 print("running", flush=True)
 simulation.run()
@@ -162,9 +163,9 @@ def test_kill_leaves_a_whole_checkpoint_that_resumes_exactly(start: Any) -> None
         resumed.run(30)
         assert resumed.error is None
         resumed.close()
-        again = replay(run)
+        again, check = replay(run)
         again.run()
-        assert (again.tick_index, again.first_difference) == (resumed.tick_index, None)
+        assert (again.tick_index, check.first_difference) == (resumed.tick_index, None)
 
 
 def test_ctrl_c_saves_the_tick_it_stopped_at(start: Any) -> None:
@@ -187,7 +188,7 @@ def test_two_processes_cannot_write_one_run(start: Any) -> None:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, make_config: Make) -> Path:
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     simulation.run(5)
     simulation.close()
     return tmp_path / "run" / CHECKPOINT
@@ -271,7 +272,7 @@ def test_an_interrupt_in_the_middle_of_a_tick_does_not_spoil_the_checkpoint(tmp_
 
     A spoilt state has no hash; the 40 whole ticks replay.
     """
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     simulation.run(40)
     brain: Any = simulation.brain
 
@@ -282,13 +283,13 @@ def test_an_interrupt_in_the_middle_of_a_tick_does_not_spoil_the_checkpoint(tmp_
     with pytest.raises(KeyboardInterrupt):
         simulation.run(1)
     assert simulation.close()["hash"] is None
-    again = replay(tmp_path / "run")
+    again, check = replay(tmp_path / "run")
     again.run()
-    assert (again.tick_index, again.first_difference) == (40, None)
+    assert (again.tick_index, check.first_difference) == (40, None)
     resumed = resume(tmp_path / "run")
     assert resumed.tick_index == 30
     resumed.run(40)
     resumed.close()
-    again = replay(tmp_path / "run")
+    again, check = replay(tmp_path / "run")
     again.run()
-    assert (again.tick_index, again.first_difference) == (70, None)
+    assert (again.tick_index, check.first_difference) == (70, None)

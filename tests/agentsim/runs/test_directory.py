@@ -15,16 +15,16 @@ from agentsim.errors import UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.directory import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, new_run_directory
-from agentsim.runs.recorded import read_recording
-from agentsim.runs.resuming import replay, resume
+from agentsim.runs.directory import COMMANDS, CONFIG, HASHES, METRICS, RESULT, SLACK, cut_back, new_run_directory
+from agentsim.runs.recorded import keep, record, replay, resume
+from agentsim.runs.recording import read_recording
 
 Make = Callable[..., Config]
 
 
 @pytest.fixture
 def run(tmp_path: Path, make_config: Make) -> Path:
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     simulation.submit(SwitchTask(task=1))
     simulation.run(65)
     simulation.close()
@@ -49,7 +49,7 @@ def test_a_run_is_never_overwritten(
     with pytest.raises(UserError, match="not empty"):
         new_run_directory("x", run)
     with pytest.raises(UserError, match="already holds a run"):
-        Simulation(make_config(), run_directory=run)
+        record(make_config(), run)
     monkeypatch.chdir(tmp_path)
     assert len({new_run_directory("arena") for _ in range(3)}) == 3
     assert new_run_directory("x", tmp_path / "deep" / "er").is_dir()
@@ -60,7 +60,7 @@ def test_unwritable_places_are_named(tmp_path: Path, make_config: Make) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         new_run_directory("x", tmp_path / "file" / "run")
     with pytest.raises(UserError, match="cannot be written"):
-        Simulation(make_config(), run_directory=tmp_path / "file" / "run")
+        record(make_config(), tmp_path / "file" / "run")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -68,13 +68,12 @@ def test_unwritable_places_are_named(tmp_path: Path, make_config: Make) -> None:
 def test_a_full_disk_is_reported_and_the_run_goes_on(name: str, tmp_path: Path, make_config: Make, caplog: Any) -> None:
     """/dev/full answers every write with ENOSPC."""
     run = tmp_path / "run"
-    simulation = Simulation(make_config(), run_directory=None)
-    simulation.record_to(run)
+    simulation = Simulation(make_config())
+    recorder = keep(simulation, run)
     (run / name).unlink(missing_ok=True)
     (run / name).symlink_to("/dev/full")
     if name in (METRICS, HASHES):
-        assert simulation.recorder is not None
-        simulation.recorder._files[name] = (run / name).open("a")
+        recorder._files[name] = (run / name).open("a")
     simulation.run(70)
     result = simulation.close()
     assert (simulation.error, result["ticks"]) == (None, 70)
@@ -92,7 +91,7 @@ def test_a_disk_that_is_full_from_the_beginning_is_reported(
 
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(UserError, match=r"run: cannot be written: No space left.*--out"):
-        Simulation(make_config(), run_directory=tmp_path / "run")
+        record(make_config(), tmp_path / "run")
     assert not list((tmp_path / "run").iterdir())
 
 
@@ -100,7 +99,7 @@ def test_a_killed_run_that_learned_in_its_slack_replays(tmp_path: Path, virtual_
     """Cut off at tick 15, between the hash of tick 10 and the first row of metrics: ten ticks can be done again."""
     run = tmp_path / "run"
     config = make_config(learn={"slack": True}, clock={"pacing": "sleep", "tick_hz": 100})
-    simulation = Simulation(config, run_directory=run, clock=Clock(config.clock, virtual_time))
+    simulation = record(config, run, Clock(config.clock, virtual_time))
     brain: Any = simulation.brain
     rehearse = brain.rehearse
 
@@ -110,12 +109,21 @@ def test_a_killed_run_that_learned_in_its_slack_replays(tmp_path: Path, virtual_
 
     brain.rehearse = costing_a_millisecond
     simulation.run(15)
-    again = replay(run)
+    again, check = replay(run)
     again.clock.set_pacing("none")
     again.run()
-    assert (again.tick_index, again.first_difference) == (10, None)
+    assert (again.tick_index, check.first_difference) == (10, None)
     (run / SLACK).unlink()
     assert read_recording(run).ticks == 0
+
+
+def test_cut_back_keeps_the_learning_steps_of_the_ticks_before(tmp_path: Path) -> None:
+    """Lines from the ticks 0, 3, 6 and 9 on, cut at 4: the first whole, one count of the second, none of the others."""
+    lines = [(0, [1, 2, 3]), (3, [4, 5, 6]), (6, [7, 8, 9]), (9, [10])]
+    (tmp_path / SLACK).write_text("".join(json.dumps({"tick": tick, "counts": n}) + "\n" for tick, n in lines))
+    cut_back(tmp_path, 4)
+    left = [json.loads(line) for line in (tmp_path / SLACK).read_text().splitlines()]
+    assert left == [{"tick": 0, "counts": [1, 2, 3]}, {"tick": 3, "counts": [4]}]
 
 
 def test_a_line_cut_off_by_a_kill_is_left_out(run: Path) -> None:
@@ -130,6 +138,8 @@ def test_a_line_cut_off_by_a_kill_is_left_out(run: Path) -> None:
         (COMMANDS, '{"tick": 3, "command": {"kind": "shell", "line": "rm"}}', "shell"),
         (COMMANDS, '{"tick": -3, "command": {"kind": "reset_world"}}', "tick"),
         (COMMANDS, '{"tick": 3, "command": {"kind": "drag_target", "x": 1e999, "y": 0}}', "command"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "switch_task", "task": -1}}', "command.switch_task.task"),
+        (COMMANDS, '{"tick": 3, "command": {"kind": "push", "direction": 2}}', "command.push.direction"),
         (COMMANDS, "!!python/object/apply:os.system [true]", "JSON"),
         (HASHES, '{"tick": 3, "hash": "zz"}', "hash"),
         (SLACK, '{"tick": 0, "counts": [1, -2]}', "counts.1"),
@@ -156,7 +166,7 @@ def test_other_files_that_do_not_fit_are_named(run: Path, tmp_path: Path) -> Non
 def test_tensorboard_reads_what_is_written(tmp_path: Path, make_config: Make) -> None:
     """One accuracy a simulated second, by tick. A record of the file is its length (8 bytes) and that one's checksum
     (4), then so many bytes, and their checksum: see `events`."""
-    simulation = Simulation(make_config(run__tensorboard=True), run_directory=tmp_path / "run")
+    simulation = record(make_config(run__tensorboard=True), tmp_path / "run")
     simulation.run(130)
     simulation.close()
     (file,) = (tmp_path / "run" / "tensorboard").iterdir()

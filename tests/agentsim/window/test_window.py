@@ -19,9 +19,11 @@ from pygame import Rect
 from agentsim import window
 from agentsim.config.load import Config
 from agentsim.loop.clock import Clock
-from agentsim.loop.commands import DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.commands import DragTarget, Push, ResetWorld, Script, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.directory import COMMANDS, StampedCommand, read_lines
+from agentsim.runs.recorded import record
 from agentsim.window import layout, video
 from agentsim.window.app import App
 from agentsim.window.canvas import BLUE, ORANGE, WELL, Canvas
@@ -62,8 +64,8 @@ class Person(App):
 
 
 def recorded(simulation: Simulation) -> list[tuple[int, Any]]:
-    assert simulation.recorder is not None
-    lines = read_lines(simulation.recorder.directory / COMMANDS, StampedCommand)
+    assert simulation.run_directory is not None
+    lines = read_lines(simulation.run_directory / COMMANDS, StampedCommand)
     return [(line.tick, line.command) for line in lines]
 
 
@@ -78,7 +80,7 @@ def test_a_windowed_run_has_the_hash_of_a_headless_one(world: str, make_config: 
     window.run(windowed, ticks=200, size=(960, 640))
     assert windowed.tick_index == 200
     assert windowed.state_hash() == headless.state_hash()
-    assert windowed.frames is not None and windowed.frames["drawn"] > 0
+    assert windowed.close()["frames"]["drawn"] > 0
 
 
 def test_it_ends_where_the_run_ends(make_config: Make) -> None:
@@ -100,23 +102,22 @@ SUBMITTED: dict[str, tuple[pygame.event.Event, Any]] = {
 def test_a_command_key_submits_a_recorded_command(label: str, make_config: Make, tmp_path: Path) -> None:
     """Pressed after tick 1, it takes effect at tick 1 (counted from 0), and a replay of the commands agrees."""
     pressed, command = SUBMITTED[label]
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     Person(simulation, pressed, None, None, None).run()
     assert recorded(simulation) == [(1, command)]
-    again = Simulation(make_config())
-    again.commands_due = {1: [command]}
+    again = Simulation(make_config(), script=Script({1: [command]}))
     again.run(simulation.tick_index)
     assert again.state_hash() == simulation.state_hash()
 
 
 def test_arrows_push_the_cart(make_config: Make, tmp_path: Path) -> None:
-    simulation = Simulation(make_config("CartPole-v1"), run_directory=tmp_path / "run")
+    simulation = record(make_config("CartPole-v1"), tmp_path / "run")
     Person(simulation, key(pygame.K_LEFT), key(pygame.K_RIGHT), None).run()
     assert recorded(simulation) == [(1, Push(direction=-1)), (2, Push(direction=1))]
 
 
 def test_a_key_that_this_world_cannot_follow_says_so(make_config: Make, tmp_path: Path) -> None:
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     said: list[str] = []
     person = Person(simulation, key(pygame.K_LEFT), None)
     person.picture.toast = said.append  # type: ignore[method-assign]
@@ -126,7 +127,7 @@ def test_a_key_that_this_world_cannot_follow_says_so(make_config: Make, tmp_path
 
 
 def test_brackets_and_digits_swap_the_brain_and_the_world_goes_on(make_config: Make, tmp_path: Path) -> None:
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     one, two, three = {"kind": "linear", "rate": 0.1}, {"kind": "linear", "rate": 0.2}, {"kind": "linear", "rate": 0.3}
     person = Person(
         simulation,
@@ -195,17 +196,22 @@ def test_speed_keys_walk_the_powers_of_two(make_config: Make) -> None:
 
 
 def test_s_saves_a_checkpoint(make_config: Make, tmp_path: Path) -> None:
-    simulation = Simulation(make_config(run__checkpoint_every=1000), run_directory=tmp_path / "run")
+    simulation = record(make_config(run__checkpoint_every=1000), tmp_path / "run")
     saved: list[int] = []
-    write = simulation._writer.save  # type: ignore[union-attr]
-    simulation._writer.save = lambda header, arrays: (saved.append(header.tick), write(header, arrays))  # type: ignore
+
+    class Saved(Listener):
+        def save(self, simulation: Simulation) -> None:
+            saved.append(simulation.tick_index)
+
+    simulation.listen(Saved())
     Person(simulation, key(pygame.K_s, "s"), None, None).run()
     assert saved == [2], "after the tick that follows the key"
+    simulation.close()
 
 
 def test_the_mouse_drags_the_target(make_config: Make, tmp_path: Path) -> None:
     """A quarter from the left and a quarter from the top of the picture is (0.25, 0.75): y points up."""
-    simulation = Simulation(make_config(), run_directory=tmp_path / "run")
+    simulation = record(make_config(), tmp_path / "run")
     person = Person(simulation, None)
 
     def at(x: float, y: float) -> tuple[int, int]:
@@ -261,7 +267,7 @@ def test_every_key_is_tried_above() -> None:
 
 
 def test_an_error_shows_what_happened_and_the_window_stays(make_config: Make, tmp_path: Path) -> None:
-    simulation = Simulation(make_config(brain={"kind": "linear", "fail_at": 3}), run_directory=tmp_path / "run")
+    simulation = record(make_config(brain={"kind": "linear", "fail_at": 3}), tmp_path / "run")
     shown: list[str] = []
     person = Person(simulation, *[None] * 12)
     draw_text = Canvas.text
@@ -325,7 +331,7 @@ def test_strips_hold_every_unit_and_stay_inside(units: list[int], size: tuple[in
 @pytest.mark.parametrize("size", SIZES)
 def test_no_text_is_cut_off_or_covers_another(size: tuple[int, int], make_config: Make, tmp_path: Path) -> None:
     """Every text lies inside the panel that drew it, unshortened, and clear of the panel's other texts."""
-    simulation = Simulation(make_config(phases=PHASES), run_directory=tmp_path / "run")
+    simulation = record(make_config(phases=PHASES), tmp_path / "run")
     simulation.run(120)
     app = App(simulation, size)
     texts: dict[str, list[tuple[str, Rect]]] = {}
@@ -410,11 +416,10 @@ def test_a_slow_panel_is_shed_and_not_the_tick(make_config: Make, virtual_time: 
 
     simulation.environment.render = slow  # type: ignore[method-assign]
     window.run(simulation, ticks=240, size=(960, 640))
-    in_run = len(draws) - 3  # three are drawn before it
+    in_run = len(draws) - 2  # two are drawn before it
     assert 1 <= in_run <= 4
     assert simulation.clock.statistics.misses <= in_run
-    assert simulation.frames is not None
-    assert simulation.frames["shed"] > 60
+    assert simulation.close()["frames"]["shed"] > 60
 
 
 def test_slices_are_drawn_in_the_slack_of_several_ticks(virtual_time: Any) -> None:
@@ -473,7 +478,7 @@ def test_v_records_a_video_into_the_run_directory(
 
     monkeypatch.setattr(video, "WAITING", 0)  # any number: here only the encoder takes time
     config = make_config(clock={"pacing": "sleep", "tick_hz": 60})
-    simulation = Simulation(config, run_directory=tmp_path / "run", clock=Clock(config.clock, virtual_time))
+    simulation = record(config, tmp_path / "run", Clock(config.clock, virtual_time))
     pressed: list[int] = []
 
     def press() -> None:

@@ -138,16 +138,16 @@ def test_every_parameter_moves(net: str, rule: str, backend: str, skip: bool) ->
 
 
 SETTINGS: list[dict[str, Any]] = [
-    *({"rule": rule, "learning_rate": 0.05} for rule in RULES),
+    *({"rule": rule, "learning_rate": 0.05, "momentum": 0.5} for rule in RULES),
     {"rule": "backprop", "optimizer": "adam", "replay": {"capacity": 20, "per_tick": 3}},
     {"rule": "backprop", "align": "pipeline", "schedule": {"accumulate": 1000}},  # weights held: see below
     {"rule": "tween_chain", "align": "pipeline", "schedule": {"accumulate": 1000}},
     {"rule": "tween", "schedule": {"accumulate": 3}},
-    {"rule": "backprop", "align": "sideways", "learning_rate": 0.05},
-    {"rule": "backprop", "align": "now", "learning_rate": 0.05},
+    {"rule": "backprop", "align": "sideways", "learning_rate": 0.05, "momentum": 0.5},
+    {"rule": "backprop", "align": "now", "learning_rate": 0.05, "momentum": 0.5},
     {"rule": "tween", "execution": "sequential", "schedule": {"block": 5, "epochs": 2}},
     {"rule": "tween_chain", "explosion_detection": True, "brain_ticks_per_world_tick": 2},
-    {"rule": "backprop", "skip_to_output": True, "align": "sideways"},
+    {"rule": "backprop", "skip_to_output": True, "align": "sideways", "momentum": 0.5},
     {"rule": "tween", "skip_to_output": True},
     {"rule": "tween_chain", "skip_to_output": True, "execution": "sequential"},
 ]

@@ -79,6 +79,15 @@ def test_lanes_and_seeds_draw_their_own_weights_and_biases_start_at_zero() -> No
     np.testing.assert_array_equal(one.parameters[:, block.GOOD_VALUE], one.parameters[:, block.VALUE])
 
 
+@pytest.mark.parametrize("units", [1, 7, 64, 100, 255])
+def test_no_two_blocks_begin_at_the_same_place_of_a_page(units: int) -> None:
+    """Of every two of a lane's seven blocks the starts are 512 bytes apart or more, modulo 4 KiB."""
+    made = Network([Dense(units=units), Dense()], 5, 3, "softmax", 2, blocks=block.MANY)
+    starts = [part.__array_interface__["data"][0] % 4096 for part in made.parameters[0]]
+    gaps = np.diff(np.sort([*starts, min(starts) + 4096]))
+    assert len(starts) == 7 and gaps.min() >= 512
+
+
 def test_no_two_things_share_a_place() -> None:
     """Weights, biases, outputs and normalised values, each marked with a number of its own, all keep it; every row
     starts on a multiple of PAD."""

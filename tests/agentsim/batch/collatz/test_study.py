@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from agentsim.batch.collatz import commands, settings, spreadsheet, study, table
 from agentsim.batch.collatz.closed_forms import CLOSED_FORMS
 from agentsim.batch.collatz.evaluation import all_odd, fresh_numbers, interior_states
 from agentsim.batch.collatz.settings import CollatzConfig
+from agentsim.batch.collatz.task import CollatzTask
+from agentsim.batch.trials import run_trial, share_done
 from agentsim.cli.app import app
 from agentsim.errors import UserError
 
@@ -158,10 +161,11 @@ def test_every_shipped_config_trains_and_can_be_ablated(name: str, small: None, 
     asked = list(commands.trials_of([name], [7], 1, ["batches=2", "sampling.batch=32", *smaller], whole, "test"))
     assert len(asked) == 1 + len(commands.groups(asked[0].config))
     for trial in asked:
-        found = trials.run_trial(trial.config, tmp_path, NUMBERS)
+        measure = partial(trials.figures_of, numbers=NUMBERS)
+        found = run_trial(trial.config, out=tmp_path, task=CollatzTask, measure=measure)
         assert found is not None
         assert 0 <= found["violations"] <= 429 and sum(found["histogram"]) == len(NUMBERS)
-        assert trials.share_done(trial, tmp_path) <= 1
+        assert share_done(trial, tmp_path) <= 1
 
 
 def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(small: None, numbers: Path, tmp_path: Path) -> None:

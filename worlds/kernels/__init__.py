@@ -1,0 +1,1 @@
+"""The worlds' physics: `layout` says where everything lies, and needs no compiler; the rest is compiled."""
