@@ -39,7 +39,7 @@ MUTANTS = [
     Mutant(
         "simulation",
         "learning = self.learning_steps.make(self.tick_index, brain, experience)",
-        "learning = [brain.reset(experience.terminated), self.learning_steps.make(self.tick_index, brain, experience)][1]",
+        "brain.reset(experience.terminated)\n        learning = self.learning_steps.make(self.tick_index, brain, experience)",
         "test_transcript",
     ),
     Mutant(
