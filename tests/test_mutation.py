@@ -39,7 +39,8 @@ MUTANTS = [
     Mutant(
         "simulation",
         "learning = self.learning_steps.make(self.tick_index, brain, experience)",
-        "brain.reset(experience.terminated)\n        learning = self.learning_steps.make(self.tick_index, brain, experience)",
+        "brain.reset(experience.terminated)\n"
+        "            learning = self.learning_steps.make(self.tick_index, brain, experience)",
         "test_transcript",
     ),
     Mutant(
