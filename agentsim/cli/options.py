@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 
-def _import(modules: list[str] | None) -> list[str] | None:
+def _import(modules: list[str] | None) -> list[str]:
     if modules:
         from agentsim.registry import import_module
 
         for module in modules:
             import_module(module)
-    return modules
+    return modules or []
 
 
 Import = Annotated[

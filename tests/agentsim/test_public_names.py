@@ -32,6 +32,7 @@ def test_there_are_no_other_names() -> None:
 def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert agentsim.__version__ == project["project"]["version"]
+    assert f"\nversion: {agentsim.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("world", worlds.WORLDS)
