@@ -1,4 +1,4 @@
-"""The direction of the arrows between the rooms, read from every file's imports."""
+"""The direction of the arrows between the rooms, read from every file's imports; and how long a file may be."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ PACKAGES = ("agentsim", "brains", "worlds")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LOOSE = {"__init__.py", "__main__.py", "errors.py", "registry.py"}  # in agentsim/ itself
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+LONGEST = 350  # lines of a file
 HEAVY = ("torch", "numba", "pygame", "triton")
 
 # Room -> the rooms right below it; what those may import it may import too. A loose file is a room of its own.
@@ -127,6 +128,12 @@ def test_arrows(path: Path) -> None:
         assert allowed, "import torch inside functions"
     if file.startswith("agentsim/") and room not in ("compiled", "batch"):  # itself imported inside commands only
         assert "numba" not in at_once, "agentsim imports numba inside functions only"
+
+
+@pytest.mark.parametrize("folder", [*PACKAGES, "tests"])
+def test_every_file_can_be_read_in_one_sitting(folder: str) -> None:
+    lines = {relative(path): len(path.read_bytes().splitlines()) for path in (ROOT / folder).rglob("*.py")}
+    assert lines and not {file: count for file, count in lines.items() if count > LONGEST}
 
 
 def test_nothing_is_loose() -> None:

@@ -27,12 +27,8 @@ WORDS = types.CPointer(types.uint64)
 INTEGER, FLOAT, DOUBLE = types.int64, types.float32, types.float64
 
 njit: Any = numba.njit
-OPTIONS: dict[str, Any] = {
-    "error_model": "numpy",
-    "nogil": True,
-    "no_cpython_wrapper": True,  # nobody calls them from Python
-    "no_cfunc_wrapper": True,
-}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+UNWRAPPED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # sooner compiled; Python must not call it then
 # what an object file may ask of the process that loads it
 LIBRARY = {
     "sqrt",
@@ -84,7 +80,7 @@ def object_code(name: str) -> bytes:
     """Compile a kernel. Raises TypeError where it needs something that only numba's own process would have."""
     function, arguments = find(name)
     with _unoptimized():
-        compiled = njit(types.void(*arguments), **OPTIONS)(function)
+        compiled = njit(types.void(*arguments), **OPTIONS | UNWRAPPED)(function)
     signature = next(iter(compiled.overloads))
     module = llvm.parse_assembly(compiled.inspect_llvm(signature))
     module.get_function(compiled.overloads[signature].fndesc.llvm_func_name).name = target.SYMBOL

@@ -3,79 +3,16 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-import brains
-from agentsim.config import located_yaml
-from agentsim.config.load import Config, brain_names, config_names, load_brain, load_config
+from agentsim.config.load import load_brain, load_config
 from agentsim.errors import UserError
+from tests.agentsim.config.fake_brain import GOOD, FakeBrain, write, wrong
 
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Dense(Model):
-    type: Literal["dense"] = "dense"
-    units: int = Field(ge=1)
-
-
-class Memory(Model):
-    type: Literal["memory"]
-    window: int = 4
-
-
-class Block(Model):
-    block: int
-
-
-class Accumulate(Model):
-    accumulate: int
-
-
-class FakeBrain:
-    class Config(Model):
-        learning_rate: float = Field(default=0.1, gt=0)
-        rule: Literal["backprop", "tween"] = "backprop"
-        layers: list[Annotated[Dense | Memory, Field(discriminator="type")]] = []
-        schedule: Literal["every_tick"] | Block | Accumulate = "every_tick"
-
-
-@pytest.fixture(autouse=True)
-def fake_brain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(brains.BRAINS, "fake", f"{__name__}:FakeBrain")
-    monkeypatch.chdir(tmp_path)
-
-
-GOOD = """\
-world:
-  id: agentsim/ChaseAvoid-v0
-  options: {shaping: 0.25}
-brain:
-  kind: fake
-  learning_rate: 0.5
-clock: {tick_hz: 120}
-"""
-
-
-def write(text: str, name: str = "mine.yaml") -> str:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(textwrap.dedent(text), encoding="utf-8")
-    return name
-
-
-def wrong(text: str, *overrides: str, **options: Any) -> list[str]:
-    with pytest.raises(UserError) as caught:
-        load_config(write(text), overrides=overrides, **options)
-    return str(caught.value).splitlines()
+pytestmark = pytest.mark.usefixtures("fake_brain")
 
 
 def test_values_and_defaults() -> None:
@@ -222,9 +159,6 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
     assert load_config("mine.yaml").clock.tick_hz == 120
 
 
-# --- brains in files of their own, and swaps ---------------------------------------------------------------------
-
-
 def test_a_brain_in_another_file_is_reported_with_that_file() -> None:
     write("# a brain\nkind: fake\nlearning_rat: 1\n", "configs/brains/mine.yaml")
     text = "world: {id: CartPole-v1}\nbrain: brains/mine.yaml\nclok: {}\n"
@@ -256,122 +190,3 @@ def test_load_brain_is_what_a_config_resolves_to() -> None:
     assert load_brain("fake") == {"kind": "fake", **FakeBrain.Config().model_dump(mode="json")}
     with pytest.raises(UserError, match="unknown brain"):
         load_brain("fakke")
-
-
-# --- overrides ---------------------------------------------------------------------------------------------------
-
-
-def test_overrides_are_yaml_and_reach_everywhere() -> None:
-    overrides = [
-        "clock.tick_hz=1e2",
-        "world.options={shaping: 1e-3}",
-        "brain.layers=[{type: dense, units: 3}]",
-        "brain.layers.0.units=5",
-        "run.seed=9",
-        "run.seconds=2.5",
-        "phases=[{task: chase, seconds: 1}, {task: avoid, seconds: 2}]",
-        "phases.1.seconds=4",
-    ]
-    config = load_config(write(GOOD), overrides=overrides)
-    assert config.clock.tick_hz == 100 and config.world.options == {"shaping": 0.001}
-    assert config.brain["layers"] == [{"type": "dense", "units": 5}]
-    assert (config.run.seed, config.run.seconds) == (9, 2.5)
-    assert [(phase.task, phase.seconds) for phase in config.phases] == [("chase", 1), ("avoid", 4)]
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("brain.learning_rat=0.05", "--set brain.learning_rat=0.05: brain.learning_rat: unknown key, did you mean"),
-        ("clock.tick_hz=-3", "--set clock.tick_hz=-3: clock.tick_hz: should be"),
-        ("clock={tick_hs: 3}", "--set clock={tick_hs: 3}: clock.tick_hs: unknown key, did you mean tick_hz?"),
-        ("clock.tick_hz=", "--set clock.tick_hz=: clock.tick_hz: should be a valid number, got nothing"),
-        ("clock.tick_hz", "write it as KEY=VALUE"),
-        ("=3", "write it as KEY=VALUE"),
-        ("clock..tick_hz=3", "write it as KEY=VALUE"),
-        ("clock.tick_hz=[1", "--set clock.tick_hz=[1: not valid YAML"),
-        ("clock.tick_hz=!!python/name:os.system 1", "is not allowed"),
-        ("clock.tick_hz.x=3", "clock.tick_hz is a single value, it has no key x"),
-        ("phases.0.seconds=3", "--set phases.0.seconds=3: phases"),
-        ("brain=nothing", "--set brain=nothing: brain: unknown brain"),
-        ("nonsense=1", "--set nonsense=1: nonsense: unknown key"),
-    ],
-)  # fmt: skip
-def test_wrong_overrides(override: str, message: str) -> None:
-    assert message in "\n".join(wrong(GOOD, override))
-
-
-def test_overrides_make_the_sections_that_are_not_there() -> None:
-    assert load_config(write(GOOD), overrides=["learn.slack=true"]).learn.slack is True
-
-
-# --- round trips -------------------------------------------------------------------------------------------------
-
-options = st.dictionaries(st.sampled_from(["shaping", "teacher_every"]), st.integers(0, 100))
-sections = st.fixed_dictionaries(
-    {
-        "world": st.fixed_dictionaries({"id": st.just("agentsim/ChaseAvoid-v0"), "options": options}),
-        "brain": st.fixed_dictionaries(
-            {"kind": st.just("fake")},
-            optional={
-                "learning_rate": st.floats(1e-300, 1e300),
-                "rule": st.sampled_from(["backprop", "tween"]),
-                "layers": st.lists(
-                    st.builds(lambda n: {"type": "dense", "units": n}, st.integers(1, 2**40))
-                    | st.builds(lambda n: {"type": "memory", "window": n}, st.integers(-5, 5)),
-                    max_size=4,
-                ),
-                "schedule": st.sampled_from(["every_tick", {"block": 4}, {"accumulate": 2}]),
-            },
-        ),
-    },
-    optional={
-        "clock": st.fixed_dictionaries(
-            {},
-            optional={
-                "tick_hz": st.floats(0.01, 1e5),
-                "pacing": st.sampled_from(["sleep", "hybrid", "none"]),
-                "overrun": st.sampled_from(["slip", "catch_up", "skip"]),
-                "max_catch_up": st.integers(1, 1000),
-                "speed": st.floats(0.001, 1e4),
-            },
-        ),
-        "learn": st.fixed_dictionaries({}, optional={"steps_per_tick": st.integers(0, 64), "slack": st.booleans()}),
-        "phases": st.lists(
-            st.fixed_dictionaries({"task": st.text(min_size=1), "seconds": st.floats(0.001, 1e6)}), max_size=3
-        ),
-        "run": st.fixed_dictionaries(
-            {}, optional={"seed": st.integers(0, 2**64), "seconds": st.none() | st.floats(0.001, 1e9)}
-        ),
-    },
-)
-
-
-@given(sections)
-@settings(max_examples=100, deadline=None)
-def test_a_resolved_config_loads_back_equal(data: dict[str, Any]) -> None:
-    Path("one.yaml").write_text(located_yaml.dump(data), encoding="utf-8")
-    config = load_config("one.yaml")
-    Path("two.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    again = load_config("two.yaml")
-    assert again == config
-    assert again.to_yaml() == config.to_yaml()
-
-
-@pytest.mark.parametrize("name", config_names())
-def test_shipped_configs_load_and_load_back_equal(name: str) -> None:
-    config = load_config(name)
-    Path("again.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    assert load_config("again.yaml") == config
-
-
-@pytest.mark.parametrize("name", [*brain_names(), *(kind for kind in brains.BRAINS if kind != "stepping")])
-def test_every_brain_that_is_listed_loads(name: str) -> None:
-    assert load_brain(name)["kind"] in brains.BRAINS
-
-
-def test_shipped_configs_are_found_by_name_from_anywhere() -> None:
-    for name in config_names():
-        assert isinstance(load_config(name), Config)
-    with pytest.raises(UserError, match="no config of that name"):
-        load_config("arenaa")

@@ -1,0 +1,122 @@
+"""Where everything is drawn: panels, strips, texts, cells and curves."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pygame
+import pytest
+from pygame import Rect
+
+from agentsim.config.load import Config
+from agentsim.loop.simulation import Simulation
+from agentsim.runs.recorded import record
+from agentsim.window import layout
+from agentsim.window.app import App
+from agentsim.window.canvas import BLUE, ORANGE, WELL, Canvas
+from agentsim.window.panels.curves import decimate
+from tests.agentsim.window.person import PHASES, Person, key
+
+Make = Callable[..., Config]
+SIZES = [(960, 640), (1280, 800), (1920, 1080), (2560, 1440), (1000, 1600)]
+
+
+@pytest.mark.parametrize("size", [*SIZES, (300, 200)])
+def test_panels_do_not_overlap(size: tuple[int, int]) -> None:
+    arranged = layout.arrange(size)
+    everything = Rect(0, 0, *arranged.size)
+    places = arranged.panels()
+    assert all(everything.contains(rect) for rect in places.values())
+    for one, other in itertools.combinations(places.values(), 2):
+        assert not one.colliderect(other)
+
+
+@pytest.mark.parametrize(
+    "units", [[1], [4], [8, 64, 32, 4], [8, 32, 64, 64, 64, 32, 4], [8, 288, 512, 2000, 4], [16] * 40]
+)
+@pytest.mark.parametrize("size", SIZES)
+def test_strips_hold_every_unit_and_stay_inside(units: list[int], size: tuple[int, int]) -> None:
+    arranged = layout.arrange(size)
+    placed = layout.strips(units, arranged.brain, arranged.scale)
+    assert placed
+    for count, (rect, rows, columns) in zip(units, placed, strict=False):
+        assert (rows - 1) * columns < count <= rows * columns
+        assert arranged.brain.contains(rect)
+        assert rect.width >= columns
+    for (one, _, _), (other, _, _) in itertools.pairwise(placed):
+        assert one.bottom < other.top
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_text_is_cut_off_or_covers_another(size: tuple[int, int], make_config: Make, tmp_path: Path) -> None:
+    """Every text lies inside the panel that drew it, unshortened, and clear of the panel's other texts."""
+    simulation = record(make_config(phases=PHASES), tmp_path / "run")
+    simulation.run(120)
+    app = App(simulation, size)
+    texts: dict[str, list[tuple[str, Rect]]] = {}
+    drawing = [""]
+    draw_text, render = Canvas.text, Canvas.render
+
+    def text(self: Canvas, words: str, *args: Any, **keys: Any) -> Rect:
+        rect = draw_text(self, words, *args, **keys)
+        assert rect.width == render(self, words, keys.get("size", 12), bold=keys.get("bold", False)).get_width(), words
+        texts.setdefault(drawing[0], []).append((words, rect))
+        return rect
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Canvas, "text", text)
+        for name, draw in app.picture.slices():
+            drawing[0] = name
+            draw()
+    places = app.picture.layout.panels()
+    assert set(texts) == set(places)
+    for name, drawn in texts.items():
+        for words, rect in drawn:
+            assert places[name].contains(rect), (name, words)
+        for (a, one), (b, other) in itertools.combinations(drawn, 2):
+            assert not one.colliderect(other.inflate(-2, -4)), (name, a, b)
+
+
+def test_a_resized_window_is_arranged_anew(make_config: Make) -> None:
+    person = Person(Simulation(make_config()))
+
+    def resize() -> None:
+        pygame.display.set_mode((1500, 900), pygame.RESIZABLE)
+        pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, size=(1500, 900), w=1500, h=900))
+
+    def shrink() -> None:
+        pygame.display.set_mode((400, 300), pygame.RESIZABLE)
+        pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, size=(400, 300), w=400, h=300))
+
+    sizes: list[tuple[int, int]] = []
+    look = lambda: sizes.append(person.picture.layout.size)  # noqa: E731
+    person.actions = iter([resize, None, None, look, shrink, None, None, look, key(pygame.K_q)])
+    person.run()
+    assert sizes == [(1500, 900), layout.SMALLEST_SIZE]
+
+
+def test_cells_have_the_colour_of_their_level() -> None:
+    """0 is the grey of the well; -1 is blue, 1 is orange; unknown is grey; beyond is clipped."""
+    pygame.display.init()
+    pygame.font.init()
+    canvas = Canvas(pygame.Surface((300, 40), depth=32), 1.0)
+    xs, ys = canvas.cells(Rect(0, 0, 300, 40), 1, 6, np.array([0.0, -1.0, 1.0, np.nan, -np.inf, 7.0]))
+    colours = [canvas.surface.get_at((x + 20, ys[0] + 20)) for x in xs[:-1]]
+    assert colours[0] == colours[3] == WELL
+    assert colours[1] == colours[4] == BLUE
+    assert colours[2] == colours[5] == ORANGE
+
+
+def test_decimated_curves_keep_their_mean() -> None:
+    """Means of equal stretches: 1000 points in 100 stretches of 10 keep the overall mean exactly."""
+    at = np.arange(1000.0)
+    values = np.random.default_rng(0).normal(size=1000)
+    few_at, few = decimate(at, values, 100)
+    assert len(few) == 100
+    assert few.mean() == pytest.approx(values.mean())
+    assert few_at[0] == 4.5
+    assert few[7] == pytest.approx(values[70:80].mean())
