@@ -264,7 +264,7 @@ def test_bad_layers_are_found_out(right: str, wrong: str, message: str, mutant: 
     [
         ("import sample\n", "import sample as other\n", "has no sample"),
         ("lane.rate / (length + SMALLEST)", "lane.rate", "from float64"),
-        ("    clear_gradient(program, own)\n", "", "from float64"),
+        ("    fill(gradient, 0.0, size)\n", "", "from float64"),
         ("        guard(program, counters, own)", "        pass", "Arrays are not equal"),
         ("range(0, size, WIDTH)", "range(0, WIDTH, WIDTH)", "never moved"),
     ],
