@@ -39,7 +39,7 @@ MUTANTS = [
     Mutant(
         "simulation",
         "learning = self.learning_steps.make(self.tick_index, brain, experience)",
-        "learning = [brain.reset(experience.terminated), self.learning_steps.make(self.tick_index, brain, experience)][1]",
+        "brain.reset(experience.terminated); learning = self.learning_steps.make(self.tick_index, brain, experience)",
         "test_transcript",
     ),
     Mutant(
@@ -195,7 +195,7 @@ MUTANTS = [
         "recording",
         "recording.slack_counts.update(enumerate(slack.counts, slack.tick))",
         "recording.slack_counts.update(enumerate(slack.counts))",
-        "test_directory",
+        "test_obeying",
     ),
 ]
 
