@@ -39,8 +39,7 @@ MUTANTS = [
     Mutant(
         "simulation",
         "learning = self.learning_steps.make(self.tick_index, brain, experience)",
-        "brain.reset(experience.terminated)\n"
-        "            learning = self.learning_steps.make(self.tick_index, brain, experience)",
+        "brain.reset(experience.terminated); learning = self.learning_steps.make(self.tick_index, brain, experience)",
         "test_transcript",
     ),
     Mutant(
@@ -196,7 +195,7 @@ MUTANTS = [
         "recording",
         "recording.slack_counts.update(enumerate(slack.counts, slack.tick))",
         "recording.slack_counts.update(enumerate(slack.counts))",
-        "test_directory",
+        "test_obeying",
     ),
 ]
 
