@@ -12,8 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.compilers import compilers
+
 BRAIN = """
 import agentsim
+from tests.compilers import compilers
 from agentsim.templates.my_brain import MyBrain
 
 class SlowAnt(MyBrain):
@@ -54,7 +57,7 @@ def test_a_first_run_says_that_it_compiles_and_ends_at_once(number: signal.Signa
     assert process.stderr is not None and process.stderr.readline() == "compiling 2 kernels ...\n"
     children: list[psutil.Process] = []
     while not children:
-        children = psutil.Process(process.pid).children()
+        children = compilers(process.pid)
     os.killpg(process.pid, number)
     before = time.perf_counter()
     _, said = process.communicate(timeout=20)

@@ -17,6 +17,7 @@ import pytest
 
 from agentsim.compiled import cache, pool
 from agentsim.compiled.waiting import meanwhile
+from tests.compilers import compilers
 
 KERNELS = """
 import math
@@ -109,7 +110,7 @@ def test_whoever_waits_is_asked_often_and_may_end_it(
     def waiting(done: int, total: int) -> None:
         times.append(time.perf_counter())
         if len(times) == 20:
-            children.extend(psutil.Process().children())
+            children.extend(compilers())
             raise KeyboardInterrupt
 
     with meanwhile(waiting), pytest.raises(KeyboardInterrupt):
@@ -136,7 +137,7 @@ def test_no_process_outlives_the_one_it_compiles_for(write: Callable[[str, str],
     assert parent.stdout is not None and parent.stdout.readline() == b"1\n"
     children: list[psutil.Process] = []
     while not children:
-        children = psutil.Process(parent.pid).children()
+        children = compilers(parent.pid)
         time.sleep(0.05)
     time.sleep(0.5)  # it begins to listen
     os.killpg(parent.pid, number)

@@ -19,6 +19,7 @@ from agentsim.runs.recorded import record
 from agentsim.window import display
 from agentsim.window.app import App
 from agentsim.window.display import display_problem, open_window
+from tests.compilers import compilers
 
 Make = Callable[..., Config]
 
@@ -66,7 +67,7 @@ class Person(App):
         if self.children and (action := next(self.actions, None)) is not None:
             self.at = time.perf_counter()
             pygame.event.post(action)
-        self.children = psutil.Process().children()
+        self.children = compilers()
 
 
 def key(code: int) -> pygame.event.Event:

@@ -186,7 +186,7 @@ def test_what_cannot_be_a_potential_is_said() -> None:
 
 
 def test_a_state_of_another_shape_is_refused() -> None:
-    """By name."""
-    other = learner_of(mapping("backprop"), 0, lookahead=LOOKAHEAD + 1).state_dict()
+    """By name. Rows are padded to sixteen numbers."""
+    other = learner_of(mapping("backprop"), 0, lookahead=LOOKAHEAD + 16).state_dict()
     with pytest.raises(ValueError, match="parameters"):
         learner_of(mapping("backprop"), 0).load_state_dict(other)
