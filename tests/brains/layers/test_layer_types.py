@@ -59,8 +59,9 @@ every_net = pytest.mark.parametrize("net", NETS)
 
 
 def brain_of(net: str, lanes: int = 1, **settings: Any) -> SteppingBrain:
-    """A brain with this net."""
-    return networks.brain_of(NETS[net], Body(SIZE, ACTIONS, teacher=True, lanes=lanes), **settings)
+    """A brain with this net, or with other `layers`."""
+    layers, body = settings.pop("layers", NETS[net]), Body(SIZE, ACTIONS, teacher=True, lanes=lanes)
+    return networks.brain_of(layers, body, **settings)
 
 
 def test_the_nets_hold_every_layer_type() -> None:
