@@ -215,7 +215,7 @@ def who_notices(mutant: Mutant, root: Path) -> Path:
 
 def outcome(tests: list[Path], root: Path) -> subprocess.CompletedProcess[str]:
     """What pytest says in a copy of the tree."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *map(str, tests)]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *map(str, tests)]
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=600)
 

@@ -16,7 +16,6 @@ from tests.compilers import compilers
 
 BRAIN = """
 import agentsim
-from tests.compilers import compilers
 from agentsim.templates.my_brain import MyBrain
 
 class SlowAnt(MyBrain):
