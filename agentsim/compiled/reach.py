@@ -1,7 +1,8 @@
-"""What a kernel reaches: its own source file and every file of ours that this one imports, on and on.
+"""What a kernel reaches: its own source file and every file of ours or of its author that this imports, on and on.
 
 A digest of those files is part of the name under which a kernel is kept, so that an edit of anything that is compiled
-into it, in whatever room, makes the next run compile it anew. Imports are read from the text: nothing is imported.
+into it, in whatever room, makes the next run compile it anew. Imports are read from the text: nothing is imported, and
+what a file finds by `importlib` is not seen. Installed libraries do not count.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+OURS = ("agentsim", "brains", "worlds")
 ROOMS = ("agentsim.compiled", "brains", "worlds")  # besides the room that the kernel itself is in
+LIBRARIES = {"site-packages", "dist-packages", Path(ast.__file__).parent.name}  # folders
 
 
 def digest(module: str) -> bytes:
@@ -22,6 +25,11 @@ def digest(module: str) -> bytes:
     for path in sources(module):
         total.update(_content(path))
     return total.digest()
+
+
+def unchanged(module: str) -> bool:
+    """Whether the sources are still what they were when they were first read."""
+    return all(path.exists() and _read(path) == _content(path) for path in sources(module))
 
 
 @cache
@@ -33,19 +41,33 @@ def sources(module: str) -> tuple[Path, ...]:
     origin = _origin(module)
     if origin is None:
         raise ModuleNotFoundError(f"there is no module {module!r}", name=module)
-    rooms = (*ROOMS, module.partition(".")[0])
     found, waiting = {module: origin}, [module]
     while waiting:
-        for name in _imports(found[waiting.pop()]):
-            ours = any(name == room or name.startswith(f"{room}.") for room in rooms)
-            if ours and name not in found and (path := _origin(name)) is not None:
+        importing = waiting.pop()
+        for name in _imports(importing, found[importing]):
+            if name not in found and _counts(name, importing, module) and (path := _origin(name)) is not None:
                 found[name] = path
                 waiting.append(name)
     return tuple(path for _, path in sorted(found.items()))
 
 
+def _counts(name: str, importing: str, kernel: str) -> bool:
+    """Whether what a module imports can be compiled into a kernel: ours by its room, another's if not a library's."""
+    rooms = (*ROOMS, kernel.partition(".")[0])
+    if any(name == room or name.startswith(f"{room}.") for room in rooms):
+        return True
+    if importing.partition(".")[0] in OURS or name.partition(".")[0] in OURS:
+        return False
+    path = _origin(name)
+    return path is not None and LIBRARIES.isdisjoint(path.parts)
+
+
 @cache
 def _content(path: Path) -> bytes:
+    return _read(path)
+
+
+def _read(path: Path) -> bytes:
     return hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
 
 
@@ -63,17 +85,26 @@ def _origin(name: str) -> Path | None:
 
 
 @cache
-def _imports(path: Path) -> tuple[str, ...]:
-    """Dotted names that a file imports when it is imported itself; of `from a import b` both a and a.b."""
+def _imports(module: str, path: Path) -> tuple[str, ...]:
+    """Dotted names that a file imports when it is imported itself; of `from a import b` both a and a.b. Of files that
+    are not ours also what their functions import, and the packages that each lies in: nobody says how they are written.
+    """
+    ours = module.partition(".")[0] in OURS
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
 
     def visit(node: ast.AST) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Import):
                 yield from (alias.name for alias in child.names)
-            elif isinstance(child, ast.ImportFrom) and child.level == 0 and child.module:
-                yield child.module
-                yield from (f"{child.module}.{alias.name}" for alias in child.names)
-            elif not isinstance(child, ast.FunctionDef | ast.Lambda):
+            elif isinstance(child, ast.ImportFrom):
+                above = package[: len(package) - child.level + 1] if child.level else []
+                origin = ".".join([*above, *([child.module] if child.module else [])])
+                yield origin
+                yield from (f"{origin}.{alias.name}" for alias in child.names)
+            elif not ours or not isinstance(child, ast.FunctionDef | ast.Lambda):
                 yield from visit(child)
 
-    return tuple(dict.fromkeys(visit(ast.parse(path.read_bytes()))))
+    names = list(dict.fromkeys(name for name in visit(ast.parse(path.read_bytes())) if name))
+    if not ours:
+        names += [name[:dot] for name in [*names, module] for dot, letter in enumerate(name) if letter == "."]
+    return tuple(dict.fromkeys(names))
