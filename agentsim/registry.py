@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import brains
+from agentsim.compiled import reach
 from agentsim.errors import UserError
 from brains.layers import LAYERS, LayerConfig
 from brains.rules import RULES, Rule
@@ -36,13 +38,19 @@ def register_layer(name: str, layer: type[LayerConfig]) -> None:
 
     Raises ValueError if the name is taken by another class, or is not that of the class.
     """
+    if not (isinstance(layer, type) and issubclass(layer, LayerConfig)):
+        raise ValueError(f"register_layer({name!r}): {layer!r} is no class of brains.layers.LayerConfig")
+    if name == "parallel":
+        raise ValueError("register_layer('parallel'): branches side by side are of that type already")
     if get_args(layer.model_fields["type"].annotation) != (name,):
         raise ValueError(f'register_layer({name!r}): {layer.__name__} should say type: Literal["{name}"]')
     _register(LAYERS, "register_layer", name, layer)
 
 
 def register_rule(name: str, rule: Rule) -> None:
-    """Make a learning rule known as `rule: name`. Raises ValueError if the name is taken by another rule."""
+    """Make a learning rule known as `rule: name`. Raises ValueError if it is no Rule, or the name is another's."""
+    if not isinstance(rule, Rule):
+        raise ValueError(f"register_rule({name!r}): {rule!r} is no brains.rules.Rule")
     _register(RULES, "register_rule", name, rule)
 
 
@@ -68,6 +76,8 @@ def import_module(name: str) -> None:
         raise UserError(f"--import {name}: give a module's name, not a path, for example --import {hint}")
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    with contextlib.suppress(Exception):  # what is wrong with it, the import says
+        reach.digest(name)  # what is imported now is what a kernel's name will stand for, whatever is saved meanwhile
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -77,5 +87,6 @@ def import_module(name: str) -> None:
     except SyntaxError as error:
         raise UserError(f"--import {name}: {error.filename}:{error.lineno}: SyntaxError: {error.msg}") from error
     except (Exception, SystemExit) as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = next((frame for frame in reversed(frames) if frame.filename != __file__), frames[-1])
         raise UserError(f"--import {name}: {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}") from error

@@ -147,7 +147,6 @@ def _processor() -> list[Finding]:
 def _backends() -> list[Finding]:
     findings = [_imported("numba", "missing", "pip install numba: the CPU kernels need it")]
     findings.append(_imported("torch", "missing", "pip install torch: the reference backend needs it"))
-    findings.append(_imported("triton", "absent", "only for GPU kernels, on Linux: pip install triton"))
     findings.append(_gpu())
     return findings
 

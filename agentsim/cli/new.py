@@ -63,7 +63,7 @@ def write(what: str, name: str) -> list[str]:
     if there:
         raise UserError(f"{', '.join(there)}: there already; choose another name, or delete it first")
     known: dict[str, Any] = {"brain": brains.BRAINS, "layer": LAYERS, "rule": RULES}
-    if name in known.get(what, ()):
+    if name in known.get(what, ()) or (what, name) == ("layer", "parallel"):
         raise UserError(f"{name!r}: there is a {what} of that name; choose another one")
     names = {"agentsim.templates.": "", f"my_{what}": name, f"My{what.title()}": _class_name(name, what)}
     for path, template in files.items():
@@ -89,6 +89,8 @@ def _class_name(name: str, what: str) -> str:
 def _check_name(name: str) -> None:
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name) or not name[0].isalpha():
         raise UserError(f"{name!r}: not a Python module name; use letters, digits and underscores, such as my_brain")
+    if len(name) > 100:
+        raise UserError(f"{name[:20]}...: too long for a file's name; use at most 100 letters")
     if Path(f"{name}.py").exists():
         return  # the message about the file says more
     if name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None:

@@ -141,5 +141,12 @@ def test_a_name_is_taken_once_and_is_that_of_the_class() -> None:
             agentsim.register_layer(name, thing)
     with pytest.raises(ValueError, match=r"register_rule.*already"):
         agentsim.register_rule("backprop", RULES["sign"])
+    for nothing in (int, 3):
+        with pytest.raises(ValueError, match=r"register_layer.*LayerConfig"):
+            agentsim.register_layer("other", nothing)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"register_rule.*Rule"):
+            agentsim.register_rule("other", nothing)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"register_layer.*already"):
+        agentsim.register_layer("parallel", GainConfig)
     with pytest.raises(ValueError, match=r"register_rule.*a word"):
         agentsim.register_rule("back prop", RULES["sign"])

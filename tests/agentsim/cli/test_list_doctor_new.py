@@ -102,6 +102,11 @@ def test_new_writes_what_runs_and_passes_its_own_test(what: str, name: str) -> N
 @pytest.mark.parametrize("name", ["my-brain", "1st", "class", "a b", "../up", "", "numpy", "json", "agentsim", "größe"])
 def test_new_refuses_names(name: str) -> None:
     assert re.search("not a Python module name|would be hidden", refused("new", "brain", name))
+
+
+def test_new_refuses_what_is_too_long_and_what_there_is() -> None:
+    assert "too long" in refused("new", "layer", "a" * 300)
+    assert "there is a layer of that name" in refused("new", "layer", "parallel")
     assert list(Path().iterdir()) == []
 
 
