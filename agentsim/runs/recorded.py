@@ -86,22 +86,36 @@ def replay(directory: Path, clock: Clock | None = None, *, drawn: bool = True) -
 class Check(Listener):
     """Compares a run with the hashes of another.
 
-    `first_difference`: ticks done when a hash first was not as expected; None while all are.
+    `first_difference`: ticks done when a hash first was not as expected, or where there is one in between that is not
+    in both; None while all are.
     """
 
     def __init__(self, hashes: dict[int, str], last: int, last_hash: str | None) -> None:
         """`hashes`: ticks done -> rolling hash; `last_hash`: the one after `last` ticks, if it is known."""
         self.first_difference: int | None = None
         self._hashes, self._last, self._last_hash = hashes, last, last_hash
+        self._hashed, self._known = (
+            0,
+            max(hashes, default=0),
+        )  # ticks done at the last hash of this run, and of the other
 
     def hashed(self, tick: int, value: str) -> None:
-        """Compare it, if that tick's is known."""
-        self._compare(tick, value, self._hashes.get(tick))
+        """Compare it, as long as hashes are known."""
+        self._in_between(tick)
+        self._compare(tick, value, self._hashes.get(tick, "" if tick < self._known else None))
+        self._hashed = tick
 
     def ticked(self, simulation: Simulation) -> None:
         """Compare the state after the last tick."""
         if simulation.tick_index == self._last:
+            self._in_between(self._last)
             self._compare(self._last, simulation.state_hash(), self._last_hash)
+
+    def _in_between(self, tick: int) -> None:
+        """None of the other run's hashes may be between this run's."""
+        for other in sorted(self._hashes):
+            if self._hashed < other < tick:
+                self._compare(other, "", self._hashes[other])
 
     def _compare(self, tick: int, value: str, expected: str | None) -> None:
         if expected is not None and value != expected and self.first_difference is None:

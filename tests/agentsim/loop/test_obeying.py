@@ -92,6 +92,30 @@ def test_replay_names_the_first_tick_that_differs(tmp_path: Path, make_config: M
     assert check.first_difference == 40
 
 
+@pytest.mark.parametrize(
+    ("edit", "difference"), [("moved", 30), ("deleted", 30), ("added", 33), ("last deleted", None)]
+)
+def test_replay_finds_hashes_that_were_never_made_and_misses_those_that_are_gone(
+    make_config: Make, tmp_path: Path, edit: str, difference: int | None
+) -> None:
+    """Sixty ticks, a hash after every ten; what was lost at the end, as when a run is killed, is no difference."""
+    simulation = record(make_config("CartPole-v1"), tmp_path / "run")
+    simulation.run(60)
+    simulation.close()
+    path = tmp_path / "run" / HASHES
+    lines = path.read_text().splitlines()
+    changed = {
+        "moved": [*lines[:2], lines[2].replace("30", "31", 1), *lines[3:]],
+        "deleted": [*lines[:2], *lines[3:]],
+        "added": [*lines[:3], lines[2].replace("30", "33", 1), *lines[3:]],
+        "last deleted": lines[:-1],
+    }
+    path.write_text("\n".join(changed[edit]) + "\n")
+    again, check = replay(tmp_path / "run")
+    again.run()
+    assert check.first_difference == difference
+
+
 def test_replay_compares_the_last_state_too(tmp_path: Path, make_config: Make) -> None:
     """The last hash line is of tick 60; the hash in result.json is of tick 63."""
     run = tmp_path / "run"
