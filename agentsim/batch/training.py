@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt
+from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt
 
 from agentsim.batch.settings import TrainingConfig
 from agentsim.config.sections import Section
@@ -78,7 +78,7 @@ class Point(Section):
     `quick` whether only a small part was asked; and the mode's own figures, by name."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, float] = Field(init=False)
+    __pydantic_extra__: dict[str, float]
 
     batch: NonNegativeInt
     cpu_seconds: NonNegativeFloat
