@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,18 @@ def linear_brain() -> Iterator[None]:
         patch.syspath_prepend(Path(__file__).parent)
         patch.setitem(brains.BRAINS, "linear", "linear_brain:LinearBrain")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_from_a_terminal() -> Iterator[None]:
+    """Ctrl-C and hanging up reach the tests and what they start, under nohup and in the background too."""
+    asked: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in asked if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, asked[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class VirtualTime:
