@@ -97,7 +97,7 @@ def samples(config: Config, updates: int, labelled: int) -> int:
     fresh one; the mean of several; or one each. Up to the few ticks before a pipeline is full."""
     if not config.learn.steps_per_tick:
         return 0
-    replay, schedule = config.brain.get("replay"), config.brain.get("schedule")
+    replay, schedule = config.one_brain.get("replay"), config.one_brain.get("schedule")
     if replay:
         return int(updates * replay["per_tick"] + labelled)
     return int(updates * schedule["accumulate"]) if isinstance(schedule, dict) and "accumulate" in schedule else updates

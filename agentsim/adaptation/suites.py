@@ -103,7 +103,7 @@ def parsed_phases(text: str) -> tuple[PhaseConfig, ...]:
 
 def _measurable(entries: list[Entry]) -> list[Entry]:
     """The entries, if something says what is right. Raises UserError."""
-    if not any(entry.config.brain["kind"] == "oracle" for entry in entries):
+    if not any(entry.config.one_brain.kind == "oracle" for entry in entries):
         raise UserError(
             f"{entries[0].config.world.id} has no oracle that says what is right; use agentsim bench learning"
         )
@@ -162,7 +162,7 @@ def classic18() -> list[Table]:
 
 def controls(source: str, config: Config) -> list[Entry]:
     """The controls that know no net: oracles, random, the best constant and the like."""
-    random = config.model_copy(update={"brain": {"kind": "random"}, "brain_name": "random"})
+    random = config.with_brain({"kind": "random"}, "random")
     found = with_controls(source, [random], DELAYS)
     return [
         Entry(source, entry.name, entry.config, control=True, best_of=entry.best_of)
@@ -172,7 +172,7 @@ def controls(source: str, config: Config) -> list[Entry]:
 
 
 def _entry(source: str, config: Config, name: str, mapping: dict[str, Any], control: bool = False) -> Entry:
-    return Entry(source, name, config.model_copy(update={"brain": mapping, "brain_name": name}), control)
+    return Entry(source, name, config.with_brain(mapping, name), control)
 
 
 def _never_learning(source: str, config: Config, name: str, mapping: dict[str, Any]) -> Entry:

@@ -39,7 +39,7 @@ def _ceilings(results: Mapping[Entry, Sequence[Result]]) -> dict[int, list[float
     """Latency -> for each phase, what the oracle that is so late scores in its last 15 s, mean over seeds."""
     found = {}
     for entry, runs in results.items():
-        if entry.config.brain["kind"] == "oracle" and runs:
+        if entry.config.one_brain.kind == "oracle" and runs:
             scores = [interval(phase["score_last_15s"] for phase in phases) for phases in _by_phase(runs)]
             found[runs[0]["latency"]] = [None if score is None else score["mean"] for score in scores]
     return found

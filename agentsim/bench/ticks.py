@@ -89,7 +89,7 @@ def shipped_cases() -> Iterator[Case]:
     config = load_config("arena")
     steps = config.learn.steps_per_tick
     for backend, name in {**BACKENDS, BATCHED: "torch"}.items():
-        brain = _brain(config.brain | {"backend": name})
+        brain = _brain(config.one_brain | {"backend": name})
         yield Case(SHIPPED, f"{brain.config.rule}, {steps} steps", brain.config.align, backend, brain, steps)
 
 

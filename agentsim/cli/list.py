@@ -57,7 +57,7 @@ def everything() -> Listing:
         "brain configs": _described(folder / "brains"),
         **{f"{mode} configs": _described(folder / mode) for mode in MODES},
         "brain kinds": dict(brains.BRAINS),
-        "layer types": {_type(layer): _first_line(layer.__module__) for layer in AnyLayer.models()},
+        "layer types": {_type(layer): _first_line(layer.__module__) for layer in AnyLayer.models_of(None)},
         "rules": {name: _first_line(rule.reference.partition(":")[0]) for name, rule in RULES.items()},
         "worlds": {world: line for world, (_, line) in worlds.WORLDS.items()} | _TESTED | own,
     }

@@ -13,7 +13,8 @@ import pydantic
 from agentsim.cli import terminal
 from agentsim.compiled.waiting import meanwhile
 from agentsim.config.load import load_config, ticks_asked
-from agentsim.config.sections import ClockConfig, Pacing, first_problem
+from agentsim.config.sections import ClockConfig, Pacing
+from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, model_serializer
 
 import brains
 from agentsim.config import located_yaml
+from agentsim.config.brain import WANTED, Brain, BrainConfig, checked
 from agentsim.config.located_yaml import Located, Location
 from agentsim.config.sections import (
     ClockConfig,
@@ -29,7 +30,9 @@ from agentsim.config.sections import (
     WorldConfig,
 )
 from agentsim.config.sources import (
+    above,
     configs_directory,
+    extended,
     find,
     is_path,
     mapping_in,
@@ -60,13 +63,13 @@ class _Written:
 class Config(Section):
     """Everything a run is determined by, besides the commands of the person watching. See configs/arena.yaml.
 
-    `brain` is the resolved mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
+    `brain` is a mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
     `brains`, instead, names several, in a world of several agents: agent or role -> a brain and its divider.
     `phases` is a timetable of tasks; after the last one the task stays.
     """
 
     world: WorldConfig
-    brain: dict[str, Any] = Field(default={})
+    brain: Brain | None = None
     brain_name: str = ""
     brains: dict[str, MemberConfig] = Field(default={})
     clock: ClockConfig = ClockConfig()
@@ -94,9 +97,20 @@ class Config(Section):
     @property
     def name_of_brain(self) -> str:
         """What to call the brain, or the several ones."""
-        if not self.brains:
-            return self.brain_name or str(self.brain["kind"])
-        return ", ".join(f"{name} {m.brain_name or m.brain['kind']}" for name, m in self.brains.items())
+        if self.brains:
+            return ", ".join(f"{name} {m.brain_name or m.brain.kind}" for name, m in self.brains.items())
+        return self.brain_name or self.one_brain.kind
+
+    @property
+    def one_brain(self) -> BrainConfig:
+        """The brain of a config with one. Raises UserError for a config without a brain."""
+        if self.brain is None:
+            raise UserError(f"brain: missing; give {WANTED}")
+        return self.brain
+
+    def with_brain(self, brain: Mapping[str, Any], name: str = "") -> Config:
+        """The same with this one brain, called `name`. Raises UserError if it is not valid."""
+        return self.model_copy(update={"brain": checked(brain), "brain_name": name, "brains": {}})
 
     def to_yaml(self) -> str:
         """YAML text that `load_config` reads back as an equal config."""
@@ -111,7 +125,7 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
     that is wrong, one `file:line: key: problem, what to do` a line.
     """
     path = find(source, configs_directory())
-    located = mapping_in(path, "`world: {id: ...}` and `brain: NAME`")
+    located = extended(mapping_in(path, "`world: {id: ...}` and `brain: NAME`"), path.parent, configs_directory())
     changes = [parse_override(text, "clock.tick_hz=240") for text in overrides]
     if brain is not None:
         changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
@@ -122,7 +136,7 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
         if location not in swapped:
             override(located, location, value)
 
-    problems = _check_brains(located)
+    problems = _check_number(located)
     config, more = validate(Config, located, ())
     world, _ = validate(WorldConfig, located, ("world",)) if "world" in located.value else (None, [])
     problems += more
@@ -153,9 +167,10 @@ def load_brain(name: str) -> dict[str, Any]:
     """The resolved mapping {kind, ...} of a brain config by name or path, or of a kind with its defaults."""
     located = Located({"brain": name}, {_BRAIN: f"brain {name}"})
     _resolve_brain(located, _BRAIN, Path())
-    if problems := _check_brains(located):
+    holder, problems = validate(MemberConfig, located, ())
+    if holder is None:
         raise everything_wrong(located, problems)
-    return dict(located.value["brain"])
+    return dict(holder.brain)
 
 
 def config_names() -> list[str]:
@@ -189,80 +204,46 @@ def _swap(located: Located, location: Location, value: Located) -> bool:
     elif location[0] != "brains" or not (len(location) == 2 or (len(location) == 3 and location[2] == "brain")):
         return False
     override(located, location, value)
-    _above(located.value, location).pop("brain_name", None)
+    above(located.value, location).pop("brain_name", None)
     return True
 
 
-def _above(document: Any, location: Location) -> Any:
-    """What the value at `location` stands in."""
-    for key in location[:-1]:
-        document = document[key]
-    return document
-
-
 def _resolve_brain(located: Located, at: Location, folder: Path) -> None:
-    """Replace a brain that is named, by name or by path from `folder`, by its mapping."""
-    holder = _above(located.value, at)
-    name = holder.get("brain")
+    """Replace a brain that is named, by name or by path from `folder`, by its mapping, and one that extends another by
+    both of them."""
+    holder, where, shipped = above(located.value, at), located.place(at), configs_directory() / "brains"
+    name, key = holder.get("brain"), ".".join(map(str, at))
+    if isinstance(name, dict) and "extends" in name:
+        located.put(at, extended(located.at(at), folder, shipped))
+        return
     if not isinstance(name, str):
         return
-    where, key = located.place(at), ".".join(map(str, at))
     if is_path(name):
         path = folder / name
         if not path.exists():
             raise UserError(f"{where}: {key}: {path}: no such file; give a path from {folder.resolve()}, or a name")
     elif name in brain_names():
-        path = shown(configs_directory() / "brains" / f"{name}.yaml")
+        path = shown(shipped / f"{name}.yaml")
     elif name in brains.BRAINS:
         located.put(at, Located({"kind": name}, {(): where}))
         holder.setdefault("brain_name", name)
         return
     else:
         known = dict.fromkeys([*brain_names(), *brains.BRAINS])
-        raise UserError(f"{where}: {key}: unknown brain {name!r}, {suggest(name, known, 'brains')}")
-    mapping = located_yaml.read(path)
-    if not isinstance(mapping.value, dict):
-        raise UserError(f"{path}: must hold a brain: a mapping such as {{kind: stepping}}")
-    located.put(at, mapping)
+        hint = f"{suggest(name, known, 'brains')} (a brain of your own needs --import MODULE, or its file's path)"
+        raise UserError(f"{where}: {key}: unknown brain {name!r}, {hint}")
+    located.put(at, extended(mapping_in(path, "`kind: stepping`", "a brain"), path.parent, shipped))
     holder.setdefault("brain_name", path.stem)
 
 
-def _check_brains(located: Located) -> list[Problem]:
-    """Fill in every default of every brain, or tell what is wrong with them."""
-    if located.value.get("brains") and "brain" in located.value:
+def _check_number(located: Located) -> list[Problem]:
+    """Whether there is one brain, or several."""
+    document = located.value
+    if document.get("brains") and "brain" in document:
         return [(("brains",), "one brain or several: give either brain or brains")]
-    problems = []
-    for at in _brain_locations(located.value):
-        resolved, more = _check_brain(_above(located.value, at).get("brain"), at)
-        _above(located.value, at)["brain"] = resolved or {}
-        problems += more
-    return problems
-
-
-def _check_brain(mapping: Any, at: Location) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """A brain's mapping with every default filled in by its class's own model, or else what is wrong with it."""
-    if mapping is None:
-        return None, [(at, "missing; give a name, a path or a mapping {kind: ...}")]
-    if not isinstance(mapping, dict):
-        return None, [(at, f"should be a name, a path or a mapping {{kind: ...}}, got {mapping!r:.40}")]
-    kind = mapping.get("kind")
-    if not isinstance(kind, str) or kind not in brains.BRAINS:
-        if "kind" not in mapping:
-            problem = f"missing; kinds: {', '.join(brains.BRAINS)}"
-        else:
-            hint = suggest(str(kind), brains.BRAINS, "kinds")
-            problem = f"unknown kind {kind!r:.40}, {hint} (a kind of your own needs --import MODULE)"
-        return None, [((*at, "kind"), problem)]
-    try:
-        model = brains.load(kind).Config
-    except Exception as error:  # other people's code, as below
-        return None, [((*at, "kind"), f"the class of kind {kind!r} cannot be loaded: {error}")]
-    rest = mapping if "kind" in model.model_fields else {key: mapping[key] for key in mapping if key != "kind"}
-    document: Any = rest
-    for key in reversed(at):
-        document = {key: document}
-    checked, problems = validate(model, Located(document), at)
-    return (None if checked is None else {"kind": kind, **checked.model_dump(mode="json")}), problems
+    if not document.get("brains") and document.get("brain") is None:
+        return [(_BRAIN, f"missing; give {WANTED}")]
+    return []
 
 
 # --- lengths -----------------------------------------------------------------------------------------------------

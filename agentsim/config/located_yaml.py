@@ -65,13 +65,37 @@ class Located:
             location = location[:-1]
         return self.places.get(location, "")
 
+    def at(self, location: Location) -> Located:
+        """The value at `location`, which must exist, with its places."""
+        value = self.value
+        for key in location:
+            value = value[key]
+        size = len(location)
+        places = {at[size:]: place for at, place in self.places.items() if at[:size] == location}
+        return Located(value, {(): self.place(location), **places})
+
+    def take(self, location: Location) -> None:
+        """Remove the value at `location`, whose parent must exist, if it is there."""
+        parent: Any = self.value
+        for key in location[:-1]:
+            parent = parent[key]
+        if isinstance(parent, dict):
+            parent.pop(location[-1], None)
+        else:
+            del parent[int(location[-1])]
+        size = len(location)
+        self.places = {at: place for at, place in self.places.items() if at[:size] != location}
+
     def put(self, location: Location, other: Located) -> None:
         """Replace the value at `location`, whose parent must exist, by `other`, places and all."""
+        size = len(location)
+        if not size:
+            self.value, self.places = other.value, dict(other.places)
+            return
         parent = self.value
         for key in location[:-1]:
             parent = parent[key]
         parent[location[-1]] = other.value
-        size = len(location)
         self.places = {at: place for at, place in self.places.items() if at[:size] != location}
         self.places |= {location + at: place for at, place in other.places.items()}
 

@@ -15,8 +15,9 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
 )
+
+from agentsim.config.brain import Brain
 
 Pacing = Literal["sleep", "hybrid", "none"]
 
@@ -27,14 +28,6 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def first_problem(error: Exception) -> str:
-    """What is wrong with data that did not fit a model, in one line: `key: problem`."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
-
-
 class WorldConfig(Section):
     """Which world: a Gymnasium id, and the keyword arguments of `gymnasium.make`."""
 
@@ -43,10 +36,9 @@ class WorldConfig(Section):
 
 
 class MemberConfig(Section):
-    """One of several brains in a world: its resolved mapping {kind, ...}, on every how many ticks it acts and learns,
-    and what to call it."""
+    """One of several brains in a world, on every how many ticks it acts and learns, and what to call it."""
 
-    brain: dict[str, Any]
+    brain: Brain
     every: PositiveInt = 1
     brain_name: str = ""
 

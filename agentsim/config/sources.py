@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
+from typing import Any
 
 from agentsim.config import located_yaml
 from agentsim.config.located_yaml import Located, Location
@@ -50,17 +51,64 @@ def find(source: str | Path, directory: Path) -> Path:
     return path
 
 
-def mapping_in(path: Path, least: str) -> Located:
-    """The mapping that a config's file holds. Raises UserError, saying what a config needs at least, if it does not."""
+def mapping_in(path: Path, least: str, what: str = "a config") -> Located:
+    """The mapping that a config's file holds. Raises UserError, saying what it needs at least, if it does not."""
     located = located_yaml.read(path)
     if not isinstance(located.value, dict):
-        what = "is empty" if located.value is None else "must hold a mapping of keys"
-        raise UserError(f"{path}: {what}; a config needs at least {least}")
+        held = "is empty" if located.value is None else "must hold a mapping of keys"
+        raise UserError(f"{path}: {held}; {what} needs at least {least}")
     return located
 
 
+def extended(located: Located, folder: Path, shipped: Path) -> Located:
+    """What a mapping says together with the config that its `extends` names, if it has one: by a name among the
+    `shipped`, or by a path from `folder`.
+
+    Mappings are merged, anything else is replaced; null takes out what the other one says; a mapping of another `kind`
+    replaces the whole of it. Raises UserError if there is no such config, or it extends one itself.
+    """
+    if "extends" not in located.value:
+        return located
+    name, where = located.value.pop("extends"), located.place(("extends",))
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{where}: extends: should be the name of a config or its path, got {name!r:.40}")
+    try:
+        path = find(folder / name if is_path(name) else name, shipped)
+    except UserError as error:
+        raise UserError(f"{where}: extends: {error}") from None
+    base = mapping_in(path, "what this one leaves out")
+    if "extends" in base.value:
+        raise UserError(f"{where}: extends: {path} extends a config itself; one may extend only what is whole")
+    _merge(base, located, ())
+    base.places[()] = located.place(())
+    return base
+
+
+def _merge(base: Located, located: Located, at: Location) -> None:
+    """Put what `located` says at `at` over what `base` says there."""
+    old, new = base.at(at).value, located.at(at).value
+    if "kind" in new and new["kind"] != old.get("kind", new["kind"]):
+        base.put(at, located.at(at))
+        return
+    for key, value in new.items():
+        if value is None:
+            base.take((*at, key))
+        elif isinstance(value, dict) and isinstance(old.get(key), dict):
+            _merge(base, located, (*at, key))
+        else:
+            base.put((*at, key), located.at((*at, key)))
+
+
+def above(document: Any, location: Location) -> Any:
+    """What the value at `location` stands in."""
+    for key in location[:-1]:
+        document = document[key]
+    return document
+
+
 def parse_override(text: str, example: str) -> tuple[Location, Located]:
-    """Where "KEY=VALUE" puts what. Raises UserError, showing the example, for a text that does not look like it."""
+    """Where "KEY=VALUE" puts what; "KEY=" takes out what the config says there. Raises UserError, showing the example,
+    for a text that does not look like it."""
     key, equals, value = text.partition("=")
     source = f"--set {text}"
     if not equals or not all(key.split(".")):
@@ -70,7 +118,8 @@ def parse_override(text: str, example: str) -> tuple[Location, Located]:
 
 
 def override(located: Located, location: Location, value: Located) -> None:
-    """Put an override in its place, making the mappings on the way that are not there yet."""
+    """Put an override in its place, making the mappings on the way that are not there yet; one that holds nothing
+    takes out what is there."""
     source = value.places.get((), "") or f"--set {'.'.join(map(str, location))}="
     here = located.value
     for depth, key in enumerate(location):
@@ -86,4 +135,7 @@ def override(located: Located, location: Location, value: Located) -> None:
             located.put(location[: depth + 1], Located({}, {(): source}))
         if depth < len(location) - 1:
             here = here[key]
-    located.put(location, Located(value.value, value.places or {(): source}))
+    if value.places:
+        located.put(location, value)
+    else:
+        located.take(location)

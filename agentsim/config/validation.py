@@ -16,7 +16,16 @@ from agentsim.errors import UserError
 
 Problem = tuple[Location, str]  # where in the document, and the message
 Branch = tuple[Location, Any] | None  # where a union stands, and which of its alternatives a problem is about
+OURS = "agentsim"  # the type of an error whose message is for people as it is
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def first_problem(error: Exception) -> str:
+    """What is wrong with data that did not fit a model, in one line: `key: problem`."""
+    if not isinstance(error, pydantic.ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
 
 
 def suggest(word: str, known: Iterable[str], what: str = "known") -> str:
@@ -72,10 +81,10 @@ def _problem(details: Any, model: type[BaseModel], value: Any, prefix: Location)
             at.append(part)
             value = value[part]
             if not isinstance(part, int):
-                annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+                annotations = [_annotation(m.model_fields[part]) for m in models if part in m.model_fields]
                 if annotations:  # else a name of someone's choice, with the model of all such names behind it
-                    models = [m for annotation in annotations for m in _models_in(annotation)]
-        elif details["type"] == "missing" and part == details["loc"][-1]:
+                    models = [m for annotation in annotations for m in _models_in(annotation, value)]
+        elif details["type"] in ("missing", OURS) and part == details["loc"][-1]:
             at.append(part)
         else:
             branch = (tuple(at), part)
@@ -102,7 +111,7 @@ def _message(details: Any, value: Any, key: str, fields: list[str]) -> str:
             message = f"{details['ctx']['discriminator'].strip('_()')}: missing; add it"
         case "model_type" | "dict_type" | "model_attributes_type":
             message = f"should be a mapping of keys, got {_short(value)}"
-        case "value_error":
+        case "value_error" | "agentsim":
             pass
         case _:
             message = f"{message}, got {_short(value)}"
@@ -113,14 +122,19 @@ def _has_tag(model: type[BaseModel], tag: Any) -> bool:
     return any(tag in typing.get_args(field.annotation) for field in model.model_fields.values())
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The models that an annotation such as `tuple[A | B, ...] | None` speaks of."""
-    if hasattr(annotation, "models"):  # whose choice is made when it validates
-        return list(annotation.models())
+def _annotation(field: Any) -> Any:
+    """The whole annotation of a field: pydantic keeps the outermost metadata beside it."""
+    return typing.Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+
+
+def _models_in(annotation: Any, value: Any) -> list[type[BaseModel]]:
+    """The models that an annotation such as `tuple[A | B, ...] | None` speaks of, of this value."""
+    if hasattr(annotation, "models_of"):  # whose choice is made when it validates
+        return list(annotation.models_of(value))
     arguments = (*typing.get_args(annotation), *getattr(annotation, "__metadata__", ()))
     if isinstance(annotation, type) and not arguments and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for argument in arguments for model in _models_in(argument)]
+    return [model for argument in arguments for model in _models_in(argument, value)]
 
 
 def _short(value: Any) -> str:

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pydantic
 
 import brains
+from agentsim.config.brain import checked
 from agentsim.config.load import Config
-from agentsim.config.sections import MemberConfig, first_problem
+from agentsim.config.sections import MemberConfig
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from brains.brain import Body, Brain, Kind
+from brains.brain import Body, Brain
 from brains.team import Seat, Team
-
-
-def checked_brain(mapping: dict[str, Any], at: str = "brain") -> tuple[Kind, Any]:
-    """The kind that a brain's mapping {kind, ...} names, and its own validated config.
-
-    Raises UserError, naming the key; `at` is the key of the mapping.
-    """
-    kind = str(mapping.get("kind"))
-    if kind not in brains.BRAINS:
-        raise UserError(f"{at}.kind: unknown kind {kind!r}, {suggest(kind, brains.BRAINS, 'kinds')}")
-    maker = brains.load(kind)
-    fields = {key: value for key, value in mapping.items() if key != "kind" or key in maker.Config.model_fields}
-    try:
-        return maker, maker.Config.model_validate(fields)
-    except pydantic.ValidationError as error:
-        raise UserError(f"{at}.{first_problem(error)}") from error
-
-
-def resolved_brain(mapping: dict[str, Any], at: str = "brain") -> dict[str, Any]:
-    """A brain's mapping with every default filled in. Raises UserError."""
-    _, config = checked_brain(mapping, at)
-    return {"kind": mapping["kind"], **config.model_dump(mode="json")}
-
-
-def resolved(config: Config) -> Config:
-    """A config with every default of its brain, or of its several ones, filled in. Raises UserError."""
-    if not config.brains:
-        return config.model_copy(update={"brain": resolved_brain(config.brain)})
-    members = {
-        name: member.model_copy(update={"brain": resolved_brain(member.brain, f"brains.{name}.brain")})
-        for name, member in config.brains.items()
-    }
-    return config.model_copy(update={"brains": members})
 
 
 def build_team(
@@ -82,13 +50,13 @@ def seats_of(every: dict[str, int], agents: tuple[str, ...]) -> dict[str, Seat]:
     return {name: Seat(np.array(lanes[name]), divider) for name, divider in every.items()}
 
 
-def build_brain(mapping: dict[str, Any], body: Body, seed: np.random.SeedSequence, at: str = "brain") -> Brain:
+def build_brain(mapping: Mapping[str, Any], body: Body, seed: np.random.SeedSequence, at: str = "brain") -> Brain:
     """The brain of a mapping. Raises UserError if it is not valid or does not fit the body; `at` is its key."""
-    kind, config = checked_brain(mapping, at)
+    config = checked(mapping, at)
     try:
-        return brains.make(kind, config, body, seed)
+        return brains.make(brains.load(config.kind), config.settings, body, seed)
     except ValueError as error:
-        key = "." if re.match(r"[\w.]+: ", str(error)) else f": {mapping['kind']} does not fit this world: "
+        key = "." if re.match(r"[\w.]+: ", str(error)) else f": {config.kind} does not fit this world: "
         raise UserError(f"{at}{key}{error}") from error
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from agentsim.config.brain import checked
 from agentsim.config.load import Config
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from agentsim.loop.building import build_brain, build_team, checked_brain, kernels_of
+from agentsim.loop.building import build_brain, build_team, kernels_of
 from agentsim.loop.commands import SwapBrain
 from agentsim.loop.environment import Environment
 from agentsim.loop.snapshot import Snapshot
@@ -37,14 +38,14 @@ class Resident:
 
     def check(self, swap: SwapBrain) -> None:
         """Raises UserError if there is no such brain, or no such place for it."""
-        checked_brain(swap.config)
+        checked(swap.config)
         self._check_place(swap.whose)
 
     def swap(self, swap: SwapBrain, compile_kernels: Callable[[Sequence[str]], None]) -> None:
         """Another brain moves in and starts from nothing. Raises UserError if it cannot; then the old one stays."""
         self.swaps += 1
         self._check_place(swap.whose)
-        update: dict[str, Any] = {"brain": swap.config, "brain_name": swap.name}
+        update: dict[str, Any] = {"brain": checked(swap.config), "brain_name": swap.name}
         if swap.whose is not None:
             member = self.present.brains[swap.whose].model_copy(update=update)
             update = {"brains": {**self.present.brains, swap.whose: member}}
@@ -80,4 +81,4 @@ class Resident:
         environment = self._environment
         if config.brains:
             return build_team(config.brains, environment.agents, environment.body, seed)
-        return build_brain(config.brain, environment.body, seed)
+        return build_brain(config.one_brain, environment.body, seed)

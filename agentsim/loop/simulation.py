@@ -15,10 +15,10 @@ import numpy as np
 
 from agentsim.compiled import pool
 from agentsim.config.load import Config
-from agentsim.config.sections import first_problem
+from agentsim.config.validation import first_problem
 from agentsim.errors import FAILURES, UserError
 from agentsim.loop import figures
-from agentsim.loop.building import kernels_of, resolved, timetable
+from agentsim.loop.building import kernels_of, timetable
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, Script
 from agentsim.loop.environment import Environment
@@ -51,7 +51,7 @@ class Simulation:
         self, config: Config, *, clock: Clock | None = None, script: Script | None = None, drawn: bool = True
     ) -> None:
         """Build everything; with a `script` another run is done again; `drawn`: see Environment. Raises UserError."""
-        self.config = config = resolved(config)
+        self.config = config
         self.streams = dict(zip(STREAMS, np.random.SeedSequence(config.run.seed).spawn(len(STREAMS)), strict=True))
         self.environment = environment = Environment(config.world, self.streams["world"], drawn=drawn)
         self.resident = Resident(config, environment, self.streams["brain"])

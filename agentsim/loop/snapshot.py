@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt
 
+from agentsim.config.brain import Brain
 from agentsim.config.sections import MemberConfig, Section
 from brains.brain import State
 
@@ -17,7 +18,7 @@ class Snapshot(Section):
     hash: str
     learning: bool
     brain_name: str
-    brain: dict[str, Any]
+    brain: Brain | None
     brains: dict[str, MemberConfig] = Field(default={})
     swaps: NonNegativeInt
     telemetry: dict[str, Any]

@@ -17,7 +17,8 @@ import pydantic
 from pydantic import NonNegativeInt
 
 from agentsim.config.load import Config
-from agentsim.config.sections import Section, first_problem
+from agentsim.config.sections import Section
+from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.snapshot import Snapshot

@@ -22,7 +22,8 @@ import pydantic
 from pydantic import Field, NonNegativeInt
 
 from agentsim.config.load import Config
-from agentsim.config.sections import Section, first_problem
+from agentsim.config.sections import Section
+from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
 from agentsim.loop.commands import StampedCommand
 from agentsim.loop.listener import Listener

@@ -9,7 +9,7 @@ from pathlib import Path
 import pydantic
 
 from agentsim.config.load import Config, load_config
-from agentsim.config.sections import first_problem
+from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
 from agentsim.loop.commands import Command, Script, StampedCommand
 from agentsim.runs.directory import (

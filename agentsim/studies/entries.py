@@ -18,7 +18,7 @@ import numpy as np
 
 from agentsim.config.load import Config, load_brain, load_config, ticks_asked
 from agentsim.errors import UserError
-from agentsim.loop.building import build_brain, resolved_brain, timetable
+from agentsim.loop.building import build_brain, timetable
 from agentsim.loop.environment import Environment
 from brains.brain import Body
 
@@ -98,7 +98,7 @@ def with_controls(source: str, asked: Sequence[Config], delays: Sequence[int] = 
 
 def _same(one: Config, other: Config) -> bool:
     """Whether two rows of one name are the same brain."""
-    return one.learn == other.learn and resolved_brain(one.brain) == resolved_brain(other.brain)
+    return one.learn == other.learn and one.brain == other.brain
 
 
 def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:
@@ -114,7 +114,7 @@ def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config
 
 
 def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
-    mapping = entry.config.brain
+    mapping = entry.config.one_brain
     try:
         brain = build_brain(mapping, body, np.random.SeedSequence(0))
     except UserError:
@@ -160,8 +160,7 @@ def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entr
 
 
 def _with(source: str, name: str, config: Config, mapping: dict[str, Any], best_of: str = "") -> Entry:
-    config = config.model_copy(update={"brain": mapping, "brain_name": name})
-    return Entry(source, name, config, control=True, best_of=best_of)
+    return Entry(source, name, config.with_brain(mapping, name), control=True, best_of=best_of)
 
 
 def over_seeds(entries: Sequence[Entry], seeds: int, version: str) -> list[Run]:

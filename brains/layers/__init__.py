@@ -50,8 +50,8 @@ class AnyLayer:
     within = False  # a schema
 
     @staticmethod
-    def models() -> list[type[BaseModel]]:
-        """The types of today."""
+    def models_of(layer: Any) -> list[type[BaseModel]]:
+        """The types of today, whichever the layer is."""
         return [*LAYERS.values(), Parallel]
 
     @classmethod
@@ -68,7 +68,7 @@ class AnyLayer:
             return {"type": "object"}
         self.within = True
         try:
-            return {"anyOf": [handler(model.__pydantic_core_schema__) for model in self.models()]}
+            return {"anyOf": [handler(model.__pydantic_core_schema__) for model in self.models_of(None)]}
         finally:
             self.within = False
 

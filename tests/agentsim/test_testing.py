@@ -17,8 +17,8 @@ import pytest
 import brains
 import worlds
 from agentsim.cli.new import write
+from agentsim.config.brain import checked
 from agentsim.config.load import brain_names, load_brain
-from agentsim.loop.building import checked_brain
 from agentsim.templates.my_brain import MyBrain
 from agentsim.templates.my_world import MyWorld
 from agentsim.testing import check_brain, check_layer, check_rule, check_world
@@ -147,14 +147,15 @@ CONTINUOUS = Body(observation_size=3, actions=2, discrete=False, low=(-1.0, -2.0
 
 @pytest.mark.parametrize("name", [*brain_names(), *(kind for kind in brains.BRAINS if kind != "stepping")])
 def test_shipped_brains_pass_in_every_body_that_they_fit(name: str) -> None:
-    brain_class, config = checked_brain(load_brain(name))
+    config = checked(load_brain(name))
+    kind = brains.load(config.kind)
     fitting = []
     for body in (TAUGHT, replace(TAUGHT, lanes=3), REWARDED, replace(REWARDED, lanes=3), CONTINUOUS):
         with suppress(ValueError):
-            brain_class(config, body, np.random.SeedSequence(0))
+            kind(config.settings, body, np.random.SeedSequence(0))
             fitting.append(body)
     assert fitting
-    check_brain(lambda body, seed: brain_class(config, body, seed), fitting)
+    check_brain(lambda body, seed: kind(config.settings, body, seed), fitting)
 
 
 def test_the_template_world_passes() -> None:

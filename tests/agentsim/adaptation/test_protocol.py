@@ -55,13 +55,13 @@ def test_accuracy_does_not_depend_on_how_often_the_teacher_speaks(short: Config)
     figures = []
     for every in (1, 7, 0):
         world = short.world.model_copy(update={"options": {"teacher_every": every}})
-        found = lived(short.model_copy(update={"brain": {"kind": "random"}, "world": world}))
+        found = lived(short.with_brain({"kind": "random"}).model_copy(update={"world": world}))
         figures.append([found["accuracy"], found["windows"]])
     assert figures[0] == figures[1] == figures[2]
 
 
 def test_who_asks_the_oracle_is_not_probed(short: Config) -> None:
-    found = lived(short.model_copy(update={"brain": {"kind": "oracle", "delay": 0}}))
+    found = lived(short.with_brain({"kind": "oracle", "delay": 0}))
     assert found["accuracy"] == 1.0 and [phase["probe"] for phase in found["phases"]] == [{}, {}]
     assert [phase["retention"] for phase in found["phases"]] == [None, None]
     assert found["phases"][1]["recovery"] == 10  # at once: the first whole window
@@ -73,7 +73,7 @@ def test_sparse_labels_blind_only_who_hears_the_teacher(short: Config) -> None:
     sparse = short.model_copy(update={"world": world})
 
     def brain(config: Config, **mapping: Any) -> dict[str, Any]:
-        return lived(config.model_copy(update={"brain": mapping}))
+        return lived(config.with_brain(mapping))
 
     for kind in ("repeat_last_label", "bias_only"):
         asks = [brain(config, kind=kind)["windows"] for config in (short, sparse)]
@@ -81,7 +81,7 @@ def test_sparse_labels_blind_only_who_hears_the_teacher(short: Config) -> None:
         assert asks[0] == asks[1] == hears[0]["windows"]
         assert hears[1]["phases"][0]["probe"].keys() == {"chase", "avoid"}  # it does not ask the oracle
     assert brain(sparse, kind="bias_only", hears="teacher")["updates"] == 9  # ticks 0, 5, ... 40
-    simulation = Simulation(sparse.model_copy(update={"brain": {"kind": "repeat_last_label", "hears": "teacher"}}))
+    simulation = Simulation(sparse.with_brain({"kind": "repeat_last_label", "hears": "teacher"}))
     said, actions, last = 0, [], []
     for _ in range(45):
         simulation.tick()
@@ -97,7 +97,7 @@ def test_samples_are_what_the_updates_trained_on(make_config: Callable[..., Conf
     """With replay: a batch an update and each labelled tick once; the mean of eight: eight; a still brain: none."""
 
     def count(steps: int, **brain: Any) -> int:
-        config = make_config(brain={"kind": "stepping", **brain}, learn__steps_per_tick=steps)
+        config = make_config(brain={"kind": "stepping", "layers": [{}], **brain}, learn__steps_per_tick=steps)
         return protocol.samples(config, updates=40, labelled=10)
 
     assert count(4, replay={"per_tick": 32}) == 40 * 32 + 10

@@ -42,7 +42,7 @@ def test_probes_do_not_touch_the_run(short: Config) -> None:
 
 def test_the_probe_of_a_constant_is_how_often_it_is_right(short: Config) -> None:
     """Counted here over the same random states."""
-    found = learning.run_once(short.model_copy(update={"brain": {"kind": "constant", "action": 2}}))
+    found = learning.run_once(short.with_brain({"kind": "constant", "action": 2}))
     simulation = Simulation(short)
     stream = np.random.default_rng(simulation.streams["probe"])
     world = simulation.environment.unwrapped
@@ -51,14 +51,14 @@ def test_the_probe_of_a_constant_is_how_often_it_is_right(short: Config) -> None
 
 
 def test_who_asks_the_oracle_is_not_probed(short: Config) -> None:
-    found = learning.run_once(short.model_copy(update={"brain": {"kind": "oracle", "delay": 0}}))
+    found = learning.run_once(short.with_brain({"kind": "oracle", "delay": 0}))
     assert found is not None and [phase["probe"] for phase in found["phases"]] == [None, None]
     assert found["accuracy"] == 1.0
 
 
 def test_processes_change_nothing(short: Config) -> None:
     """Two at a time in other processes give the same state hashes as one after the other in this one."""
-    entry = Entry("short", "random", short.model_copy(update={"brain": {"kind": "random"}}))
+    entry = Entry("short", "random", short.with_brain({"kind": "random"}))
     chosen = [Run(entry, seed, learning.VERSION) for seed in range(3)]
     hashes = [
         {

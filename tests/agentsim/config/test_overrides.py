@@ -28,13 +28,24 @@ def test_overrides_are_yaml_and_reach_everywhere() -> None:
     assert [(phase.task, phase.seconds) for phase in config.phases] == [("chase", 1), ("avoid", 4)]
 
 
+def test_nothing_takes_a_key_out() -> None:
+    assert load_config(write(GOOD)).clock.tick_hz == 120
+    assert load_config(write(GOOD), overrides=["clock.tick_hz=", "run.seconds="]).clock.tick_hz == 60
+    assert (
+        load_config(write(GOOD), overrides=["brain.layers=[{type: dense, units: 3}]", "brain.layers.0="]).brain[
+            "layers"
+        ]
+        == []
+    )
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("brain.learning_rat=0.05", "--set brain.learning_rat=0.05: brain.learning_rat: unknown key, did you mean"),
         ("clock.tick_hz=-3", "--set clock.tick_hz=-3: clock.tick_hz: should be"),
         ("clock={tick_hs: 3}", "--set clock={tick_hs: 3}: clock.tick_hs: unknown key, did you mean tick_hz?"),
-        ("clock.tick_hz=", "--set clock.tick_hz=: clock.tick_hz: should be a valid number, got nothing"),
+        ("clock.tick_hz=null", "--set clock.tick_hz=null: clock.tick_hz: should be a valid number, got nothing"),
         ("clock.tick_hz", "write it as KEY=VALUE"),
         ("=3", "write it as KEY=VALUE"),
         ("clock..tick_hz=3", "write it as KEY=VALUE"),
