@@ -15,7 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from agentsim.config import located_yaml
 from agentsim.config.located_yaml import Location
 from agentsim.config.sections import Section
-from agentsim.config.sources import configs_directory, find, mapping_in, names_in, override, parse_override
+from agentsim.config.sources import configs_directory, extended, find, mapping_in, names_in, override, parse_override
 from agentsim.config.validation import everything_wrong, validate
 from agentsim.system.output import Console
 
@@ -84,7 +84,8 @@ def load(model: type[AnyConfig], source: str | Path, overrides: Sequence[str] = 
 
     Raises UserError listing everything that is wrong, one `file:line: key: problem, what to do` a line.
     """
-    located = mapping_in(find(source, folder_of(model.mode)), model.least)
+    path = find(source, folder_of(model.mode))
+    located = extended(mapping_in(path, model.least), path.parent, folder_of(model.mode))
     lengths: dict[Location, str] = {("minutes",): "batches", ("batches",): "minutes"}
     for location, value in (parse_override(text, model.example) for text in overrides):
         if location in lengths and value.value is not None:  # it takes the place of the other

@@ -24,7 +24,7 @@ from agentsim.config.sections import (
     ClockConfig,
     LearnConfig,
     MemberConfig,
-    PhaseConfig,
+    Phases,
     RunConfig,
     Section,
     WorldConfig,
@@ -65,7 +65,7 @@ class Config(Section):
 
     `brain` is a mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
     `brains`, instead, names several, in a world of several agents: agent or role -> a brain and its divider.
-    `phases` is a timetable of tasks; after the last one the task stays.
+    `phases` is a timetable of tasks, a list or {repeat: N, of: [...]}; after the last one the task stays.
     """
 
     world: WorldConfig
@@ -74,7 +74,7 @@ class Config(Section):
     brains: dict[str, MemberConfig] = Field(default={})
     clock: ClockConfig = ClockConfig()
     learn: LearnConfig = LearnConfig()
-    phases: tuple[PhaseConfig, ...] = ()
+    phases: Phases = ()
     run: RunConfig = RunConfig()
 
     _written: _Written = PrivateAttr(default_factory=_Written)

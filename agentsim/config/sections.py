@@ -5,9 +5,10 @@ They import nothing heavy, so that a config can be checked without torch, numba 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -72,6 +73,20 @@ class PhaseConfig(Section):
 
     task: str = Field(min_length=1)
     seconds: PositiveFloat
+
+
+class RepeatedPhases(Section):
+    """Phases that come again and again."""
+
+    repeat: int = Field(ge=1, le=10_000)
+    of: Annotated[tuple[PhaseConfig, ...], Field(min_length=1, max_length=1_000)]
+
+
+def _one_after_another(phases: tuple[PhaseConfig, ...] | RepeatedPhases) -> tuple[PhaseConfig, ...]:
+    return phases.of * phases.repeat if isinstance(phases, RepeatedPhases) else phases
+
+
+Phases = Annotated[tuple[PhaseConfig, ...] | RepeatedPhases, AfterValidator(_one_after_another)]
 
 
 class RunConfig(Section):

@@ -46,7 +46,8 @@ def validate(model: type[_Model], located: Located, prefix: Location) -> tuple[_
     try:
         return model.model_validate(value), []
     except pydantic.ValidationError as error:
-        return None, _most_likely([_problem(details, model, value, prefix) for details in error.errors()])
+        found = [_problem(details, model, value, prefix) for details in error.errors() if not _follows(details)]
+        return None, _most_likely(found)
 
 
 def everything_wrong(located: Located, problems: list[Problem]) -> UserError:
@@ -92,6 +93,11 @@ def _problem(details: Any, model: type[BaseModel], value: Any, prefix: Location)
     return (tuple(at), _message(details, value, str(at[-1]) if at else "", fields)), branch
 
 
+def _follows(details: Any) -> bool:
+    """Whether an error only says of a list with wrong items that it has none that are right."""
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
+
+
 def _message(details: Any, value: Any, key: str, fields: list[str]) -> str:
     """What is wrong with `value`, and what to do; `fields` are the keys that there are."""
     message: str = details["msg"].removeprefix("Value error, ").replace("Input should", "should")
@@ -100,6 +106,10 @@ def _message(details: Any, value: Any, key: str, fields: list[str]) -> str:
             message = f"unknown key, {suggest(key, fields, 'keys')}"
         case "missing":
             message = "missing; add it"
+        case "too_short":
+            message = f"is empty; write at least {details['ctx']['min_length']}"
+        case "tuple_type" | "list_type":
+            message = f"should be a list, got {_short(value)}"
         case "literal_error" | "enum" if isinstance(value, str):
             choices = re.findall(r"'([^']*)'", details["ctx"]["expected"])
             message = f"unknown value {value!r:.40}, {suggest(value, choices, 'choices')}"
