@@ -109,6 +109,8 @@ def read(path: Path) -> Located:
         raise UserError(f"{path}: is a directory; give a YAML file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UserError(f"{path}: is UTF-16 text; save the file as UTF-8")
     if b"\0" in content:
         raise UserError(f"{path}: is a binary file; give a YAML file")
     if len(content) > MAX_BYTES:

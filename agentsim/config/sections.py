@@ -11,12 +11,16 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
+    GetCoreSchemaHandler,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
 )
+from pydantic_core import CoreSchema
 
 from agentsim.config.brain import Brain
 
@@ -86,7 +90,25 @@ def _one_after_another(phases: tuple[PhaseConfig, ...] | RepeatedPhases) -> tupl
     return phases.of * phases.repeat if isinstance(phases, RepeatedPhases) else phases
 
 
-Phases = Annotated[tuple[PhaseConfig, ...] | RepeatedPhases, AfterValidator(_one_after_another)]
+def _tag(phases: Any) -> str:
+    return "RepeatedPhases" if isinstance(phases, dict | RepeatedPhases) else "list"
+
+
+class _OneAfterAnother:
+    """How a config reads its timetable: a list, or {repeat: N, of: [...]}, which becomes one."""
+
+    @staticmethod
+    def models_of(phases: Any) -> list[type[BaseModel]]:
+        """What it may be made of."""
+        return [PhaseConfig, RepeatedPhases]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        listed, repeated = Annotated[source, Tag("list")], Annotated[RepeatedPhases, Tag("RepeatedPhases")]
+        either: Any = Annotated[listed | repeated, Discriminator(_tag), AfterValidator(_one_after_another)]
+        return handler.generate_schema(either)
+
+
+Phases = Annotated[tuple[PhaseConfig, ...], _OneAfterAnother()]
 
 
 class RunConfig(Section):

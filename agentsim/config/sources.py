@@ -36,6 +36,8 @@ def shown(path: Path) -> Path:
 def find(source: str | Path, directory: Path) -> Path:
     """The config of that name in the directory of the shipped ones, or at that path. Raises UserError without one."""
     names = names_in(directory)
+    if not str(source) or source == Path():
+        raise UserError(f"'': no name and no path; there are: {', '.join(names)}")
     if isinstance(source, str) and not is_path(source):
         if source in names:
             return shown(directory / f"{source}.yaml")
