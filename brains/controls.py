@@ -91,8 +91,9 @@ class Control(BrainBase):
 class RandomConfig(BaseModel):
     """Uniformly random actions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     kind: Literal["random"] = "random"
+    """Uniformly random actions."""
 
 
 class RandomBrain(Control):
@@ -111,9 +112,11 @@ class RandomBrain(Control):
 class ConstantConfig(BaseModel):
     """Always the same action; on a continuous body `action` is a share of the way from low to high."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     kind: Literal["constant"] = "constant"
+    """Always the same action."""
     action: float = Field(default=0, ge=0)
+    """Which; on a continuous body a share of the way from low to high."""
 
 
 class ConstantBrain(Control):
@@ -140,9 +143,11 @@ class ConstantBrain(Control):
 class AlternateConfig(BaseModel):
     """One action after the other, a tick each, round and round."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
     kind: Literal["alternate"] = "alternate"
+    """Actions in turn."""
     actions: tuple[NonNegativeInt, ...] = Field(default=(0, 1), min_length=1)
+    """Which, a tick each, round and round."""
 
 
 class AlternateBrain(Control):
@@ -166,9 +171,11 @@ class AlternateBrain(Control):
 class OracleConfig(BaseModel):
     """The oracle, answering the observation of `delay` ticks ago."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     kind: Literal["oracle"] = "oracle"
+    """The world's oracle."""
     delay: int = Field(default=0, ge=0, le=10_000)
+    """How many ticks old the observation is that it answers."""
 
 
 class DelayedOracleBrain(Control):
@@ -198,9 +205,11 @@ class DelayedOracleBrain(Control):
 class RepeatLastLabelConfig(BaseModel):
     """The right answer of the previous tick; with `hears: teacher`, the last label that the teacher gave."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     kind: Literal["repeat_last_label"] = "repeat_last_label"
+    """The last label again."""
     hears: Literal["oracle", "teacher"] = "oracle"
+    """Whose label: the oracle's at every tick, or the teacher's where one was given."""
 
 
 class RepeatLastLabelBrain(DelayedOracleBrain):
@@ -229,10 +238,13 @@ class RepeatLastLabelBrain(DelayedOracleBrain):
 class BiasOnlyConfig(BaseModel):
     """A bias for each action, trained on the last label: b += rate (t - s(b)) (s(b) (1 - s(b)) + 0.01)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     kind: Literal["bias_only"] = "bias_only"
+    """A bias for each action."""
     learning_rate: float = Field(default=1.0, gt=0)
+    """The size of an update."""
     hears: Literal["oracle", "teacher"] = "oracle"
+    """Whose labels: the oracle's at every tick, or the teacher's where they were given."""
 
 
 class BiasOnlyBrain(Control):

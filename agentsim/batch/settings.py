@@ -49,10 +49,15 @@ class TrainingConfig(Section):
     rate: ClassVar[str] = "optimizer.learning_rate"  # the key to lower where a loss is no number
 
     minutes: PositiveFloat | None = None
+    """How long, in processor time of one thread."""
     batches: PositiveInt | None = None
+    """How long, exactly repeatable."""
     eval_interval: PositiveInt = 1_000
+    """Batches between looks at the whole validation set."""
     quick_eval_interval: PositiveInt = 200
+    """Batches between looks at a small part of it."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """The seed of everything random."""
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingConfig:

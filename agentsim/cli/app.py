@@ -1,4 +1,4 @@
-"""The command line: `agentsim run`, `replay`, `compare`, `adapt`, `bench`, `train`, `list`, `doctor`, `new`.
+"""The command line: what `agentsim COMMAND` does.
 
 A file a command, or a group of them; a new one is such a file and a line here. Everything heavy is imported inside the
 commands, so that `agentsim --help` answers at once. Bad input ends with exit status 2 and one message on stderr.
@@ -24,6 +24,8 @@ from agentsim.cli.doctor import doctor
 from agentsim.cli.list import list_
 from agentsim.cli.new import new
 from agentsim.cli.run import FailureError, replay, run
+from agentsim.cli.schema import schema
+from agentsim.cli.show import show
 from agentsim.cli.train import app as train
 from agentsim.compiled.waiting import Show, meanwhile
 from agentsim.errors import UserError
@@ -103,7 +105,7 @@ def _options(
     logging.basicConfig(level=log_level.value.upper(), format="%(levelname)s %(name)s: %(message)s", force=True)
 
 
-for command in (run, replay, compare, adapt, list_, doctor, new):
+for command in (run, replay, compare, adapt, list_, show, schema, doctor, new):
     app.command(command.__name__.removesuffix("_"))(command)
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")

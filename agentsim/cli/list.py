@@ -102,6 +102,6 @@ def _first_line(module: str) -> str:
 
 def _first_comment(path: Path) -> str:
     for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
+        if line.startswith("#") and "yaml-language-server" not in line:
             return line.lstrip("# ").rstrip()
     return ""

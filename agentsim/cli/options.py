@@ -26,6 +26,14 @@ Import = Annotated[
         help="First import a module that registers brains, worlds, layers or rules. Repeatable.",
     ),
 ]
+Brain = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Swap the brain: a brain config, a kind, or a YAML file.")
+]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; KEY= takes it out. Repeatable."),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="The seed of everything random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Brains = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="A brain to run instead of the config's own. Repeatable.")

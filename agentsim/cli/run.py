@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agentsim.cli.options import AsJson, Import
+from agentsim.cli.options import AsJson, Brain, Import, Override, Seed
 from agentsim.errors import UserError
 from agentsim.system.output import Console, print_json
 
@@ -41,18 +41,14 @@ def run(
     config: Annotated[
         str | None, typer.Argument(metavar="CONFIG", help="A name that `agentsim list` shows, or a YAML file.")
     ] = None,
-    brain: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Swap the brain: a brain config, a kind, or a YAML file.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the config. Repeatable.")
-    ] = None,
+    brain: Brain = None,
+    set_: Override = None,
     headless: Headless = False,
     seconds: Annotated[
         float | None, typer.Option(metavar="S", callback=_positive, help="Stop after S simulated seconds.")
     ] = None,
     ticks: Annotated[int | None, typer.Option(metavar="N", callback=_positive, help="Stop after N ticks.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The seed of everything random.")] = None,
+    seed: Seed = None,
     pacing: Annotated[Pacing | None, typer.Option(help="How to wait for a tick; none: run flat out.")] = None,
     speed: Speed = None,
     modules: Import = None,

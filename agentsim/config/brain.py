@@ -13,6 +13,7 @@ import brains
 from agentsim.config.validation import OURS, first_problem, suggest
 from agentsim.errors import UserError
 
+ANY_BRAIN = "any brain"  # the title of its JSON Schema
 WANTED = "a name, a path or a mapping {kind: ...}"
 
 
@@ -93,7 +94,7 @@ class AnyBrain:
                 key: value for key, value in found.get("properties", {}).items() if key != "kind"
             }
             kinds.append(found | {"required": ["kind", *found.get("required", ())]})
-        return {"anyOf": kinds}
+        return {"title": ANY_BRAIN, "anyOf": kinds}
 
 
 Brain = Annotated[BrainConfig, AnyBrain()]

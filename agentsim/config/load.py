@@ -69,13 +69,21 @@ class Config(Section):
     """
 
     world: WorldConfig
+    """The world."""
     brain: Brain | None = None
+    """The brain: a name, a path or a mapping {kind: ...}."""
     brain_name: str = ""
+    """What to call it."""
     brains: dict[str, MemberConfig] = Field(default={})
+    """In place of `brain`, several: an agent or a role -> {brain, every}."""
     clock: ClockConfig = ClockConfig()
+    """The pace."""
     learn: LearnConfig = LearnConfig()
+    """How much learning a tick holds."""
     phases: Phases = ()
+    """A timetable of tasks: a list, or {repeat: N, of: [...]}; after the last one the task stays."""
     run: RunConfig = RunConfig()
+    """How long, from which seed, and what is kept."""
 
     _written: _Written = PrivateAttr(default_factory=_Written)
 
@@ -86,6 +94,11 @@ class Config(Section):
             return message
         place = self._written.source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
         return f"{place}: {message}" if place else message
+
+    def written(self, location: Location) -> str:
+        """Where the value at this place was written: file and line, an option, or "default"."""
+        source = self._written.source
+        return (source.places.get(location) if source else None) or "default"
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
@@ -266,27 +279,34 @@ def _check_lengths(config: Config) -> list[Problem]:
 # --- worlds ------------------------------------------------------------------------------------------------------
 
 
+def options_of(world_id: str) -> list[str] | None:
+    """The options that a registered world takes, or None if it takes any. Raises whatever its module raises."""
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    entry_point = gymnasium.registry[world_id].entry_point
+    creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    parameters = inspect.signature(creator).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return None
+    return sorted(({*parameters} | {"max_episode_steps"}) - {"self", "render_mode"})
+
+
 def _check_world(world: WorldConfig) -> list[Problem]:
     """Whether the world is registered, and takes the options by name."""
     import gymnasium
-    from gymnasium.envs.registration import load_env_creator
 
     if ":" in world.id:
         return [(("world", "id"), "must not name a module; leave out what is before the colon and add --import MODULE")]
     if world.id not in gymnasium.registry:
         hint = suggest(world.id, gymnasium.registry, "worlds")
         return [(("world", "id"), f"unknown world {world.id!r}, {hint} (a world of your own needs --import MODULE)")]
-    entry_point = gymnasium.registry[world.id].entry_point
     try:
-        creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
-        parameters = inspect.signature(creator).parameters
+        known = options_of(world.id)
     except Exception as error:  # gymnasium's own for a library that is not installed
         return [(("world", "id"), f"the world {world.id!r} cannot be loaded: {error}")]
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return []
-    known = sorted(({*parameters} | {"max_episode_steps"}) - {"self", "render_mode"})
     return [
         (("world", "options", key), f"unknown option, {suggest(key, known, 'options')}")
         for key in world.options
-        if key not in known
+        if known is not None and key not in known
     ]

@@ -30,22 +30,27 @@ Pacing = Literal["sleep", "hybrid", "none"]
 class Section(BaseModel):
     """A part of the config: unknown keys are errors, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class WorldConfig(Section):
     """Which world: a Gymnasium id, and the keyword arguments of `gymnasium.make`."""
 
     id: str = Field(min_length=1)
+    """A Gymnasium id: one of `agentsim list`, any other that Gymnasium knows, or one registered with --import."""
     options: dict[str, Any] = {}
+    """Keyword arguments of `gymnasium.make`, such as `max_episode_steps`."""
 
 
 class MemberConfig(Section):
     """One of several brains in a world, on every how many ticks it acts and learns, and what to call it."""
 
     brain: Brain
+    """The brain: a name, a path or a mapping {kind: ...}."""
     every: PositiveInt = 1
+    """It acts and learns on every so many ticks of the world."""
     brain_name: str = ""
+    """What to call it."""
 
 
 class ClockConfig(Section):
@@ -57,10 +62,17 @@ class ClockConfig(Section):
     """
 
     tick_hz: PositiveFloat = Field(default=60.0, ge=0.01, le=100_000)
+    """Ticks in a second of simulated time."""
     pacing: Pacing = "sleep"
+    """How to wait for a tick: sleep until it is due; hybrid sleeps, then spins for at most 1 ms; none runs flat
+    out."""
     overrun: Literal["slip", "catch_up", "skip"] = "slip"
+    """After a tick that ended too late: slip moves the clock, catch_up runs some ticks back to back, skip drops the
+    slots that have passed."""
     max_catch_up: PositiveInt = 5
+    """How many ticks catch_up runs back to back at most."""
     speed: PositiveFloat = Field(default=1.0, ge=0.001, le=10_000)
+    """How many times as fast as simulated time the clock goes."""
 
 
 class LearnConfig(Section):
@@ -68,22 +80,29 @@ class LearnConfig(Section):
     deadline. `slack_margin` is the part of the period that is left free then."""
 
     steps_per_tick: NonNegativeInt = 1
+    """Learning steps in every tick; 0 switches learning off."""
     slack: bool = False
+    """Whether to make as many learning steps as fit before the deadline, in place of a fixed number."""
     slack_margin: FiniteFloat = Field(default=0.25, gt=0, lt=1)
+    """The share of the period that is left free then."""
 
 
 class PhaseConfig(Section):
     """A stretch of simulated time on one task of the world."""
 
     task: str = Field(min_length=1)
+    """The name of a task of the world."""
     seconds: PositiveFloat
+    """How long it lasts, in simulated seconds."""
 
 
 class RepeatedPhases(Section):
     """Phases that come again and again."""
 
     repeat: int = Field(ge=1, le=10_000)
+    """How often they come."""
     of: Annotated[tuple[PhaseConfig, ...], Field(min_length=1, max_length=1_000)]
+    """The phases, one after another."""
 
 
 def _one_after_another(phases: tuple[PhaseConfig, ...] | RepeatedPhases) -> tuple[PhaseConfig, ...]:
@@ -115,8 +134,14 @@ class RunConfig(Section):
     """How long, from which seed, and what is kept. Seconds are simulated ones: ticks / tick_hz."""
 
     seed: NonNegativeInt = 0
+    """The seed of everything random."""
     seconds: PositiveFloat | None = None
+    """How long the run is, in simulated seconds; without it, until it is ended."""
     checkpoint_every: PositiveFloat = 10.0
+    """Simulated seconds between checkpoints."""
     hash_every: PositiveInt = 100
+    """Ticks between rolling hashes of the state."""
     probe_states: NonNegativeInt = Field(default=1000, le=100_000)
+    """Random states that a brain is asked about in the end; 0: none."""
     tensorboard: bool = False
+    """Whether to write a TensorBoard log too."""

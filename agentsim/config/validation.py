@@ -58,6 +58,9 @@ def everything_wrong(located: Located, problems: list[Problem]) -> UserError:
     return UserError("\n".join(": ".join(filter(None, line)) for line in lines))
 
 
+_SIGNS = ("did you mean", "unknown key")  # that a person meant this alternative, the surest first
+
+
 def _most_likely(found: list[tuple[Problem, Branch]]) -> list[Problem]:
     """Where a value may be one thing or another, only what is wrong with the likelier: that of which a key was
     misspelt, else that with the fewest problems."""
@@ -66,7 +69,7 @@ def _most_likely(found: list[tuple[Problem, Branch]]) -> list[Problem]:
         if branch is not None:
             branches.setdefault(branch[0], {}).setdefault(branch[1], []).append(message)
     likely = {
-        union: min(tags, key=lambda tag: ("did you mean" not in " ".join(tags[tag]), len(tags[tag])))
+        union: min(tags, key=lambda tag: (*(sign not in " ".join(tags[tag]) for sign in _SIGNS), len(tags[tag])))
         for union, tags in branches.items()
     }
     return list(dict.fromkeys(problem for problem, branch in found if branch is None or likely[branch[0]] == branch[1]))

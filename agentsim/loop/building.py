@@ -11,7 +11,7 @@ import numpy as np
 
 import brains
 from agentsim.config.brain import checked
-from agentsim.config.load import Config
+from agentsim.config.load import Config, brain_names, load_brain
 from agentsim.config.sections import MemberConfig
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
@@ -58,6 +58,19 @@ def build_brain(mapping: Mapping[str, Any], body: Body, seed: np.random.SeedSequ
     except ValueError as error:
         key = "." if re.match(r"[\w.]+: ", str(error)) else f": {config.kind} does not fit this world: "
         raise UserError(f"{at}{key}{error}") from error
+
+
+def fitting_brains(body: Body) -> list[tuple[str, dict[str, Any]]]:
+    """The shipped brains that can live in this body: name and resolved mapping."""
+    fitting = []
+    for name in brain_names():
+        try:
+            config = load_brain(name)
+            build_brain(config, body, np.random.SeedSequence(0))
+        except Exception:  # a brain that cannot be built here does not fit
+            continue
+        fitting.append((name, config))
+    return fitting
 
 
 def kernels_of(brain: Brain) -> list[str]:

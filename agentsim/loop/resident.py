@@ -11,7 +11,7 @@ from agentsim.config.brain import checked
 from agentsim.config.load import Config
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from agentsim.loop.building import build_brain, build_team, kernels_of
+from agentsim.loop.building import build_brain, build_team, fitting_brains, kernels_of
 from agentsim.loop.commands import SwapBrain
 from agentsim.loop.environment import Environment
 from agentsim.loop.snapshot import Snapshot
@@ -29,7 +29,14 @@ class Resident:
         """Raises UserError if the brain is not valid or does not fit."""
         self._environment, self._seed = environment, seed
         self.present, self.swaps = config, 0
-        self.brain = self._built(config)
+        try:
+            self.brain = self._built(config)
+        except UserError as error:
+            if config.brains:
+                raise
+            fitting = ", ".join(name for name, _ in fitting_brains(environment.body)) or "none that is shipped"
+            teacher = "a" if environment.body.teacher else "no"
+            raise UserError(f"{error}\n{config.world.id} has {teacher} teacher; brains that fit: {fitting}") from error
 
     @property
     def name(self) -> str:

@@ -20,9 +20,10 @@ class MyBrain(BrainBase):
     class Config(BaseModel):
         """What YAML may say about this brain; unknown keys are errors."""
 
-        model_config = ConfigDict(extra="forbid")
+        model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
         learning_rate: float = Field(default=0.1, gt=0)
+        """The size of an update."""
 
     def __init__(self, config: Config, body: Body, seed: np.random.SeedSequence) -> None:
         if not body.discrete:

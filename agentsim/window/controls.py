@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from math import log2
-from typing import Any
 
-import numpy as np
 from pygame import Rect, Surface
 
-from agentsim.config.load import brain_names, load_brain
 from agentsim.errors import UserError
-from agentsim.loop.building import build_brain
+from agentsim.loop.building import fitting_brains
 from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
 from agentsim.window.video import Video
@@ -28,7 +25,7 @@ class Controls:
 
     def __init__(self, simulation: Simulation):
         self.simulation = simulation
-        self.brains = _fitting_brains(simulation)
+        self.brains = fitting_brains(simulation.environment.body)
         self.whose: str | None = next(
             iter(simulation.resident.present.brains), None
         )  # of several brains, the one to swap
@@ -202,16 +199,3 @@ class Controls:
         """The list of keys."""
         self.help = not self.help
         return ""
-
-
-def _fitting_brains(simulation: Simulation) -> list[tuple[str, dict[str, Any]]]:
-    """The shipped brains that can be built for this body, by name."""
-    fitting = []
-    for name in brain_names():
-        try:
-            config = load_brain(name)
-            build_brain(config, simulation.environment.body, np.random.SeedSequence(0))
-        except Exception:  # a brain that cannot be built here is simply not offered
-            continue
-        fitting.append((name, config))
-    return fitting

@@ -22,10 +22,15 @@ class Attention(LayerConfig):
     cpu = "brains.kernels.cpu.attention"
 
     type: Literal["attention"]
+    """Attention over the last ticks."""
     units: int | None = Field(default=None, ge=1, le=4096)
+    """Numbers it puts out; by default as many as it is given."""
     heads: int = Field(default=4, ge=1, le=256)
+    """Heads, among which the units are split."""
     window: int = Field(default=8, ge=1, le=4096)
+    """Ticks that it looks back over."""
     init: Initialization = "xavier"
+    """How weights begin."""
 
     def plan(self, shape: Shape) -> Plan:
         """Any input; `units` defaults to its size."""

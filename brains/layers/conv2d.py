@@ -19,12 +19,19 @@ class Conv2D(LayerConfig):
     kernels = ("fire", "back", "transpose")
 
     type: Literal["conv2d"]
+    """A convolution."""
     filters: int = Field(ge=1, le=4096)
+    """Filters, each a channel of the output."""
     kernel: int = Field(default=3, ge=1, le=255)
+    """Side of a filter."""
     stride: int = Field(default=1, ge=1, le=255)
+    """Steps between places."""
     shape: tuple[int, int, int] | None = None
+    """Its input's [channels, height, width], unless the layer below is a convolution."""
     activation: Activation = "leaky_relu"
+    """The activation."""
     init: Initialization = "he"
+    """How weights begin."""
 
     def plan(self, shape: Shape) -> Plan:
         """(channels, height, width), or as many numbers in a row as `shape` asks for."""

@@ -38,10 +38,15 @@ class Dense(LayerConfig):
     passes_targets = False
 
     type: Literal["dense"] = "dense"
+    """A dense layer."""
     units: int | None = Field(default=None, ge=1, le=65536)
+    """Numbers it puts out; the last layer has one for each action."""
     activation: Activation | None = None
+    """The activation; leaky_relu where none is said."""
     normalize: bool = False
+    """LayerNorm, without parameters, of the pre-activation."""
     init: Initialization | Literal["sparse"] = "he"
+    """How weights begin."""
 
     def plan(self, shape: Shape) -> Plan:
         """Any input, taken as flat."""

@@ -16,6 +16,7 @@ class LayerNorm(LayerConfig):
     cpu = "brains.kernels.cpu.layer_norm"
 
     type: Literal["layer_norm"]
+    """Layer normalisation."""
 
     def plan(self, shape: Shape) -> Plan:
         """Any input, normalised as a whole."""

@@ -20,6 +20,7 @@ class LSTM(Recurrent):
     cpu = "brains.kernels.cpu.lstm"
 
     type: Literal["lstm"]
+    """Long short-term memory."""
 
     def plan(self, shape: Shape) -> Plan:
         """Any input that splits into `steps`."""

@@ -17,11 +17,14 @@ class Parallel(BaseModel):
     of experts in which all experts fire (Jacobs et al. 1991). All but concat need branches of the same size.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     type: Literal["parallel"]
+    """Branches side by side."""
     combine: Literal["concat", "add", "mean", "gate"]
+    """How the branches' outputs become one."""
     branches: Annotated[list[Annotated[list[Layer], Field(min_length=1, max_length=64)]], Field(min_length=2)]
+    """Stacks of layers, each reading the layer's input."""
 
     @field_validator("branches")
     @classmethod

@@ -63,7 +63,7 @@ class LayerConfig(BaseModel):
     whether the legacy tween rule hands targets through it as they are, where it has as many outputs as inputs.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     type_rate: ClassVar[float] = 1.0
     reference: ClassVar[str]
     cpu: ClassVar[str]

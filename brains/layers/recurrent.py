@@ -14,8 +14,11 @@ class Recurrent(LayerConfig):
     all its hidden states, (steps x units,). Gradients run through the inner sequence and stop at the carried state."""
 
     units: int = Field(ge=1, le=4096)
+    """Numbers in its state."""
     steps: int = Field(default=1, ge=1, le=1024)
+    """Equal parts of the input, taken one after another within a tick."""
     init: Initialization = "xavier"
+    """How weights begin."""
 
     def features(self, shape: Shape) -> int:
         """The size of one part. Raises ValueError where the input cannot be split so."""

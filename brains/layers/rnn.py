@@ -16,6 +16,7 @@ class RNN(Recurrent):
     cpu = "brains.kernels.cpu.rnn"
 
     type: Literal["rnn"]
+    """A plain recurrent layer."""
 
     def plan(self, shape: Shape) -> Plan:
         """Any input that splits into `steps`."""

@@ -18,9 +18,13 @@ class SwiGLU(LayerConfig):
     cpu = "brains.kernels.cpu.swiglu"
 
     type: Literal["swiglu"]
+    """A gated layer."""
     units: int | None = Field(default=None, ge=1, le=65536)
+    """Numbers it puts out; by default as many as it is given."""
     hidden: int = Field(ge=1, le=65536)
+    """The width within."""
     init: Initialization = "xavier"
+    """How weights begin."""
 
     def plan(self, shape: Shape) -> Plan:
         """Any input; `units` defaults to its size."""

@@ -19,27 +19,33 @@ class Replay(BaseModel):
     """A ring of the last `capacity` labelled experiences; every learning step trains on `per_tick` random ones, of
     which a quarter come from the last `recent`. `learn.steps_per_tick` of the run says how many steps a tick has."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     capacity: int = Field(default=16384, ge=1, le=10_000_000)
+    """Experiences that are remembered."""
     per_tick: int = Field(default=32, ge=1, le=65536)
+    """How many random ones every learning step trains on."""
     recent: int = Field(default=60, ge=1)
+    """A quarter of them come from the last so many."""
 
 
 class Block(BaseModel):
     """Learn nothing for `block` ticks, then from each of them in time order, `epochs` times over; meanwhile the policy
     is stale."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     block: int = Field(ge=1, le=10_000_000)
+    """Ticks without learning, before all of them are learned from in time order."""
     epochs: int = Field(default=1, ge=1, le=1_000_000)
+    """How many times over."""
 
 
 class Accumulate(BaseModel):
     """Apply the mean update of `accumulate` samples, each error with its own input."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     accumulate: int = Field(ge=1, le=1_000_000)
+    """Samples whose mean update is applied."""
 
 
 class Reward(BaseModel):
@@ -47,18 +53,30 @@ class Reward(BaseModel):
     are `learning_rate` to `entropy`, or, with `replay`, Q-learning, whose own are `exploration`, the share of actions
     taken at random, and `tracking`, the share of the way that the slow copy goes with every step."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, use_attribute_docstrings=True
+    )
 
     learning_rate: float = Field(default=1.0, gt=0)
+    """ObGD's, before it bounds the step."""
     discount: float = Field(default=0.99, ge=0, le=1)
+    """What a reward one tick later is worth."""
     trace_decay: float = Field(default=0.8, ge=0, le=1)
+    """Lambda: how long the eligibility traces last."""
     kappa_policy: float = Field(default=3.0, gt=0)
+    """ObGD's bound on the policy's overshoot: the larger, the smaller its steps."""
     kappa_value: float = Field(default=2.0, gt=0)
+    """The same for the value."""
     entropy: float = Field(default=0.01, ge=0)
+    """How much the policy's entropy is worth."""
     normalize_observation: bool = True
+    """Whether observations are normalised by their running mean and variance."""
     scale_reward: bool = True
+    """Whether rewards are divided by the running deviation of the return."""
     exploration: float = Field(default=0.05, ge=0, le=1)
+    """Q-learning: the share of actions taken at random."""
     tracking: float = Field(default=0.005, gt=0, le=1)
+    """Q-learning: the share of the way that the slow copy goes with every step."""
 
 
 class SteppingConfig(BaseModel):
@@ -74,29 +92,50 @@ class SteppingConfig(BaseModel):
     of now in a whole sweep, which is what the published Step+BP does and exact only for an input that stands still.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     kind: Literal["stepping"] = "stepping"
+    """A stepping network."""
     backend: Literal["auto", "numba", "torch"] = "auto"
+    """What computes it: numba (compiled), torch (the reference), or auto: numba."""
     execution: Literal["stepping", "sequential"] = "stepping"
+    """stepping: every layer fires on every tick; sequential: one ordinary forward pass a tick."""
     tile: int | None = Field(default=None, ge=1, le=65536)
+    """Repeat the observation until the input has that many numbers."""
     layers: Annotated[list[Layer], Field(min_length=1, max_length=256)]
+    """The layers, from the input on; the last is the read-out."""
     skip_to_output: bool = False
+    """Whether the read-out sees every hidden layer."""
     brain_ticks_per_world_tick: int = Field(default=1, ge=1, le=1000)
+    """How often a stepping brain thinks while the world moves once."""
     readout: Literal["softmax", "sigmoid", "linear"] = "softmax"
+    """The read-out's activation and loss: softmax with cross-entropy, sigmoid or linear with squared error."""
     rule: Annotated[str, Field(json_schema_extra=_name_rules)] = "backprop"
+    """The learning rule."""
     schedule: Literal["every_tick"] | Block | Accumulate = "every_tick"
+    """When it learns: every_tick, {block: K} or {accumulate: B}."""
     align: Literal["instant", "pipeline", "sideways", "now"] = "instant"
+    """Which activations answer for now's label while stepping: instant, pipeline, sideways or now."""
     optimizer: Literal["sgd", "adam"] = "sgd"
+    """How a gradient becomes an update."""
     learning_rate: float = Field(default=0.02, gt=0, le=100)
+    """The size of an update."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
+    """Of sgd."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Of Adam: the mean's decay."""
     beta2: float = Field(default=0.99, ge=0, lt=1)
+    """Of Adam: the variance's decay."""
     gradient_clip: float = Field(default=1.0, ge=0)
+    """The largest norm of a gradient; 0: none."""
     replay: Replay | None = None
+    """A memory to train on again; null: none."""
     snapshot_every: int = Field(default=256, ge=1)
+    """Updates between copies of the weights, to which a brain goes back from numbers that are not finite."""
     explosion_detection: bool = False
+    """Neural Tween's slower learning while its link gaps grow."""
     reward: Reward = Reward()
+    """Learning from reward, where the world has no teacher."""
 
     @field_validator("rule", mode="before")
     @classmethod

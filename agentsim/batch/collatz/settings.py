@@ -28,12 +28,19 @@ class PublishedNetwork(Section):
     their middle is 0; `adaptive`: the share of the drift in the anchor is learned."""
 
     kind: Literal["published"] = "published"
+    """The published multilayer perceptron."""
     hidden: Units = (2048, 1024, 1024, 512, 512, 512, 256, 128, 64)
+    """Units of the hidden layers."""
     linear: bool = False
+    """Whether to leave the hidden layers out."""
     k_only: bool = False
+    """Whether halvings are all it sees."""
     k_shifted: bool = False
+    """Whether their middle is 0."""
     adaptive: bool = False
+    """Whether the share of the drift in the anchor is learned."""
     without: tuple[Literal["magnitude", "residues", "drift", "halvings"], ...] = ()
+    """Groups of features that are left out."""
 
     @model_validator(mode="after")
     def _sees_something(self) -> PublishedNetwork:
@@ -48,17 +55,24 @@ class PrefixNetwork(Section):
     """A multilayer perceptron over prefix sums, (x_j - x_0) / 4."""
 
     kind: Literal["prefix"] = "prefix"
+    """A multilayer perceptron over prefix sums."""
     hidden: Units = (256, 128)
+    """Units of the hidden layers."""
     without: tuple[Literal["magnitude", "residues", "one"], ...] = ()
+    """Groups of features that are left out."""
 
 
 class MaxPoolNetwork(Section):
     """V(n) = .1 + max_j (phi(x_j) + a_j); a soft maximum in training, as `temperature` falls from first to last."""
 
     kind: Literal["max_pool"] = "max_pool"
+    """A maximum over the window."""
     units: NonNegativeInt = 16
+    """Units of the learned curve."""
     temperature: tuple[PositiveFloat, PositiveFloat] = (0.3, 0.01)
+    """Of the soft maximum in training, first and last."""
     without: tuple[Literal["curve", "tilt"], ...] = ()
+    """Groups of features that are left out."""
 
 
 class TwoSidedNetwork(Section):
@@ -69,11 +83,17 @@ class TwoSidedNetwork(Section):
     """
 
     kind: Literal["two_sided"] = "two_sided"
+    """What comes after n, and what may come before it."""
     hidden: Units = (256, 128)
+    """Units of the hidden layers."""
     bounds_power: Annotated[int, Field(ge=1, le=13)] = 12
+    """The bounds of F mod 3, 9, ... up to 3 to this power."""
     residue_power: Annotated[int, Field(ge=1, le=10)] = 8
+    """A vector for every n modulo 3 to this power."""
     residue_units: Annotated[int, Field(ge=1, le=1_024)] = 16
+    """Numbers in that vector."""
     without: tuple[Literal["bounds", "residues"], ...] = ()
+    """Groups of features that are left out."""
 
 
 class SteppingNetwork(Section):
@@ -81,8 +101,11 @@ class SteppingNetwork(Section):
     its own rate, from a teacher who wants V moved by `step` times mu at most, at first and at last."""
 
     kind: Literal["stepping"] = "stepping"
+    """What a stepping brain answers."""
     brain: SteppingConfig
+    """The brain."""
     step: tuple[PositiveFloat, PositiveFloat] = (1.0, 0.1)
+    """How far, in mu, its teacher wants V moved at most, at first and at last."""
 
 
 GradientNetwork = PublishedNetwork | PrefixNetwork | MaxPoolNetwork | TwoSidedNetwork
@@ -101,19 +124,33 @@ class HingeLoss(Section):
     """
 
     kind: Literal["hinge"] = "hinge"
+    """The published loss."""
     margin: PositiveFloat = 0.05
+    """By how much V should fall."""
     growth_weight: NonNegativeFloat = 10.0
+    """Weight of a step that grows."""
     decay_weight: NonNegativeFloat = 1.0
+    """Weight of a step that falls."""
     hard_growth_weight: NonNegativeFloat = 20.0
+    """The first on a hard orbit."""
     hard_decay_weight: NonNegativeFloat = 2.0
+    """The second on a hard orbit."""
     t4: NonNegativeFloat = 0.0
+    """Weight of the hinge four steps ahead."""
     t8: NonNegativeFloat = 0.0
+    """Weight of the hinge eight steps ahead."""
     split: bool = False
+    """Whether the hinge is taken on the hard part of a batch only."""
     anchor: bool = True
+    """Whether V is held near ln n."""
     anchor_batches: NonNegativeInt = 1_000
+    """Batches with the whole anchor."""
     anchor_decay_batches: PositiveInt = 5_000
+    """Batches in which it then falls."""
     anchor_end: PositiveFloat = 0.001
+    """What it falls to."""
     anchor_drift: FiniteFloat = 0.35
+    """The share of the drift in it."""
 
     def weight(self, steps: int) -> float:
         """Of the hinge from n to T^steps(n)."""
@@ -130,8 +167,11 @@ class LogLoss(Section):
     times."""
 
     kind: Literal["log"] = "log"
+    """log1p(relu(mu - m) / mu) of margins m."""
     mu: tuple[PositiveFloat, PositiveFloat] = (0.2, 0.05)
+    """First and last."""
     growth_weight: PositiveFloat = 1.0
+    """How many times a step that grows counts."""
 
     @property
     def ahead(self) -> list[int]:
@@ -150,10 +190,15 @@ class Mining(Section):
     kept being in a batch with a probability."""
 
     every: PositiveInt = 500
+    """Batches between searches."""
     worst: PositiveInt = 50
+    """Numbers that are kept of a search."""
     of: PositiveInt = 5_000
+    """Random numbers that are searched."""
     kept: PositiveInt = 1_000
+    """Numbers that are kept in all."""
     probability: Share = 0.3
+    """Of each of them being in a batch."""
 
 
 class Sampling(Section):
@@ -164,12 +209,19 @@ class Sampling(Section):
     """
 
     batch: PositiveInt = 1_024
+    """Numbers in a batch."""
     hard_share: Share = 0.25
+    """The share from hard orbits."""
     climbing_share: Share = 0.0
+    """The share of the others that is made to climb at first."""
     interior_share: Share = 0.0
+    """The share of the others from inside an orbit."""
     bits: tuple[Annotated[int, Field(ge=2, le=128)], Annotated[int, Field(ge=16, le=128)]] = (3, 125)
+    """Fewest and most bits of a random number."""
     curriculum: PositiveInt | None = None
+    """Batches over which the hard seeds come in, one by one."""
     mining: Mining | None = None
+    """Training again on what was worst; null: none."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Sampling:
@@ -186,20 +238,30 @@ class Optimizer(Section):
     0 by the end of the training."""
 
     learning_rate: PositiveFloat = 1e-3
+    """AdamW's."""
     weight_decay: NonNegativeFloat = 0.01
+    """AdamW's."""
     schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    """plateau: the rate falls when the loss does not; cosine: to 0 by the end; constant."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """By which the rate falls on a plateau."""
     patience: NonNegativeInt = 2_000
+    """Batches that a plateau lasts."""
 
 
 class Search(Section):
     """A V and how it learns."""
 
     lookahead: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """How many halving counts of n are seen."""
     network: Network
+    """V."""
     loss: Loss = LogLoss()
+    """What is made small."""
     sampling: Sampling = Sampling()
+    """What it is trained on."""
     optimizer: Optimizer = Optimizer()
+    """How a gradient becomes an update."""
 
 
 class CollatzConfig(TrainingConfig, Search):
