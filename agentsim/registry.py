@@ -16,6 +16,7 @@ from agentsim.compiled import reach
 from agentsim.errors import UserError
 from brains.layers import LAYERS, LayerConfig
 from brains.rules import RULES, Rule
+from worlds import WRAPPERS
 
 
 def register_brain(name: str, brain: str | Callable[..., Any]) -> None:
@@ -79,7 +80,7 @@ def import_module(name: str) -> None:
     with contextlib.suppress(Exception):  # what is wrong with it, the import says
         reach.digest(name)  # what is imported now is what a kernel's name will stand for, whatever is saved meanwhile
     try:
-        importlib.import_module(name)
+        _know_wrappers(importlib.import_module(name))
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise UserError(f"--import {name}: no such module here ({Path.cwd()}) or installed") from None
@@ -90,3 +91,12 @@ def import_module(name: str) -> None:
         frames = traceback.extract_tb(error.__traceback__)
         frame = next((frame for frame in reversed(frames) if frame.filename != __file__), frames[-1])
         raise UserError(f"--import {name}: {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}") from error
+
+
+def _know_wrappers(module: Any) -> None:
+    """Let configs name the Gymnasium wrappers of a module."""
+    import gymnasium
+
+    for name, value in vars(module).items():
+        if isinstance(value, type) and issubclass(value, gymnasium.Wrapper) and value is not gymnasium.Wrapper:
+            WRAPPERS[name] = value

@@ -35,7 +35,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     "batch": ("studies",),
     "window": ("loop",),
     "cli": ("bench", "adaptation", "batch", "window", "__init__"),
-    "registry": ("errors", "brains"),
+    "registry": ("errors", "brains", "worlds"),
     "testing": ("brains", "worlds"),
     "templates": ("testing", "__init__"),
     "__init__": ("system", "worlds"),  # and whatever it offers by name, when it is asked for

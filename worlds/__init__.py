@@ -18,6 +18,8 @@ WORLDS: dict[str, tuple[str, str]] = {
     ),
 }
 
+WRAPPERS: dict[str, type] = {}  # gymnasium.Wrapper classes from outside, by name: see agentsim.registry.import_module
+
 
 def register() -> None:
     """Make every world of WORLDS known to `gymnasium.make` and `gymnasium.make_vec`; doing it twice does no harm."""

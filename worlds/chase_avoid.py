@@ -76,6 +76,8 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["human", "rgb_array"], "render_fps": 60}  # type: ignore[misc]
     tasks = TASKS
+    observation_names = ("agent x", "agent y", "target x", "target y", "way x", "way y", "distance", "task")
+    action_names = ("up", "down", "left", "right")
     classic = False
     # Events per 3,600 ticks as (best of random and the four constant actions, oracle), world version v0, over
     # 200 lanes x 3,600 ticks: worlds.scores.measure_score_rates().
@@ -179,6 +181,8 @@ class ChaseAvoidVector(LanesVector[Lanes]):
     """Many lanes of ChaseAvoid in one call, see LanesVector. Options are those of ChaseAvoid."""
 
     tasks = TASKS
+    observation_names = ("agent x", "agent y", "target x", "target y", "way x", "way y", "distance", "task")
+    action_names = ("up", "down", "left", "right")
     classic = False
 
     def __init__(

@@ -93,6 +93,9 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
     score_events: ClassVar[dict[str, str]] = {"chaser": "catches", "evader": "catches"}
     stored_rates: ClassVar[dict[str, tuple[float, float]]] = {"chaser": (0.0, 34.07), "evader": (131.6, 34.07)}
 
+    observation_names = ("own x", "own y", "opponent x", "opponent y", "way x", "way y", "distance", "role")
+    action_names = ("up", "down", "left", "right")
+
     def __init__(
         self,
         chasers: int = 1,

@@ -30,7 +30,8 @@ class World:
 
     `score_events`: task, or agent -> the event that counts; `score_rates`: the same -> how many of them in 3,600 ticks
     are worth a score of 0 and of 1. `drag_target(x, y)`: put the target there, in world widths. `push(direction)`: a
-    shove, -1 or 1. `kernels`: names of what has to be compiled, "module:function", before it is reset.
+    shove, -1 or 1. `observation_names`, `action_names`: what to call each number of an observation, and each choice or
+    number of an action. `kernels`: names of what has to be compiled, "module:function", before it is reset.
     """
 
     tasks: tuple[str, ...] = ()
@@ -45,18 +46,25 @@ class World:
     switch_task: Callable[[int], None] | None = None
     drag_target: Callable[[float, float], None] | None = None
     push: Callable[[int], None] | None = None
+    observation_names: tuple[str, ...] = ()
+    action_names: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+
+
+_NAMES = ("tasks", "agents", "observation_names", "action_names", "kernels")
 
 
 def world_of(env: gymnasium.Env[Any, Any]) -> World:
     """The optional members of an environment's world, whatever it is wrapped in."""
     inner = env.unwrapped
     found = {name: value for name in World.__dataclass_fields__ if (value := getattr(inner, name, None)) is not None}
-    return World(**found | {name: tuple(found.get(name, ())) for name in ("tasks", "agents", "kernels")})
+    return World(**found | {name: tuple(found.get(name, ())) for name in _NAMES})
 
 
-def keeps_its_state(world: World, step: Callable[[], Any]) -> bool:
+def keeps_its_state(world: World, step: Callable[[], Any], carry: Callable[[Any], Any] = dict) -> bool:
     """Whether a saved state has the future that it was saved from: save, step, restore, step, and both are equal.
+
+    `carry` is what a state goes through on its way: it gives back what is restored.
 
     `step` moves the world by one tick, always with the same action, and returns what it shows. Where the answer is yes
     the world is as it was; else it has been disturbed. Whatever a world raises on the way is a no.
@@ -66,10 +74,11 @@ def keeps_its_state(world: World, step: Callable[[], Any]) -> bool:
         return False
     try:
         saved = deepcopy(get_state())
+        carried = carry(saved)
         futures = []
         for _ in range(2):
             futures.append(deepcopy((step(), get_state())))
-            set_state(deepcopy(dict(saved)))
+            set_state(deepcopy(carried))
         return _same(futures[0], futures[1]) and _same(saved, get_state())
     except Exception:  # a world of someone else's can raise anything
         return False

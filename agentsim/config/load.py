@@ -131,14 +131,14 @@ class Config(Section):
 
 
 def load_config(source: str | Path, brain: str | None = None, overrides: Sequence[str] = ()) -> Config:
-    """Read and check a config, given the name of a shipped one or a path.
+    """Read and check a config, given the name of a shipped one or a path; or of a world by its id, with a brain that
+    learns from reward or, in our worlds, from their teacher.
 
     `brain` replaces the config's brain: the name of a brain config, a kind, or a path (from the current directory).
     `overrides` are "KEY=VALUE" strings such as "clock.tick_hz=240", applied last. Raises UserError listing everything
     that is wrong, one `file:line: key: problem, what to do` a line.
     """
-    path = find(source, configs_directory())
-    located = extended(mapping_in(path, "`world: {id: ...}` and `brain: NAME`"), path.parent, configs_directory())
+    path, located = _found(source)
     changes = [parse_override(text, "clock.tick_hz=240") for text in overrides]
     if brain is not None:
         changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
@@ -161,6 +161,17 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
         raise everything_wrong(located, problems)
     config._written = _Written(located)
     return config
+
+
+def _found(source: str | Path) -> tuple[Path, Located]:
+    """Where a config is, and what it says. Raises UserError."""
+    import gymnasium
+
+    if isinstance(source, str) and source in gymnasium.registry and not Path(source).exists():
+        brain = "arena" if source.startswith("agentsim/") else "reward"
+        return Path(source), Located({"world": {"id": source}, "brain": brain}, {(): source})
+    path = find(source, configs_directory(), also=gymnasium.registry)
+    return path, extended(mapping_in(path, "`world: {id: ...}` and `brain: NAME`"), path.parent, configs_directory())
 
 
 def ticks_asked(tick_hz: float, seconds: float | None, ticks: int | None) -> int | None:

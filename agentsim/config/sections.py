@@ -19,6 +19,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     Tag,
+    model_serializer,
 )
 from pydantic_core import CoreSchema
 
@@ -33,6 +34,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
+class HistoryConfig(Section):
+    """What a body senses of the past: part of the observation, nothing after a reset."""
+
+    observations: int = Field(default=1, ge=1, le=1000)
+    """How many observations it senses, the present one and those before it."""
+    actions: int = Field(default=0, ge=0, le=1000)
+    """How many of the last actions it senses, the newest first; a choice as one-hot."""
+
+
 class WorldConfig(Section):
     """Which world: a Gymnasium id, and the keyword arguments of `gymnasium.make`."""
 
@@ -40,6 +50,20 @@ class WorldConfig(Section):
     """A Gymnasium id: one of `agentsim list`, any other that Gymnasium knows, or one registered with --import."""
     options: dict[str, Any] = {}
     """Keyword arguments of `gymnasium.make`, such as `max_episode_steps`."""
+    wrappers: tuple[str | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)], ...] = ()
+    """Wrappers by name, the innermost first, of gymnasium.wrappers or of a module named with --import: NAME, or
+    {NAME: {option: value}}."""
+    history: HistoryConfig = HistoryConfig()
+    """What the body senses of the past."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """As it was written before there were wrappers and a history, where there are none: digests are of this."""
+        data: dict[str, Any] = serialize(self)
+        return {name: value for name, value in data.items() if name in ("id", "options") or value not in _UNUSED[name]}
+
+
+_UNUSED: dict[str, Any] = {"wrappers": ([], ()), "history": (HistoryConfig().model_dump(),)}
 
 
 class MemberConfig(Section):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.resources
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,9 @@ def shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def find(source: str | Path, directory: Path) -> Path:
-    """The config of that name in the directory of the shipped ones, or at that path. Raises UserError without one."""
+def find(source: str | Path, directory: Path, also: Iterable[str] = ()) -> Path:
+    """The config of that name in the directory of the shipped ones, or at that path. Raises UserError without one;
+    `also` are other names that might have been meant."""
     names = names_in(directory)
     if not str(source) or source == Path():
         raise UserError(f"'': no name and no path; there are: {', '.join(names)}")
@@ -43,14 +46,22 @@ def find(source: str | Path, directory: Path) -> Path:
             return shown(directory / f"{source}.yaml")
         if not Path(source).exists():
             raise UserError(
-                f"{source!r}: no config of that name, {suggest(source, names, 'shipped configs')}\n"
-                "give the name of a shipped config, or a path ending in .yaml"
+                f"{source!r}: no config of that name, {_meant(source, names, also)}\n"
+                f"give the name of a shipped config,{' the id of a world,' if also else ''} or a path ending in .yaml"
             )
     path = Path(source)
     if not path.exists():
         near = sorted(str(path.parent / other.name) for other in path.parent.glob("*.yaml"))
         raise UserError(f"{path}: no such file; there are: {', '.join([*names, *near[:20]])}")
     return path
+
+
+def _meant(source: str, names: list[str], also: Iterable[str]) -> str:
+    """What was probably meant: one of `also` only if it is as good as the same."""
+    near = difflib.get_close_matches(source.lower(), (other.lower() for other in also), n=1, cutoff=0.75)
+    others = [other for other in also if other.lower() in near]
+    hint = suggest(source, names, "shipped configs")
+    return f"did you mean {others[-1]}?" if others and source not in names else hint
 
 
 def mapping_in(path: Path, least: str, what: str = "a config") -> Located:

@@ -1,4 +1,4 @@
-"""Any Gymnasium environment with flat observations, as the loop needs it: lane-shaped arrays, same-tick autoreset.
+"""Any Gymnasium environment, as the loop needs it: lane-shaped arrays, same-tick autoreset.
 
 Lanes: every array has a leading axis N, the number of the world's agents: 1, unless it names several. Autoreset: on the
 tick that ends an episode the world is reset at once; the experience of that tick holds the final observation of the old
@@ -20,9 +20,13 @@ from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
 from agentsim.loop.commands import SwitchTask, WorldCommand
 from agentsim.loop.hand import Hand
+from agentsim.loop.history import History
 from agentsim.loop.journal import Journal
-from agentsim.loop.making import agents_and_size, body_of, make, native_of
+from agentsim.loop.making import make
+from agentsim.loop.packing import restored, saved
+from agentsim.loop.spaces import another, body_of, choice_of, mask_of, native_of, senses_of
 from brains.brain import NO_LABEL, Experience, Float, State
+from worlds.names import names_of
 from worlds.world import keeps_its_state, world_of
 
 _LANE = 0
@@ -33,10 +37,12 @@ class Environment:
     """One world and the body in it: a lane, or a lane for each of its `agents` where the world names several.
 
     `observation` (N, observation_size) is what the body senses now; `teacher_action`, shaped like an action, the right
-    answer to it, None in a world without a teacher (one that has no answer to the very first observation). `events`:
+    answer to it, None in a world without a teacher (one that has no answer to the very first observation). `allowed`
+    (actions,): which choices info["action_mask"] allows now, None where it says nothing. `events`:
     what happened in the last step, name -> count, `agent_events` the same for each agent, name -> (N,). `tasks` are the
     names of what the world can ask for, `task` the index of the present one, -1 where there are none. `world`: what it
-    has beyond Gymnasium's Env; `notice`: what a person should know about it.
+    has beyond Gymnasium's Env, asked about whole observations, history included; `notice`: what a person should know
+    about it. `observation_names` and `action_names`: of each number and choice, where they are known.
 
     A world of several agents has `agents`, their names; observations Box (N, observation_size), actions
     MultiDiscrete of N equal numbers, info["rewards"] (N,), and info["teacher_action"] (N,) where there is a teacher.
@@ -56,14 +62,20 @@ class Environment:
         self._hand = Hand(config.id, self.world, self.unwrapped)
         self.tasks = self.world.tasks
         pool.prepare(self.world.kernels)
-        self.agents, size = agents_and_size(config.id, self._env.observation_space, self.world.agents)
+        self.agents, size, self._write = senses_of(config.id, self._env.observation_space, self.world.agents)
         lanes = len(self.agents) or 1
-        observations = np.zeros((3, lanes, size), np.float32)  # now, next and after an autoreset, taking turns
+        self._space = space = self._env.action_space
+        body = body_of(config.id, space, self.agents, size, self.world.oracle)
+        self._history = History(config.history, body)
+        self.world = self._history.world(self.world)
+        self.body = replace(body, observation_size=self._history.size, oracle=self.world.oracle)
+        observation_names, action_names = names_of(config.id, self.world)
+        self.observation_names, self.action_names = self._history.names(observation_names, action_names), action_names
+        observations = np.zeros((3, lanes, self._history.size), np.float32)  # now, next, after an autoreset, in turn
         self._observations = list(observations)
-        self._sensed = list(observations if self.agents else observations[:, 0])  # as the world gives them
+        own = observations[..., :size]
+        self._sensed = list(own if self.agents else own[:, 0])  # as the world gives them
         self._now = 0
-        space = self._env.action_space
-        self.body = body_of(config.id, space, self.agents, size, self.world.oracle)
         self._bounds = np.array(self.body.low, np.float32), np.array(self.body.high, np.float32)
         self._native = native_of(space, self.body)
         self._one_choice = self.body.discrete and not self.agents
@@ -76,11 +88,12 @@ class Environment:
         self.task = -1
         self.events: dict[str, int] = {}
         self.agent_events: dict[str, NDArray[np.int64]] = {}
+        self.allowed: NDArray[np.bool_] | None = None
         self._journal = Journal(idle)  # kept where the world cannot tell its state
         self.has_state = False
         self.notice: str | None = None
         info = self._begin_episode(self._now)
-        if self.world.get_state is not None and self.world.set_state is not None:
+        if self.world.get_state is not None and self.world.set_state is not None and self._env is self.unwrapped:
             info = self._try_state(info)
         label = np.asarray(info.get("teacher_action", self._silence))
         if np.any((label != NO_LABEL) if self.body.discrete else np.isfinite(label)):
@@ -88,8 +101,8 @@ class Environment:
             self._take_label(self._now, info)
         if self.tasks:
             self.task = int(info.get("task", 0))
-        flag, reward = np.zeros(lanes, np.bool_), np.zeros(lanes, np.float32)
-        self._experience = Experience(self.observation, idle, reward, self.observation, flag, flag.copy())
+        flags, reward = np.zeros((2, lanes), np.bool_), np.zeros(lanes, np.float32)
+        self._experience = Experience(self.observation, idle, reward, self.observation, *flags)
 
     @property
     def observation(self) -> Float:
@@ -108,17 +121,19 @@ class Environment:
         return np.array([np.add(self.body.low, self.body.high) / 2], np.float32)
 
     def checked(self, action: NDArray[Any]) -> NDArray[Any]:
-        """The action, if it is one that this body can take. Raises ValueError saying what is wrong with it."""
+        """The action, if it is one that this body can take; in place of one that the world forbids now, one of those
+        that it allows, at random. Raises ValueError saying what is wrong with it."""
         body, low, high = self.body, *self._bounds
         if isinstance(action, np.ndarray) and action.shape == self._action_shape:
             if not body.discrete:
                 if action.dtype.kind == "f" and (action >= low).all() and (action <= high).all():  # false for NaN
                     return action
             elif action.dtype.kind in "iu" and min(chosen := action.tolist()) >= 0 and max(chosen) < body.actions:
-                return action
-        wanted = f"({body.lanes},) integer below {body.actions}"
-        if not body.discrete:
-            wanted = f"(1, {body.actions}) float within {body.low} and {body.high}"
+                if self.allowed is None or self.allowed[chosen[0]]:
+                    return action
+                return another(self.allowed, self._seed, (_LANE, self.episode, self.length))
+        continuous = f"(1, {body.actions}) float within {body.low} and {body.high}"
+        wanted = f"({body.lanes},) integer below {body.actions}" if body.discrete else continuous
         shown = np.array2string(np.asarray(action), threshold=8)
         raise ValueError(f"act() returned {shown}, shape {np.shape(action)}; this world takes {wanted}")
 
@@ -151,6 +166,7 @@ class Environment:
         experience.truncated.fill(ended)
         self.events, self.agent_events = info.get("events", {}), info.get("agent_events", {})
         self._take(after, observation, info)
+        self._history.remember(self._observations[before], action, self._observations[after])
         self._now = after
         self.finished_return = None
         if terminated or ended:
@@ -182,7 +198,7 @@ class Environment:
         """Live one tick and go back, so that whatever the world compiles is compiled; changes no state."""
         if self.has_state:
             before = self.state()
-            self.step(self.idle_action())
+            self.step(self.checked(self.idle_action()))
             self.load_state(before)
 
     def render(self) -> NDArray[np.uint8] | None:
@@ -199,7 +215,7 @@ class Environment:
         """Everything that resuming exactly needs: the world whole, or the episode's actions from its seed on."""
         state = self._common_state()
         if self.has_state:
-            return state | {f"world.{name}": np.array(value) for name, value in self.unwrapped.get_state().items()}
+            return state | {f"world.{name}": array for name, array in saved(self.unwrapped.get_state()).items()}
         return state | self._journal.state(self.length)
 
     def fingerprint(self) -> State:
@@ -229,8 +245,9 @@ class Environment:
         self._begin_episode(self._now)
         if self.has_state:
             world = {n.removeprefix("world."): np.array(v) for n, v in state.items() if n.startswith("world.")}
-            self.unwrapped.set_state(world)
+            self.unwrapped.set_state(restored(world))
             self._observations[self._now][:] = state["observation"]
+            self.allowed = state["allowed"].astype(np.bool_) if "allowed" in state else None
             if self.body.teacher:
                 self._teachers[self._now][:] = state["teacher_action"]
         else:
@@ -246,6 +263,8 @@ class Environment:
         }
         if self.body.teacher:
             state["teacher_action"] = self._teachers[self._now].copy()
+        if self.allowed is not None:
+            state["allowed"] = self.allowed.copy()
         return state
 
     def _live_again(self, length: int, state: State) -> None:
@@ -256,8 +275,13 @@ class Environment:
                 self.apply(command)
             if step < length:
                 self.step(self.checked(actions[step]))
-        if not np.array_equal(self.observation, state["observation"]):
-            raise ValueError(f"observation: {self.id} does not do the same again from the same seed; it cannot resume")
+        for name, array in {**self._common_state(), "episode": state["episode"]}.items():
+            if not np.array_equal(array, state[name], equal_nan=array.dtype.kind == "f"):
+                raise ValueError(
+                    f"{name}: {self.id} does not do the same again when its present episode is lived again from its "
+                    "seed, as if it remembered earlier ones (a wrapper may); it cannot resume exactly. A world with "
+                    "get_state() and set_state() can"
+                )
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -271,6 +295,7 @@ class Environment:
         observation, info = self._env.reset(seed=int(seed))
         self._journal.begin()
         self._take(slot, observation, info)
+        self._history.begin(self._observations[slot])
         if self.task >= 0 and (not self.has_state or info.get("task", self.task) != self.task):
             self._now = slot
             self.apply(SwitchTask(task=self.task))
@@ -278,8 +303,9 @@ class Environment:
 
     def _try_state(self, info: dict[str, Any]) -> dict[str, Any]:
         """Find out whether to trust the world's state; if not, begin anew. Returns the info of the episode's begin."""
-        action = self._native(self.idle_action())
-        self.has_state = keeps_its_state(self.world, lambda: self.unwrapped.step(action))
+        action = self._native(self.checked(self.idle_action()))
+        step, carry = lambda: self.unwrapped.step(action), lambda state: restored(saved(state))
+        self.has_state = keeps_its_state(self.world, step, carry)
         if self.has_state:
             return info
         what = "what get_state() saved, set_state() does not bring back to the bit"
@@ -289,14 +315,14 @@ class Environment:
 
     def _take(self, slot: int, observation: Any, info: dict[str, Any]) -> None:
         row = self._sensed[slot]
-        shape = observation.shape if isinstance(observation, np.ndarray) else np.shape(observation)
-        if shape != row.shape:  # NumPy would broadcast a smaller one
-            raise ValueError(f"{self.id} returned an observation of shape {shape}, not {row.shape}")
-        row[:] = observation
+        self._write(row, observation)
         if not (math.isfinite(sum(row.ravel().tolist())) if row.size < _FEW else np.isfinite(row).all()):
             raise ValueError(f"{self.id} returned an observation that is not finite: {row}")
         if self.body.teacher:
             self._take_label(slot, info)
+        if not self.agents and self.body.discrete:
+            mask = info.get("action_mask")
+            self.allowed = None if mask is None else mask_of(self.id, self._space, self.body, mask)
 
     def _rewards(self, info: dict[str, Any]) -> NDArray[Any]:
         """Every agent's reward (N,)."""
@@ -308,6 +334,7 @@ class Environment:
     def _take_label(self, slot: int, info: dict[str, Any]) -> None:
         """Keep the teacher's answer, which brains use as an index: an action of this body, or silence."""
         label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
+        label = label if self.agents else choice_of(self._space, label)
         if type(label) is int and self._one_choice and NO_LABEL <= label < self.body.actions:
             kept[0] = label
             return

@@ -19,8 +19,9 @@ class Journal:
     """The actions of the present episode, one a step, and a person's commands, stamped with the steps before them."""
 
     def __init__(self, idle: NDArray[np.generic]) -> None:
-        """`idle`: an action, for its shape and type."""
-        self._actions = np.repeat(idle[None], 64, axis=0)
+        """`idle`: an action, for its shape and type; a choice is kept in two bytes, as an episode may be a day."""
+        kept = idle.astype(np.uint16) if idle.dtype.kind == "i" else idle
+        self._actions = np.repeat(kept[None], 64, axis=0)
         self._commands: list[StampedCommand] = []
 
     def begin(self) -> None:
@@ -47,7 +48,7 @@ class Journal:
     def read(self, state: State, length: int) -> tuple[NDArray[np.generic], Mapping[int, list[WorldCommand]]]:
         """The actions (length, *action) and commands, by step, of a `state`. Raises ValueError if it does not fit."""
         actions = state.get("journal.actions")
-        if actions is None or actions.shape != (length, *self._actions.shape[1:]):
+        if actions is None or actions.shape != (length, *self._actions.shape[1:]) or actions.dtype.kind not in "iuf":
             raise ValueError(f"journal.actions: expected the {length} actions of the present episode")
         commands = defaultdict(list)
         for stamped in _COMMANDS.validate_json(state.get("journal.commands", np.zeros(0, np.uint8)).tobytes()):

@@ -1,17 +1,14 @@
-"""A world is made from its config, and its spaces say what body is in it."""
+"""A world is made from its config: by Gymnasium, in the wrappers that were asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from agentsim.config.sections import WorldConfig
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
-from brains.brain import Body
+from worlds import WRAPPERS
 
 if TYPE_CHECKING:
     import gymnasium
@@ -35,65 +32,68 @@ def make(config: WorldConfig, drawn: bool) -> tuple[gymnasium.Env[Any, Any], int
         entry_point = spec.entry_point
         creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
         limit = limit or spec.max_episode_steps
-        if drawn and "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ()):
+        modes = getattr(creator, "metadata", {"render_modes": ["rgb_array"]}).get("render_modes", ())
+        if drawn and "rgb_array" in modes and _takes(creator, "render_mode"):
             options.setdefault("render_mode", "rgb_array")
         env = gymnasium.make(config.id, max_episode_steps=-1, disable_env_checker=True, **options)
-        return env.env if type(env) is OrderEnforcing else env, limit  # the loop resets before it steps
+        env = env.env if type(env) is OrderEnforcing else env  # the loop resets before it steps
     except gymnasium.error.UnregisteredEnv as error:
         hint = suggest(config.id, gymnasium.registry, "worlds")
         raise UserError(f"world.id: unknown world {config.id!r}, {hint}") from error
     except Exception as error:  # whatever a world of someone else's raises when it is made
         raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
+    for index, wrapper in enumerate(config.wrappers):
+        ((name, given),) = wrapper.items() if isinstance(wrapper, dict) else ((wrapper, {}),)
+        env = _wrapped(env, name, given, f"world.wrappers.{index}")
+    return env, limit
 
 
-def agents_and_size(world: str, space: gymnasium.Space[Any], agents: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """The agents, where there are several, and the numbers in an observation. Raises UserError for another space."""
-    from gymnasium.spaces import Box
+def wrappers() -> dict[str, type[gymnasium.Wrapper[Any, Any, Any, Any]]]:
+    """The wrappers that a config may name: Gymnasium's, but for those that write files, open windows or hand actions
+    and observations on in other types, and those of modules that were imported with --import."""
+    import gymnasium
+    from gymnasium import wrappers as known
 
-    if isinstance(space, Box) and space.dtype is not None and space.dtype.kind in "fiu":
-        if len(space.shape) == 1:
-            return (), space.shape[0]
-        if agents and space.shape[:-1] == (len(agents),):
-            return agents, space.shape[1]
-    raise UserError(
-        f"{world}: its observation space {space} is not supported; supported is a flat Box, shape (n,), of numbers, "
-        "or with several `agents` one of shape (agents, n)"
-    )
-
-
-def body_of(
-    world: str, space: gymnasium.Space[Any], agents: tuple[str, ...], observation_size: int, oracle: Any
-) -> Body:
-    """What the spaces say about the body. Raises UserError for an action space that is not supported."""
-    from gymnasium.spaces import Box, Discrete, MultiDiscrete
-
-    if agents:
-        lanes = len(agents)
-        if isinstance(space, MultiDiscrete) and space == MultiDiscrete([space.nvec.flat[0]] * lanes):
-            return Body(observation_size, int(space.nvec[0]), lanes=lanes, oracle=oracle)
-        raise UserError(
-            f"{world}: its action space {space} is not supported; with {lanes} agents it must be "
-            f"MultiDiscrete of {lanes} equal numbers, from 0"
-        )
-    if isinstance(space, Discrete):
-        return Body(observation_size, int(space.n), oracle=oracle)
-    if isinstance(space, Box) and space.dtype is not None and space.dtype.kind == "f":
-        low, high = space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel()
-        if np.isfinite(low).all() and np.isfinite(high).all():
-            return Body(observation_size, low.size, False, tuple(map(float, low)), tuple(map(float, high)))
-    raise UserError(
-        f"{world}: its action space {space} is not supported; "
-        "supported are Discrete, and Box of floats with finite bounds"
-    )
+    found = {name: value for name, value in vars(known).items() if isinstance(value, type)}
+    return {
+        name: value
+        for name, value in (found | WRAPPERS).items()
+        if issubclass(value, gymnasium.Wrapper) and name not in _NOT_FOR_US
+    }
 
 
-def native_of(space: gymnasium.Space[Any], body: Body) -> Callable[[NDArray[Any]], Any]:
-    """What makes of an action of the body, (lanes,) or (1, actions), what Gymnasium's space takes."""
-    from gymnasium.spaces import MultiDiscrete
+_NOT_FOR_US = {"RecordVideo", "HumanRendering", "RenderCollection", "Autoreset", "OrderEnforcing", "PassiveEnvChecker"}
 
-    if isinstance(space, MultiDiscrete):
-        return lambda action: action
-    if body.discrete:
-        start = int(getattr(space, "start", 0))
-        return lambda action: start + action.item()
-    return lambda action: action[0].astype(space.dtype).reshape(space.shape)
+
+def _wrapped(env: gymnasium.Env[Any, Any], name: str, given: dict[str, Any], at: str) -> gymnasium.Env[Any, Any]:
+    """The environment in a wrapper. Raises UserError, naming the key, if there is no such one or it does not fit."""
+    known = wrappers()
+    if name not in known:
+        hint = suggest(name, known, "wrappers")
+        raise UserError(f"{at}: unknown wrapper {name!r}, {hint} (one of your own needs --import MODULE)")
+    parameters = inspect.signature(known[name]).parameters
+    takes = [key for key in parameters if key != "env"]
+    for key in given:
+        if key not in takes and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            raise UserError(f"{at}.{name}.{key}: unknown option, {suggest(key, takes, 'options')}")
+    needed = [key for key in takes if parameters[key].default is inspect.Parameter.empty and key not in given]
+    needed = [key for key in needed if parameters[key].kind not in (2, 4)]  # *args, **kwargs
+    if needed:
+        raise UserError(f"{at}.{name}: needs {', '.join(needed)}; write {{{name}: {{{needed[0]}: ...}}}}")
+    try:
+        return known[name](env, **_tuples(given))
+    except Exception as error:  # whatever a wrapper raises that does not fit
+        raise UserError(f"{at}.{name}: {type(error).__name__}: {error}") from error
+
+
+def _takes(creator: Any, option: str) -> bool:
+    """Whether what makes a world takes an option of that name."""
+    parameters = inspect.signature(creator).parameters
+    return option in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _tuples(value: Any) -> Any:
+    """The value with tuples for lists, which YAML has no word for and wrappers ask for."""
+    if isinstance(value, dict):
+        return {key: _tuples(held) for key, held in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -85,7 +85,10 @@ class StreamingBrain(SteppingBrain):
         return np.clip(self.sampled, self.body.low, self.body.high).astype(np.float32)
 
     def learn(self, experience: Experience) -> Learning:
-        """One step of stream AC(lambda) for every lane."""
+        """One step of stream AC(lambda) for every lane, from the action that was taken: where the world forbids some,
+        that may not be the one that was drawn."""
+        if self.body.discrete:
+            self.sampled[:, 0] = experience.action
         transition = experience.reward, experience.next_observation, experience.terminated, experience.truncated
         return self.learned(*self.kernel.learn(*transition))
 

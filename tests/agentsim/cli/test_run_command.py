@@ -104,7 +104,7 @@ def test_run_refuses(words: list[str], message: str) -> None:
         (["run", "arenaa", "--headless"], "no config of that name"),
         (["run", "none.yaml", "--headless"], "none.yaml: no such file"),
         (["run", ".", "--headless"], "is a directory"),
-        (["run", "", "--headless"], "is a directory"),
+        (["run", "", "--headless"], "no name and no path; there are: acrobot"),
         (["replay", "nowhere"], "nowhere"),
         (["replay"], "RUN"),
         (["compare", "nowhere"], "nowhere: not the directory of a run"),

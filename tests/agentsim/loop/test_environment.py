@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
+from gymnasium.spaces import Box, Discrete
 
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError
@@ -250,18 +250,6 @@ def test_observations_of_another_shape_are_named(observation: Any) -> None:
 def test_time_limits_that_are_none_are_named(limit: Any) -> None:
     with pytest.raises(UserError, match="max_episode_steps: should be a whole number above 0"):
         make("CartPole-v1", max_episode_steps=limit)
-
-
-@pytest.mark.parametrize("space", [Dict(a=Discrete(2)), Box(0, 1, (3, 3)), Discrete(4)])
-def test_unsupported_observations_are_named(space: Any) -> None:
-    with pytest.raises(UserError, match=r"observation space .* is not supported; supported is a flat Box"):
-        make(observation_space=space)
-
-
-@pytest.mark.parametrize("space", [MultiBinary(3), Box(-np.inf, np.inf, (1,), np.float32)])
-def test_unsupported_actions_are_named(space: Any) -> None:
-    with pytest.raises(UserError, match=r"action space .* is not supported; supported are Discrete"):
-        make(action_space=space)
 
 
 def test_unknown_worlds_and_options_are_named() -> None:
