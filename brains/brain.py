@@ -154,6 +154,12 @@ class BrainBase:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
         load_arrays(self.arrays(), state)
 
+    def adopt(self, state: State, *, changed: bool) -> None:
+        """Take over what another brain of this kind learned, whose body and layers are the same; it may have had other
+        lanes, of which lane 0 is taken, or, where it `changed`, other settings. Raises ValueError if it does not fit.
+        """
+        load_arrays(self.arrays(), in_lanes(self.arrays(), state))
+
     def activity(self) -> dict[str, NDArray[Any]]:
         """Nothing to draw."""
         return {}
@@ -224,6 +230,16 @@ def kind(config: type[BaseModel]) -> Callable[[_Maker], _Maker]:
         return maker
 
     return declare
+
+
+def in_lanes(arrays: State, saved: State) -> State:
+    """`saved` with as many lanes as `arrays`, all of them its lane 0, where it has another number of lanes."""
+    found = {}
+    for name, array in saved.items():
+        wanted = arrays[name].shape if name in arrays else array.shape
+        other = array.shape[1:] == wanted[1:] and array.shape[:1] != wanted[:1] and array.size
+        found[name] = np.broadcast_to(array[:1], wanted) if other else array
+    return found
 
 
 def load_arrays(arrays: State, saved: State) -> None:

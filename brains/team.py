@@ -1,9 +1,9 @@
-"""Team: several brains in one body of many lanes, each serving lanes of its own, at its own divider of the clock."""
+"""Team: several brains in one body, each serving lanes or numbers of the action, at its own divider of the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,22 @@ from brains.brain import Body, Brain, Experience, Float, Learning, State, load_a
 
 @dataclass(frozen=True)
 class Seat:
-    """A place in a team: the lanes (n,) that the brain there serves, and on every how many ticks it acts."""
+    """A place in a team: the lanes (n,) that the brain there serves, on every how many ticks it acts, and which numbers
+    of a continuous action are its own; None: all of them."""
 
     lanes: NDArray[np.int64]
     every: int = 1
+    actions: NDArray[np.int64] | None = None
+
+    def body(self, whole: Body) -> Body:
+        """The body of the brain there, of the body of all lanes."""
+        own, oracle = self.actions, whole.oracle
+        body = replace(whole, lanes=len(self.lanes))
+        if own is None:
+            return body
+        low, high = (tuple(bound[i] for i in own) for bound in (whole.low, whole.high))
+        answers = None if oracle is None else lambda observations: oracle(observations)[..., own]
+        return replace(body, actions=len(own), low=low, high=high, oracle=answers)
 
 
 class Member:
@@ -30,11 +42,11 @@ class Member:
     """
 
     def __init__(self, brain: Brain, seat: Seat, body: Body) -> None:
-        self.brain, self.lanes, self.every = brain, seat.lanes, seat.every
+        self.brain, self.lanes, self.every, self.actions = brain, seat.lanes, seat.every, seat.actions
         count = len(seat.lanes)
         self.held: NDArray[Any] = np.zeros(count, np.int64)
         if not body.discrete:
-            self.held = np.zeros((count, body.actions), np.float32)
+            self.held = np.zeros((count, seat.body(body).actions), np.float32)
         self.clock = np.zeros(2, np.int64)  # ticks since it acted, and how many of them are in `span`
         observation, flag = np.zeros((count, body.observation_size), np.float32), np.zeros(count, np.bool_)
         label = np.zeros_like(self.held) if body.teacher else None
@@ -59,7 +71,8 @@ class Member:
             span.observation[:] = experience.observation[lanes]
             span.reward[:] = span.terminated[:] = span.truncated[:] = 0
             if span.teacher_action is not None and experience.teacher_action is not None:
-                span.teacher_action[:] = experience.teacher_action[lanes]
+                answer = experience.teacher_action[lanes]
+                span.teacher_action[:] = answer if self.actions is None else answer[:, self.actions]
         going = ~(span.terminated | span.truncated)
         span.reward += np.where(going, experience.reward[lanes], 0)
         span.next_observation[going] = experience.next_observation[lanes][going]
@@ -98,7 +111,8 @@ class Member:
 
 
 class Team:
-    """Named brains that share a body's lanes, none left out; each learns from its own lanes alone."""
+    """Named brains that share a body's lanes, or the numbers of its actions, none left out; each learns from its own
+    lanes alone, or from the reward that all share."""
 
     def __init__(self, brains: Mapping[str, Brain], seats: Mapping[str, Seat], body: Body) -> None:
         """`seats` has the names of `brains`, whose bodies are `body` with as many lanes as the seat."""
@@ -123,9 +137,11 @@ class Team:
     def act(self, observation: Float) -> NDArray[Any]:
         """(N, observation_size) -> (N,) int64 or (N, actions) float32: each lane's action, new or held."""
         first, *_ = self.members.values()
-        action = np.zeros((len(observation), *first.held.shape[1:]), first.held.dtype)
+        width = () if self.body.discrete else (self.body.actions,)
+        action = np.zeros((len(observation), *width), first.held.dtype)
         for member in self.members.values():
-            action[member.lanes] = member.act(observation)
+            own = member.lanes if member.actions is None else np.ix_(member.lanes, member.actions)
+            action[own] = member.act(observation)
         return action
 
     def learn(self, experience: Experience) -> Learning:
@@ -177,12 +193,20 @@ class Team:
         }
 
     def frozen_copy(self, lanes: int | None = None) -> Brain:
-        """A team of frozen copies, all at the start of their spans; with `lanes`, of the brain of lane 0 alone."""
+        """A team of frozen copies, all at the start of their spans; with `lanes`, of the brains of lane 0 alone."""
         if lanes is None:
             brains = {name: member.brain.frozen_copy() for name, member in self.members.items()}
             return Team(brains, self.seats, self.body)
-        first = next(member for member in self.members.values() if 0 in member.lanes)
-        return first.brain.frozen_copy(lanes)
+        if all(member.actions is None for member in self.members.values()):
+            first = next(member for member in self.members.values() if 0 in member.lanes)
+            return first.brain.frozen_copy(lanes)
+        brains = {name: member.brain.frozen_copy(lanes) for name, member in self.members.items()}
+        seats = {name: replace(seat, lanes=np.arange(lanes)) for name, seat in self.seats.items()}
+        return Team(brains, seats, replace(self.body, lanes=lanes))
+
+    def body_of(self, name: str) -> Body:
+        """The body of one of the brains."""
+        return self.seats[name].body(self.body)
 
 
 def _below(state: State, prefix: str) -> State:

@@ -17,8 +17,9 @@ from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt
 
 from agentsim.batch.settings import TrainingConfig
 from agentsim.config.sections import Section
+from agentsim.config.stamped import Stamp, read_stamped, write_stamped
 from agentsim.errors import UserError
-from agentsim.runs.checkpoint import CHECKPOINT, Stamp, read_stamped, write_checkpoint
+from agentsim.runs.checkpoint import CHECKPOINT
 from agentsim.system.process import one_compute_thread
 from brains.brain import State
 
@@ -212,7 +213,7 @@ def _write(run: _Run[Learner_co], path: Path) -> None:
     )
     arrays = {f"learner.{name}": array for name, array in run.task.learner.state_dict().items()}
     arrays |= {f"best.{name}": array for name, array in (run.best or {}).items()}
-    write_checkpoint(path, header, arrays | run.task.kept)
+    write_stamped(path, header, arrays | run.task.kept)
 
 
 def _read(run: _Run[Learner_co], path: Path) -> None:

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 import agentsim
 from agentsim.cli.adapt import adapt
 from agentsim.cli.bench import app as bench
+from agentsim.cli.brain import app as brain
 from agentsim.cli.compare import compare
 from agentsim.cli.doctor import doctor
 from agentsim.cli.list import list_
@@ -107,6 +108,7 @@ def _options(
 
 for command in (run, replay, compare, adapt, list_, show, schema, doctor, new):
     app.command(command.__name__.removesuffix("_"))(command)
+app.add_typer(brain, name="brain")
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
 

@@ -13,26 +13,32 @@ import brains
 from agentsim.config.validation import OURS, first_problem, suggest
 from agentsim.errors import UserError
 
+FROM = "from"  # the key of a brain file
 ANY_BRAIN = "any brain"  # the title of its JSON Schema
 WANTED = "a name, a path or a mapping {kind: ...}"
 
 
 class BrainConfig(Mapping[str, Any]):
-    """A checked brain: `kind` names what makes it, `settings` is the model of that kind.
+    """A checked brain: `kind` names what makes it, `settings` is the model of that kind; `weights` is the name by its
+    contents of the brain file that it begins with, if it does not begin with nothing.
 
-    As a mapping it is what YAML would say: {kind, and all keys of that model}. It never changes; `brain | {...}` is a
-    plain dict, to be checked again.
+    As a mapping it is what YAML would say: {kind, all keys of that model, and `from`, if there are weights}. It never
+    changes; `brain | {...}` is a plain dict, to be checked again.
     """
 
-    __slots__ = ("_data", "kind", "settings")
+    __slots__ = ("_data", "kind", "settings", "weights")
 
     def __init__(self, mapping: Mapping[str, Any]) -> None:
         """Raises pydantic.ValidationError, with locations as in the mapping."""
         kind = mapping.get("kind")
         model = _model(mapping)
-        fields = {key: value for key, value in mapping.items() if key != "kind" or key in model.model_fields}
+        ours = {"kind", FROM} - {*model.model_fields}
+        fields = {key: value for key, value in mapping.items() if key not in ours}
         self.kind, self.settings = str(kind), model.model_validate(fields)
+        self.weights: str | None = mapping.get(FROM)
         self._data: dict[str, Any] = {"kind": kind, **self.settings.model_dump(mode="json")}
+        if self.weights is not None:
+            self._data[FROM] = self.weights
 
     def __getitem__(self, key: str) -> Any:
         return self._data[key]
@@ -90,13 +96,13 @@ class AnyBrain:
         for kind in brains.BRAINS:
             model = brains.load(kind).Config
             found = dict(handler.resolve_ref_schema(handler(model.__pydantic_core_schema__)))
-            found["properties"] = {"kind": {"const": kind}} | {
-                key: value for key, value in found.get("properties", {}).items() if key != "kind"
-            }
+            own = {key: value for key, value in found.get("properties", {}).items() if key != "kind"}
+            found["properties"] = {"kind": {"const": kind}, **own, FROM: _FILE}
             kinds.append(found | {"required": ["kind", *found.get("required", ())]})
         return {"title": ANY_BRAIN, "anyOf": kinds}
 
 
+_FILE = {"type": "string", "description": "The brain file whose weights it begins with.", "pattern": r"\.brain$"}
 Brain = Annotated[BrainConfig, AnyBrain()]
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, model_serializer
 
-import brains
 from agentsim.config import located_yaml
 from agentsim.config.brain import WANTED, Brain, BrainConfig, checked
 from agentsim.config.located_yaml import Located, Location
+from agentsim.config.naming import BRAIN, brain_locations, check_number, put_brains, resolve_brain
 from agentsim.config.sections import (
     ClockConfig,
     LearnConfig,
@@ -30,22 +30,18 @@ from agentsim.config.sections import (
     WorldConfig,
 )
 from agentsim.config.sources import (
-    above,
     configs_directory,
     extended,
     find,
-    is_path,
     mapping_in,
     names_in,
     override,
     parse_override,
-    shown,
 )
 from agentsim.config.validation import Problem, everything_wrong, suggest, validate
 from agentsim.errors import UserError
 
 MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
-_BRAIN: Location = ("brain",)
 
 
 class _Written:
@@ -121,6 +117,11 @@ class Config(Section):
             raise UserError(f"brain: missing; give {WANTED}")
         return self.brain
 
+    def weights(self) -> list[str]:
+        """The brain files that its brains begin with, by the names of their contents."""
+        found = [member.brain for member in self.brains.values()] if self.brains else [self.one_brain]
+        return [brain.weights for brain in found if brain.weights is not None]
+
     def with_brain(self, brain: Mapping[str, Any], name: str = "") -> Config:
         """The same with this one brain, called `name`. Raises UserError if it is not valid."""
         return self.model_copy(update={"brain": checked(brain), "brain_name": name, "brains": {}})
@@ -141,15 +142,15 @@ def load_config(source: str | Path, brain: str | None = None, overrides: Sequenc
     path, located = _found(source)
     changes = [parse_override(text, "clock.tick_hz=240") for text in overrides]
     if brain is not None:
-        changes.insert(0, (_BRAIN, Located(brain, {(): f"--brain {brain}"})))
-    swapped = {location for location, value in changes if _swap(located, location, value)}
-    for at in _brain_locations(located.value):
-        _resolve_brain(located, at, Path() if swapped & {at, at[:-1], at[:1]} else path.parent)
+        changes.insert(0, (BRAIN, Located(brain, {(): f"--brain {brain}"})))
+    swapped = {location for location, value in changes if put_brains(located, location, value)}
+    for at in brain_locations(located.value):
+        resolve_brain(located, at, Path() if swapped & {at, at[:-1], at[:1]} else path.parent)
     for location, value in changes:
         if location not in swapped:
             override(located, location, value)
 
-    problems = _check_number(located)
+    problems = check_number(located)
     config, more = validate(Config, located, ())
     world, _ = validate(WorldConfig, located, ("world",)) if "world" in located.value else (None, [])
     problems += more
@@ -189,8 +190,8 @@ def ticks_asked(tick_hz: float, seconds: float | None, ticks: int | None) -> int
 
 def load_brain(name: str) -> dict[str, Any]:
     """The resolved mapping {kind, ...} of a brain config by name or path, or of a kind with its defaults."""
-    located = Located({"brain": name}, {_BRAIN: f"brain {name}"})
-    _resolve_brain(located, _BRAIN, Path())
+    located = Located({"brain": name}, {BRAIN: f"brain {name}"})
+    resolve_brain(located, BRAIN, Path())
     holder, problems = validate(MemberConfig, located, ())
     if holder is None:
         raise everything_wrong(located, problems)
@@ -200,74 +201,6 @@ def load_brain(name: str) -> dict[str, Any]:
 def config_names() -> list[str]:
     """Names of the shipped configs."""
     return names_in(configs_directory())
-
-
-def brain_names() -> list[str]:
-    """Names of the shipped brain configs."""
-    return names_in(configs_directory() / "brains")
-
-
-# --- brains ------------------------------------------------------------------------------------------------------
-
-
-def _brain_locations(document: dict[str, Any]) -> list[Location]:
-    """Where the brains of a config stand: `brain`, or `brain` of every one of `brains`."""
-    several = document.get("brains")
-    if not isinstance(several, dict) or not several:
-        return [_BRAIN]
-    alone: list[Location] = [_BRAIN] if "brain" in document else []
-    return [*alone, *(("brains", name, "brain") for name in several if isinstance(several[name], dict))]
-
-
-def _swap(located: Located, location: Location, value: Located) -> bool:
-    """Put a change of a whole brain, or of several, in its place, before names are resolved; whether it is one."""
-    if location == _BRAIN:
-        located.value.pop("brains", None)
-    elif location == ("brains",):
-        located.value.pop("brain", None)
-    elif location[0] != "brains" or not (len(location) == 2 or (len(location) == 3 and location[2] == "brain")):
-        return False
-    override(located, location, value)
-    above(located.value, location).pop("brain_name", None)
-    return True
-
-
-def _resolve_brain(located: Located, at: Location, folder: Path) -> None:
-    """Replace a brain that is named, by name or by path from `folder`, by its mapping, and one that extends another by
-    both of them."""
-    holder, where, shipped = above(located.value, at), located.place(at), configs_directory() / "brains"
-    name, key = holder.get("brain"), ".".join(map(str, at))
-    if isinstance(name, dict) and "extends" in name:
-        located.put(at, extended(located.at(at), folder, shipped))
-        return
-    if not isinstance(name, str):
-        return
-    if is_path(name):
-        path = folder / name
-        if not path.exists():
-            raise UserError(f"{where}: {key}: {path}: no such file; give a path from {folder.resolve()}, or a name")
-    elif name in brain_names():
-        path = shown(shipped / f"{name}.yaml")
-    elif name in brains.BRAINS:
-        located.put(at, Located({"kind": name}, {(): where}))
-        holder.setdefault("brain_name", name)
-        return
-    else:
-        known = dict.fromkeys([*brain_names(), *brains.BRAINS])
-        hint = f"{suggest(name, known, 'brains')} (a brain of your own needs --import MODULE, or its file's path)"
-        raise UserError(f"{where}: {key}: unknown brain {name!r}, {hint}")
-    located.put(at, extended(mapping_in(path, "`kind: stepping`", "a brain"), path.parent, shipped))
-    holder.setdefault("brain_name", path.stem)
-
-
-def _check_number(located: Located) -> list[Problem]:
-    """Whether there is one brain, or several."""
-    document = located.value
-    if document.get("brains") and "brain" in document:
-        return [(("brains",), "one brain or several: give either brain or brains")]
-    if not document.get("brains") and document.get("brain") is None:
-        return [(_BRAIN, f"missing; give {WANTED}")]
-    return []
 
 
 # --- lengths -----------------------------------------------------------------------------------------------------

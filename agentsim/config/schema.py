@@ -13,7 +13,8 @@ from pydantic import BaseModel, TypeAdapter
 
 import brains
 from agentsim.config.brain import ANY_BRAIN, Brain
-from agentsim.config.load import Config, brain_names, config_names, options_of
+from agentsim.config.load import Config, config_names, options_of
+from agentsim.config.naming import brain_names
 
 Schema = dict[str, Any]
 _PATH = r"\.ya?ml$|[/\\]"

@@ -75,6 +75,14 @@ class MemberConfig(Section):
     """It acts and learns on every so many ticks of the world."""
     brain_name: str = ""
     """What to call it."""
+    actions: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
+    """Which numbers of the body's action are its own, where several brains share one body."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """As it was written before brains could share a body, where they do not: digests are of this."""
+        data: dict[str, Any] = serialize(self)
+        return {name: value for name, value in data.items() if name != "actions" or value is not None}
 
 
 class ClockConfig(Section):

@@ -38,13 +38,24 @@ class Push(Section):
 
 
 class SwapBrain(Section):
-    """Put another brain in the body, as its resolved config {kind, ...}; it starts from nothing, the world goes on.
+    """Put another brain in the body, as its resolved config {kind, ...}; the world goes on. One that has lived here
+    before comes back as it was, unless a `fresh` one is wanted; any other starts from nothing.
 
     Of several brains only the one called `whose` is swapped; None: all of them make room for this one."""
 
     kind: Literal["swap_brain"] = "swap_brain"
     name: str
     config: dict[str, Any]
+    whose: str | None = None
+    fresh: bool = False
+
+
+class ChangeBrain(Section):
+    """Change settings of the living brain, such as its rule or its rate; what it has learned stays. `whose`: of
+    several."""
+
+    kind: Literal["change_brain"] = "change_brain"
+    changes: dict[str, Any]
     whose: str | None = None
 
 
@@ -62,7 +73,7 @@ class ResetWorld(Section):
 
 
 WorldCommand = SwitchTask | DragTarget | Push
-Command = Annotated[WorldCommand | SwapBrain | SetLearning | ResetWorld, Field(discriminator="kind")]
+Command = Annotated[WorldCommand | SwapBrain | ChangeBrain | SetLearning | ResetWorld, Field(discriminator="kind")]
 
 
 class StampedCommand(Section):

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from agentsim.config.sections import Section
 from agentsim.errors import UserError
-from agentsim.loop.commands import Command, ResetWorld, Script, SetLearning, StampedCommand, SwapBrain, SwitchTask
+from agentsim.loop.commands import (
+    ChangeBrain,
+    Command,
+    ResetWorld,
+    Script,
+    SetLearning,
+    StampedCommand,
+    SwapBrain,
+    SwitchTask,
+)
 
 if TYPE_CHECKING:
     from agentsim.loop.simulation import Simulation
+
+
+AnyCommand = TypeVar("AnyCommand", bound=Section)
 
 
 class Orders:
@@ -25,13 +38,17 @@ class Orders:
     def submit(self, simulation: Simulation, command: Command) -> None:
         """Have a command applied before the next tick. Raises UserError if this world or a brain cannot do it."""
         match command:
-            case SwapBrain():
+            case SwapBrain() | ChangeBrain():
                 simulation.resident.check(command)
             case SetLearning() | ResetWorld():
                 pass
             case _:
                 simulation.environment.check(command)
         self._waiting.append(command)
+
+    def waiting(self, kind: type[AnyCommand]) -> AnyCommand | None:
+        """The last command of a kind that has been given and not yet obeyed."""
+        return next((command for command in reversed(self._waiting) if isinstance(command, kind)), None)
 
     def obey(self, simulation: Simulation) -> None:
         """Apply what is due now: the timetable, the script's commands, then new ones, of which the listeners hear."""
@@ -52,13 +69,18 @@ def _apply(simulation: Simulation, command: Command) -> None:
     match command:
         case SwitchTask(task=task):
             _switch_task(simulation, task)
-        case SwapBrain():
+        case SwapBrain() | ChangeBrain():
             try:
-                resident.swap(command, simulation.compile)
+                if isinstance(command, SwapBrain):
+                    notice = resident.swap(command, simulation.tick_index, simulation.compile)
+                else:
+                    notice = resident.change(command, simulation.compile)
                 simulation.clock.restart()  # it may have compiled something
             except UserError as error:
+                notice = f"{resident.name} stays: {error}"
+            if notice is not None:
                 for listener in simulation.listeners:
-                    listener.notice(f"{resident.name} stays: {error}")
+                    listener.notice(notice)
         case SetLearning(on=on):
             simulation.learning_steps.on = on
         case ResetWorld():

@@ -42,9 +42,9 @@ class Simulation:
     """A world and a brain on one clock. What happens is told to those who `listen`; nobody else sets what is in here.
 
     `tick_index`: ticks done. `end_tick`: at how many the run ends, if it does. `last`: what the last tick was like.
-    `paused`: whether `run` holds still. `error`: what stopped the run, if a brain or a world failed. `interrupted`: the
-    signal that ended `run`. `whole`: whether the state is that of a whole number of ticks, which it is not if a tick
-    was cut off.
+    `orders`: what it has been told. `paused`: whether `run` holds still. `error`: what stopped the run, if a brain
+    or a world failed. `interrupted`: the signal that ended `run`. `whole`: whether the state is that of a whole
+    number of ticks, which it is not if a tick was cut off.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Simulation:
         self.error: UserError | None = None
         self.interrupted: int | None = None
         self.warm_up_seconds: float | None = None
-        self._orders = Orders(timetable(config, environment.tasks), script)
+        self.orders = Orders(timetable(config, environment.tasks), script)
         self._rolling_hash, self._hash_every = "", config.run.hash_every
         self._single_steps, self._stopping, self._save_wanted = 0, False, False
         self._figures: dict[str, Any] | None = None
@@ -78,7 +78,7 @@ class Simulation:
         clock.begin()
         self.whole = False
         try:
-            self._orders.obey(self)
+            self.orders.obey(self)
             brain, observation = self.resident.brain, environment.observation
             clock.mark(SENSE)
             action = environment.checked(brain.act(observation))
@@ -205,7 +205,7 @@ class Simulation:
 
     def submit(self, command: Command) -> None:
         """Have a command take effect at the next tick. Raises UserError if this world or a brain cannot do it."""
-        self._orders.submit(self, command)
+        self.orders.submit(self, command)
 
     @property
     def brain(self) -> Brain:
@@ -237,15 +237,14 @@ class Simulation:
             **self.resident.state(),
         )
         world = {f"environment/{name}": array for name, array in self.environment.state().items()}
-        return snapshot, world | {f"brain/{name}": array for name, array in self.brain.state_dict().items()}
+        return snapshot, world | self.resident.arrays()
 
     def restore(self, snapshot: Snapshot, arrays: State) -> None:
         """Go to the state of a snapshot. Raises UserError saying what does not fit."""
         try:
-            self.resident.restore(snapshot)
+            self.resident.restore(snapshot, arrays)
             self.telemetry.load_state(snapshot.telemetry)
             self.environment.load_state(part(arrays, "environment/"))
-            self.brain.load_state_dict(part(arrays, "brain/"))
         except (ValueError, TypeError, KeyError, UserError) as error:
             raise UserError(first_problem(error)) from error
         self.tick_index, self._rolling_hash = snapshot.tick, snapshot.hash

@@ -10,31 +10,16 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeVar
-
-import numpy as np
-import pydantic
-from pydantic import NonNegativeInt
+from typing import Literal
 
 from agentsim.config.load import Config
-from agentsim.config.sections import Section
-from agentsim.config.validation import first_problem
+from agentsim.config.stamped import Stamp, read_stamped, write_stamped
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.snapshot import Snapshot
-from agentsim.system.files import write_whole
-from agentsim.system.hashing import rolling_hash
 from brains.brain import State
 
 CHECKPOINT = "checkpoint.safetensors"
-_HEADER, _DIGEST = "agentsim", "digest"
-
-
-class Stamp(Section):
-    """What every checkpoint says besides its arrays: how far it is, in ticks or in batches."""
-
-    format: int
-    tick: NonNegativeInt
 
 
 class Header(Snapshot, Stamp):
@@ -42,9 +27,6 @@ class Header(Snapshot, Stamp):
 
     format: Literal[2] = 2
     config: str
-
-
-AnyStamp = TypeVar("AnyStamp", bound=Stamp)
 
 
 def config_digest(config: Config) -> str:
@@ -75,43 +57,9 @@ def restore(simulation: Simulation, path: Path) -> None:
         raise UserError(f"{path}: {error}") from error
 
 
-def write_checkpoint(path: Path, header: Stamp, arrays: State) -> None:
-    """Write and put in place atomically. Raises OSError."""
-    from safetensors.numpy import save
-
-    text = header.model_dump_json()
-    metadata = {_HEADER: text, _DIGEST: rolling_hash(text, header.tick, arrays)}
-    write_whole(path, save({n: np.asarray(a, order="C") for n, a in arrays.items()}, metadata))
-
-
 def read_checkpoint(path: Path) -> tuple[Header, State]:
     """Header and arrays of a simulation's. Raises UserError as `read_stamped` does."""
     return read_stamped(path, Header)
-
-
-def read_stamped(path: Path, model: type[AnyStamp]) -> tuple[AnyStamp, State]:
-    """Header and arrays. Raises UserError for a file that is missing, damaged, foreign, or of another version."""
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise UserError(f"{path}: no checkpoint there")
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged or cut off: {error}") from error
-    if (text := metadata.get(_HEADER)) is None:
-        raise UserError(f"{path}: a safetensors file, but no checkpoint of agentsim")
-    try:
-        header = model.model_validate_json(text)
-    except pydantic.ValidationError as error:
-        if any(details["loc"] == ("format",) for details in error.errors()):
-            raise UserError(f"{path}: written by another version of agentsim, which this one cannot read") from error
-        raise UserError(f"{path}: header: {first_problem(error)}") from error
-    if metadata.get(_DIGEST) != rolling_hash(text, header.tick, arrays):
-        raise UserError(f"{path}: damaged: what it holds is not what was written (its digest differs)")
-    return header, arrays
 
 
 class BackgroundWriter:
@@ -137,6 +85,6 @@ class BackgroundWriter:
 
     def _write(self, header: Header, arrays: State) -> None:
         try:
-            write_checkpoint(self.path, header, arrays)
+            write_stamped(self.path, header, arrays)
         except OSError as error:
             self._failed(error)

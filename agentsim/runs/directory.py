@@ -4,6 +4,7 @@
     versions.json   what it ran on               metrics.jsonl   a row per simulated second
     hash.jsonl      the rolling state hash       slack.jsonl     learning steps of every tick, with slack learning
     checkpoint.safetensors                       result.json     the figures at the end; error.txt, if it failed
+    brains/         copies of the brain files that it began with or swapped in
 
 Whatever is read back is checked line by line; nothing in these files is ever executed.
 """
@@ -21,11 +22,12 @@ from typing import IO, Annotated, Any, TypeVar
 import pydantic
 from pydantic import Field, NonNegativeInt
 
+from agentsim.config.brain_file import COPIES, keep_copy
 from agentsim.config.load import Config
 from agentsim.config.sections import Section
 from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
-from agentsim.loop.commands import StampedCommand
+from agentsim.loop.commands import StampedCommand, SwapBrain
 from agentsim.loop.listener import Listener
 from agentsim.loop.metrics import Metrics
 from agentsim.loop.simulation import Simulation
@@ -119,7 +121,9 @@ class Recorder(Listener):
             if going_on_at is None:
                 if (directory / CONFIG).exists():
                     raise UserError(f"{directory}: already holds a run; give another --out, or --resume {directory}")
-                (directory / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
+                write_whole(directory / CONFIG, config.to_yaml().encode())
+                for name in config.weights():
+                    keep_copy(name, directory / COPIES)
                 self.write_json(VERSIONS, versions())
             self._lock = _lock(directory / CONFIG)
             if going_on_at is not None:
@@ -131,6 +135,12 @@ class Recorder(Listener):
 
     def command(self, stamped: StampedCommand) -> None:
         """A command, before it takes effect."""
+        match stamped.command:
+            case SwapBrain(config={"from": str(name)}) if self.problem is None:
+                try:
+                    keep_copy(name, self.directory / COPIES)
+                except OSError as error:
+                    self.fail(error)
         self._line(COMMANDS, json.dumps(stamped.model_dump(mode="json")))
 
     def hashed(self, tick: int, value: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentsim.config.load import Config
+from agentsim.config.stamped import write_stamped
 from agentsim.errors import FAILURES, UserError
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Script
 from agentsim.loop.listener import Listener
 from agentsim.loop.metrics import Metrics
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, checkpoint_of, restore, write_checkpoint
+from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, checkpoint_of, restore
 from agentsim.runs.directory import METRICS, Recorder, read_lines
 from agentsim.runs.recording import read_recording, read_result
 from agentsim.runs.tensorboard import Board
@@ -22,7 +23,7 @@ def record(config: Config, directory: Path, clock: Clock | None = None, *, drawn
     simulation = Simulation(config, clock=clock, drawn=drawn)
     recorder = keep(simulation, directory)
     try:
-        write_checkpoint(directory / CHECKPOINT, *checkpoint_of(simulation))
+        write_stamped(directory / CHECKPOINT, *checkpoint_of(simulation))
     except Exception as error:
         recorder.discard()
         if isinstance(error, OSError):
@@ -173,7 +174,7 @@ def save_last_good_tick(directory: Path, tick: int) -> int:
     while again.tick_index < tick and again.error is None:
         again.tick()
     if again.error is None:
-        write_checkpoint(directory / CHECKPOINT, *checkpoint_of(again))
+        write_stamped(directory / CHECKPOINT, *checkpoint_of(again))
         saved = tick
     again.environment.close()
     return saved

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pydantic
 
+from agentsim.config.brain_file import COPIES, know_copies
 from agentsim.config.load import Config, load_config
 from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
@@ -55,6 +56,7 @@ def read_recording(directory: Path) -> Recording:
     """
     if not (directory / CONFIG).is_file():
         raise UserError(f"{directory}: no run directory (it has no {CONFIG}); runs are in runs/ unless --out was given")
+    know_copies(directory / COPIES)
     recording = Recording(directory, load_config(directory / CONFIG))
     commands = defaultdict(list)
     for stamped in read_lines(directory / COMMANDS, StampedCommand):

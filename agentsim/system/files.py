@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write beside the file that is there and put in its place in one step, so that a crash leaves a whole one.
 
-    Raises OSError; then the old file is as it was, and nothing lies beside it.
+    Beside it is a new file of a name that nobody can guess. Raises OSError; then the old file is as it was, and nothing
+    lies beside it.
     """
-    new = path.with_suffix(".tmp")
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with new.open("wb") as file:
+        with new.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from math import log2
+from pathlib import Path
 
 from pygame import Rect, Surface
 
+from agentsim.config.brain import checked
+from agentsim.config.brain_file import SUFFIX
 from agentsim.errors import UserError
-from agentsim.loop.building import fitting_brains
-from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.building import fitting_brains, fitting_files
+from agentsim.loop.commands import (
+    ChangeBrain,
+    Command,
+    DragTarget,
+    Push,
+    ResetWorld,
+    SetLearning,
+    SwapBrain,
+    SwitchTask,
+)
+from agentsim.loop.keeping import save_brain
 from agentsim.loop.simulation import Simulation
 from agentsim.window.video import Video
+from brains.rules import RULES
 
 SLOWEST, FASTEST = -4, 4  # speeds are powers of two
 
@@ -25,10 +40,11 @@ class Controls:
 
     def __init__(self, simulation: Simulation):
         self.simulation = simulation
-        self.brains = fitting_brains(simulation.environment.body)
-        self.whose: str | None = next(
-            iter(simulation.resident.present.brains), None
-        )  # of several brains, the one to swap
+        body, present = simulation.environment.body, simulation.resident.present
+        self.whose: str | None = next(iter(present.brains), None)  # of several brains, the one to swap
+        self.brains = [*fitting_brains(body), *fitting_files(Path(), body)]
+        if not present.brains and present.name_of_brain not in dict(self.brains):
+            self.brains.insert(0, (present.name_of_brain, dict(present.one_brain)))
         self.video: Video | None = None
         self._ended_videos: list[Video] = []
         self.quitting = False
@@ -81,10 +97,10 @@ class Controls:
 
     def switch_task(self, _: int = 0) -> str:
         """The next task."""
-        environment = self.simulation.environment
+        environment, waiting = self.simulation.environment, self.simulation.orders.waiting(SwitchTask)
         if not environment.tasks:
             return "this world has no tasks"
-        task = (environment.task + 1) % len(environment.tasks)
+        task = ((waiting.task if waiting else environment.task) + 1) % len(environment.tasks)
         return self._submit(SwitchTask(task=task), f"task: {environment.tasks[task]}")
 
     def swap(self, direction: int) -> str:
@@ -92,18 +108,56 @@ class Controls:
         names = [name for name, _ in self.brains]
         if not names:
             return "no brain in configs/brains fits this world"
-        several = self.simulation.resident.present.brains
-        present = several[self.whose].brain_name if self.whose in several else self.simulation.brain_name
+        present = self._present()
         at = names.index(present) + direction if present in names else min(direction, 0)
-        return self.pick(at % len(names))
+        return "this is the only brain here" if names == [present] else self.pick(at % len(names))
 
     def pick(self, index: int) -> str:
-        """A brain of the list."""
+        """A brain of the list: as it was when it left, if it has lived here."""
         if index >= len(self.brains):
             return f"there are {len(self.brains)} brains for this world"
         name, config = self.brains[index]
+        if name == self._present():
+            return f"{name} is here; n puts in a new one"
+        kept = self.simulation.resident.kept(name, checked(config), self.whose)
+        age = f", {kept.ticks:,} ticks old" if kept else ""
         whose = f"{self.whose}, " if self.whose else ""
-        return self._submit(SwapBrain(name=name, config=config, whose=self.whose), f"{whose}brain {index + 1}: {name}")
+        swap = SwapBrain(name=name, config=config, whose=self.whose)
+        return self._submit(swap, f"{whose}brain {index + 1}: {name}{age}")
+
+    def renew(self, _: int = 0) -> str:
+        """The present brain, from nothing; the one that it was is kept."""
+        config, name = self.simulation.resident.config_of(self.whose)
+        return self._submit(SwapBrain(name=name, config=dict(config), whose=self.whose, fresh=True), f"a new {name}")
+
+    def change_rule(self, _: int = 0) -> str:
+        """The next learning rule; what was learned stays."""
+        config, _name = self.simulation.resident.config_of(self.whose)
+        waiting, rules = self.simulation.orders.waiting(ChangeBrain), [*RULES]
+        rule = (waiting.changes if waiting else {}).get("rule", config.get("rule"))
+        if rule not in rules:
+            return "this brain has no rule to change"
+        rule = rules[(rules.index(rule) + 1) % len(rules)]
+        return self._submit(ChangeBrain(changes={"rule": rule}, whose=self.whose), f"rule: {rule}")
+
+    def change_rate(self, direction: int) -> str:
+        """Half or twice the learning rate; what was learned stays."""
+        config, _name = self.simulation.resident.config_of(self.whose)
+        waiting = self.simulation.orders.waiting(ChangeBrain)
+        rate = (waiting.changes if waiting else {}).get("learning_rate", config.get("learning_rate"))
+        if rate is None:
+            return "this brain has no learning rate"
+        rate *= 2.0**direction
+        return self._submit(
+            ChangeBrain(changes={"learning_rate": rate}, whose=self.whose), f"learning rate: {rate:.3g}"
+        )
+
+    def _present(self) -> str:
+        """The brain that lives here now, or will from the next tick on."""
+        waiting = self.simulation.orders.waiting(SwapBrain)
+        if waiting is not None and waiting.whose == self.whose:
+            return waiting.name
+        return self.simulation.resident.config_of(self.whose)[1]
 
     def next_agent(self, _: int = 0) -> str:
         """The next of several brains is the one to swap."""
@@ -115,7 +169,8 @@ class Controls:
 
     def learning(self, _: int = 0) -> str:
         """Learn, or only act."""
-        on = not self.simulation.learning
+        waiting = self.simulation.orders.waiting(SetLearning)
+        on = not (waiting.on if waiting else self.simulation.learning)
         return self._submit(SetLearning(on=on), f"learning {'on' if on else 'off'}")
 
     def reset(self, _: int = 0) -> str:
@@ -144,7 +199,7 @@ class Controls:
             self.simulation.submit(command)
         except UserError as error:
             return str(error)
-        return done
+        return f"{done}, at the next tick" if done and self.simulation.paused else done
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
@@ -154,6 +209,19 @@ class Controls:
             return "this run has no directory to save in"
         self.simulation.save()
         return f"saved: {self.simulation.run_directory}"
+
+    def save_brain(self, _: int = 0) -> str:
+        """The brain that lives now, in a file of its own."""
+        directory, tick = self.simulation.run_directory, self.simulation.tick_index
+        if directory is None:
+            return "this run has no directory to save in"
+        name = re.sub(r"[^\w-]+", "-", self.simulation.resident.config_of(self.whose)[1])
+        path = directory / f"{name}-{tick:08d}{SUFFIX}"
+        try:
+            save_brain(self.simulation, path, self.whose)
+        except UserError as error:
+            return str(error)
+        return f"saved: {path}"
 
     def record(self, _: int = 0) -> str:
         """Start a video, or end it; it begins with the next frame."""

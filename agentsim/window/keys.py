@@ -46,6 +46,10 @@ KEYS = (
         "pick",
         tuple((getattr(pygame, f"K_{pad}{n}"), n - 1) for n in range(1, 10) for pad in ("", "KP")),
     ),
+    Key("n", "the present brain, from nothing", "renew", ((pygame.K_n, 0),)),
+    Key("u", "next learning rule; what was learned stays", "change_rule", ((pygame.K_u, 0),)),
+    Key("<  >", "half, twice the learning rate", "change_rate"),
+    Key("b", "save the brain as a file", "save_brain", ((pygame.K_b, 0),)),
     Key("a", "whose brain to swap, of several", "next_agent", ((pygame.K_a, 0),)),
     Key("l", "learning on, off", "learning", ((pygame.K_l, 0),)),
     Key("s", "save a checkpoint", "save", ((pygame.K_s, 0),)),
@@ -58,7 +62,15 @@ KEYS = (
 )
 
 ACTIONS = {code: (key.action, argument) for key in KEYS for code, argument in key.codes}
-CHARACTERS = {"+": ("speed", 1), "-": ("speed", -1), "[": ("swap", -1), "]": ("swap", 1), ".": ("step", 0)}
+CHARACTERS = {
+    "+": ("speed", 1),
+    "-": ("speed", -1),
+    "[": ("swap", -1),
+    "]": ("swap", 1),
+    "<": ("change_rate", -1),
+    ">": ("change_rate", 1),
+    ".": ("step", 0),
+}
 
 
 def action_of(event: pygame.event.Event) -> tuple[str, int] | None:

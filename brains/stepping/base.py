@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from agentsim.compiled import pool
 from brains import kernels
-from brains.brain import Body, Brain, BrainBase, Float, Learning, State
+from brains.brain import Body, Brain, BrainBase, Float, Learning, State, in_lanes
 from brains.kernels import Kernel
 from brains.kernels.cpu import bound
-from brains.kernels.program import block
+from brains.kernels.program import block, counter
 from brains.kernels.program.arrays import Arrays, Net, buffers
 from brains.rules import RULES
 from brains.stepping.network import Indices, Network, check_indices
@@ -109,6 +109,28 @@ class SteppingBrain(BrainBase):
         super().load_state_dict(state)
         check_indices(self.indices())
 
+    def adopt(self, state: State, *, changed: bool) -> None:
+        """Take over what another stepping brain learned. Where its settings `changed`, the weights and whatever else
+        has the same shape: its normalisation, its memory and its activity, but not the moments of its updates, nor a
+        batch that it had begun. Raises ValueError if its weights do not fit."""
+        mine = self.arrays()
+        saved = in_lanes(mine, state)
+        if not changed:
+            self.load_state_dict(saved)
+            return
+        merged = {name: np.array(array) for name, array in mine.items()}
+        for name, array in saved.items():
+            if name.rpartition(".")[2] == "parameters":
+                _take_weights(name, mine.get(name), array, merged)
+            elif name in mine and array.shape == mine[name].shape and array.dtype == mine[name].dtype:
+                merged[name] = np.array(array)
+        for name, array in merged.items():
+            if name.rpartition(".")[2] == "state":
+                array[:, [counter.PENDING, counter.ADAM_STEP, counter.SINCE_SNAPSHOT]] = 0
+        if "replay" not in saved or saved["replay"].shape != self.replay.shape:
+            merged["state"][:, [counter.SIZE, counter.POSITION]] = 0
+        self.load_state_dict(merged)
+
     def indices(self) -> Indices:
         """What of a loaded state is used as an index."""
         return self.network.indices(self.replay.shape[1])
@@ -130,6 +152,14 @@ class FrozenBrain(SteppingBrain):
     """A network that acts and never learns."""
 
     learns = False
+
+
+def _take_weights(name: str, mine: NDArray[Any] | None, saved: NDArray[Any], merged: State) -> None:
+    """The weights (N, blocks, P) of another network with the same layers, as the first good snapshot too."""
+    if mine is None or saved.ndim != 3 or saved.shape[2] != mine.shape[2]:
+        raise ValueError(f"brain state {name!r}: its layers are others")
+    weights = saved if len(saved) == len(mine) else saved[:1]
+    merged[name][:, [block.VALUE, block.GOOD_VALUE]] = weights[:, [block.VALUE]]
 
 
 def check_fit(config: SteppingConfig, body: Body) -> None:

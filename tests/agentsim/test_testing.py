@@ -18,7 +18,8 @@ import brains
 import worlds
 from agentsim.cli.new import write
 from agentsim.config.brain import checked
-from agentsim.config.load import brain_names, load_brain
+from agentsim.config.load import load_brain
+from agentsim.config.naming import brain_names
 from agentsim.templates.my_brain import MyBrain
 from agentsim.templates.my_world import MyWorld
 from agentsim.testing import check_brain, check_layer, check_rule, check_world

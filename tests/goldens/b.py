@@ -30,7 +30,8 @@ from agentsim import Simulation, UserError, load_config
 from agentsim.batch import training
 from agentsim.batch.collatz import settings
 from agentsim.batch.collatz.task import CollatzTask
-from agentsim.config.load import brain_names, config_names
+from agentsim.config.load import config_names
+from agentsim.config.naming import brain_names
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, DragTarget, Push, ResetWorld, SwitchTask
 from agentsim.runs import recorded

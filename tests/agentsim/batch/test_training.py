@@ -11,8 +11,9 @@ import pytest
 
 from agentsim.batch.settings import TrainingConfig
 from agentsim.batch.training import Header, train
+from agentsim.config.stamped import read_stamped, write_stamped
 from agentsim.errors import UserError
-from agentsim.runs.checkpoint import CHECKPOINT, read_stamped, write_checkpoint
+from agentsim.runs.checkpoint import CHECKPOINT
 from brains.brain import State
 
 
@@ -132,7 +133,7 @@ def test_a_checkpoint_of_another_config_or_damaged_is_refused(tmp_path: Path) ->
 def test_a_checkpoint_that_does_not_fit_its_task_is_refused(arrays: State, says: str, tmp_path: Path) -> None:
     train(Fall(batches=1), tmp_path)
     header, _ = read_stamped(tmp_path / CHECKPOINT, Header)
-    write_checkpoint(tmp_path / CHECKPOINT, header, arrays)
+    write_stamped(tmp_path / CHECKPOINT, header, arrays)
     with pytest.raises(UserError, match=f"does not fit its config: .*{says}"):
         train(Fall(batches=1), tmp_path)
 

@@ -14,7 +14,8 @@ from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.cli.app import app
 from agentsim.cli.show import described
 from agentsim.config.lines import lines
-from agentsim.config.load import brain_names, config_names, load_config
+from agentsim.config.load import config_names, load_config
+from agentsim.config.naming import brain_names
 
 
 def leaves(value: Any, at: str = "") -> dict[str, Any]:
@@ -42,7 +43,7 @@ def test_every_key_has_its_value_and_a_meaning(name: str) -> None:
     data["world"] = {"wrappers": [], "history": {"observations": 1, "actions": 0}} | data[
         "world"
     ]  # left out where unused
-    empty = {"brains": {}} if "brain" in data else {"brain": None}  # the one of them that there is not
+    empty = {} if "brain" in data else {"brain": None}  # where there are several
     assert found == leaves(data | empty)
     assert all(row["meaning"] for row in shown["keys"])
 

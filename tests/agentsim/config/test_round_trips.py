@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import brains
 from agentsim.config import located_yaml
-from agentsim.config.load import Config, brain_names, config_names, load_brain, load_config
+from agentsim.config.load import Config, config_names, load_brain, load_config
+from agentsim.config.naming import brain_names
 from agentsim.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("fake_brain")

@@ -10,8 +10,9 @@ import numpy as np
 from gymnasium import spaces
 
 from agentsim.config.load import Config
+from agentsim.config.stamped import write_stamped
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.checkpoint import checkpoint_of, restore, write_checkpoint
+from agentsim.runs.checkpoint import checkpoint_of, restore
 
 
 class Walk(gymnasium.Env[Any, Any]):
@@ -103,7 +104,7 @@ def resumed(config: Config, first: int, ticks: int) -> tuple[str, str]:
         assert whole.error is None
     with Simulation(config) as begun:
         begun.run(first)
-        write_checkpoint(Path("checkpoint.safetensors"), *checkpoint_of(begun))
+        write_stamped(Path("checkpoint.safetensors"), *checkpoint_of(begun))
     with Simulation(config) as again:
         restore(again, Path("checkpoint.safetensors"))
         again.run(ticks - first)

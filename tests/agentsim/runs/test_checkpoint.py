@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from agentsim.config.load import Config
+from agentsim.config.stamped import write_stamped
 from agentsim.errors import UserError
 from agentsim.loop.commands import DragTarget, Push, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.checkpoint import CHECKPOINT, Header, read_checkpoint, write_checkpoint
+from agentsim.runs.checkpoint import CHECKPOINT, Header, read_checkpoint
 from agentsim.runs.directory import COMMANDS, HASHES, METRICS, RESULT, Recorder
 from agentsim.runs.recorded import Checkpoints, record, replay, resume
 
@@ -240,7 +241,7 @@ def test_foreign_and_other_versions_are_named(checkpoint: Path) -> None:
 @pytest.mark.parametrize("name", ["brain/weights", "environment/observation"])
 def test_other_shapes_are_named(name: str, checkpoint: Path) -> None:
     header, arrays = read_checkpoint(checkpoint)
-    write_checkpoint(checkpoint, header, {**arrays, name: np.zeros((3, 3), np.float32)})
+    write_stamped(checkpoint, header, {**arrays, name: np.zeros((3, 3), np.float32)})
     with pytest.raises(UserError, match=f"{CHECKPOINT}: {name.partition('/')[2]}"):
         resume(checkpoint.parent)
 
@@ -262,7 +263,7 @@ def test_writing_is_atomic(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space"):
-        write_checkpoint(checkpoint, Header.model_validate(header.model_dump()), arrays)
+        write_stamped(checkpoint, Header.model_validate(header.model_dump()), arrays)
     assert checkpoint.read_bytes() == before
     assert not list(checkpoint.parent.glob("*.tmp"))
 

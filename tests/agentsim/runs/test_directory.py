@@ -64,15 +64,24 @@ def test_unwritable_places_are_named(tmp_path: Path, make_config: Make) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("name", [METRICS, HASHES, "result.tmp", "checkpoint.tmp"])
-def test_a_full_disk_is_reported_and_the_run_goes_on(name: str, tmp_path: Path, make_config: Make, caplog: Any) -> None:
-    """/dev/full answers every write with ENOSPC."""
-    run = tmp_path / "run"
+@pytest.mark.parametrize("name", [METRICS, HASHES, "result.json", "checkpoint.safetensors"])
+def test_a_full_disk_is_reported_and_the_run_goes_on(
+    name: str, tmp_path: Path, make_config: Make, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/dev/full answers every write with ENOSPC; of what is written whole, the disk is full when it is to be kept."""
+    run, fsync = tmp_path / "run", os.fsync
+
+    def full(file: int) -> None:
+        if name in Path(f"/proc/self/fd/{file}").readlink().name:
+            raise OSError(28, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
     simulation = Simulation(make_config())
     recorder = keep(simulation, run)
-    (run / name).unlink(missing_ok=True)
-    (run / name).symlink_to("/dev/full")
     if name in (METRICS, HASHES):
+        (run / name).unlink()
+        (run / name).symlink_to("/dev/full")
         recorder._files[name] = (run / name).open("a")
     simulation.run(70)
     result = simulation.close()

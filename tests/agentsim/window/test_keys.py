@@ -10,6 +10,7 @@ import pygame
 import pytest
 from pygame import Rect
 
+from agentsim.config.brain_file import read_brain_file
 from agentsim.config.load import Config
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, Script, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.listener import Listener
@@ -17,6 +18,7 @@ from agentsim.loop.simulation import Simulation
 from agentsim.runs.recorded import record
 from agentsim.window.app import App
 from agentsim.window.keys import KEYS
+from brains.rules import RULES
 from tests.agentsim.window.person import Person, key, recorded
 
 Make = Callable[..., Config]
@@ -187,6 +189,46 @@ def test_closing_the_window_quits(make_config: Make) -> None:
     assert simulation.interrupted is None
 
 
+def test_keys_for_the_brain_that_lives(make_config: Make, tmp_path: Path) -> None:
+    """A new one, its rule and its rate as recorded commands; a brain file that holds what lives."""
+    simulation = record(make_config(brain={"kind": "stepping", "layers": [{}], "rule": "tween"}), tmp_path / "run")
+    faster, slower = key(pygame.K_PERIOD, ">"), key(pygame.K_COMMA, "<")
+    Person(simulation, key(pygame.K_n), key(pygame.K_u), faster, slower, key(pygame.K_b), None, None).run()
+    fresh, rule, fast, slow = (command for _, command in recorded(simulation))
+    assert fresh.fresh and fresh.config["kind"] == "stepping"
+    rules = [*RULES]
+    assert rule.changes == {"rule": rules[(rules.index("tween") + 1) % len(rules)]}
+    assert (fast.changes, slow.changes) == ({"learning_rate": 0.04}, {"learning_rate": 0.02})
+    (file,) = (tmp_path / "run").glob("*.brain")
+    header, _ = read_brain_file(file)
+    assert header.brain["rule"] == rule.changes["rule"] and header.brain["learning_rate"] == 0.02
+
+
+def test_keys_pressed_twice_while_paused_count_from_what_waits(make_config: Make, tmp_path: Path) -> None:
+    """Two presses are there and back, of the task, the learning and the rule; the second brain is another one."""
+    simulation = record(make_config(), tmp_path / "run")
+    pause, go_on = key(pygame.K_SPACE), key(pygame.K_SPACE)
+    twice = [key(code) for code in (pygame.K_t, pygame.K_t, pygame.K_l, pygame.K_l)]
+    brackets = [key(pygame.K_RIGHTBRACKET, "]")] * 2
+    said: list[str] = []
+    person = Person(simulation, pause, None, *twice, *brackets, go_on, None)
+    names = [name for name, _ in person.controls.brains]
+    person.picture.toast = said.append  # type: ignore[method-assign]
+    person.run()
+    tasks, learning, brains = (
+        [getattr(command, what) for _, command in recorded(simulation) if isinstance(command, kind)]
+        for kind, what in ((SwitchTask, "task"), (SetLearning, "on"), (SwapBrain, "name"))
+    )
+    assert (tasks, learning) == ([1, 0], [False, True])
+    at = names.index("linear")
+    assert brains == [names[(at + 1) % len(names)], names[(at + 2) % len(names)]]
+    assert any("at the next tick" in text for text in said)
+
+
 def test_every_key_is_tried_above() -> None:
-    tried = set(SUBMITTED) | {"←  →", "[  ]", "1 … 9", "space", ".", "+  -", "m", "s", "mouse", "h", "q", "v", "a"}
+    tried = (
+        {"n", "u", "<  >", "b"}
+        | set(SUBMITTED)
+        | {"←  →", "[  ]", "1 … 9", "space", ".", "+  -", "m", "s", "mouse", "h", "q", "v", "a"}
+    )
     assert tried == {entry.label for entry in KEYS}

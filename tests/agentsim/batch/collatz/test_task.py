@@ -17,7 +17,7 @@ from agentsim.batch.collatz.orbits import TEST_SEEDS, orbit, training_states
 from agentsim.batch.collatz.settings import CollatzConfig, load
 from agentsim.batch.collatz.task import LEARNERS, CollatzTask, build, share_of_failures, validation_set
 from agentsim.batch.training import Header, train
-from agentsim.runs.checkpoint import read_stamped
+from agentsim.config.stamped import read_stamped
 
 Configs = Callable[..., CollatzConfig]
 
