@@ -43,8 +43,8 @@ def test_every_key_has_its_value_and_a_meaning(name: str) -> None:
     data["world"] = {"wrappers": [], "history": {"observations": 1, "actions": 0}} | data[
         "world"
     ]  # left out where unused
-    empty = {} if "brain" in data else {"brain": None}  # where there are several
-    assert found == leaves(data | empty)
+    alone = {} if "brain" in data else {"brain": None}  # where there are several
+    assert found == leaves(data | alone)
     assert all(row["meaning"] for row in shown["keys"])
 
 
