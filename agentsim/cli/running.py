@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,7 @@ from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
 from agentsim.system.output import Console
-from agentsim.window.display import display_problem, open_window, starting
+from agentsim.window.display import display_problem, no_window, open_window, starting
 
 logger = logging.getLogger("agentsim")
 
@@ -132,14 +133,16 @@ def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, An
         aside.print(simulation.environment.notice, markup=False)
     try:
         if headless:
+            no_window()
             terminal.run_with_progress(simulation, console)
         elif (problem := display_problem()) is not None:
             aside.print(f"no window: {problem}; showing the run here instead", markup=False)
+            no_window()
             terminal.run(simulation, console)
         else:
             from agentsim import window
 
-            window.run(simulation)
+            window.run(simulation, stay=sys.stdin.isatty())
     finally:
         result = simulation.close()
     return result

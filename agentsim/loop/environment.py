@@ -59,7 +59,7 @@ class Environment:
         self._env, self._limit = make(config, drawn)
         self.unwrapped: Any = self._env.unwrapped
         self.world = world_of(self._env)
-        self._hand = Hand(config.id, self.world, self.unwrapped)
+        self.hand = Hand(config.id, self.world, self.unwrapped)
         self.tasks = self.world.tasks
         pool.prepare(self.world.kernels)
         self.agents, size, self._write = senses_of(config.id, self._env.observation_space, self.world.agents)
@@ -181,17 +181,17 @@ class Environment:
 
     def check(self, command: WorldCommand) -> None:
         """Raises UserError if this world cannot do what the command asks."""
-        self._hand.check(command)
+        self.hand.check(command)
 
     def apply(self, command: WorldCommand) -> None:
         """Do what a person asks, and sense again. Raises UserError if this world cannot."""
-        self._hand.check(command)
+        self.hand.check(command)
         if not self.has_state:
             self._journal.command(self.length, command)
         if isinstance(command, SwitchTask):
             self.task = command.task
-        self._hand.do(command)
-        if (seen := self._hand.look()) is not None:
+        self.hand.do(command)
+        if (seen := self.hand.look()) is not None:
             self._take(self._now, *seen)
 
     def warm_up(self) -> None:

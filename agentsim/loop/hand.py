@@ -25,9 +25,14 @@ class Hand:
         self._name, self._world = name, world
         self._cart = unwrapped if isinstance(unwrapped, CartPoleEnv) else None
 
+    @property
+    def can_push(self) -> bool:
+        """Whether there is something to push."""
+        return self._world.push is not None or self._cart is not None
+
     def check(self, command: WorldCommand) -> None:
         """Raises UserError if this world cannot do what the command asks."""
-        pushable = isinstance(command, Push) and self._cart is not None
+        pushable = isinstance(command, Push) and self.can_push
         if getattr(self._world, command.kind) is None and not pushable:
             raise UserError(f"{self._name} has no {_METHODS[command.kind]}")
         tasks = self._world.tasks

@@ -28,15 +28,19 @@ AnyCommand = TypeVar("AnyCommand", bound=Section)
 
 
 class Orders:
-    """What a simulation has been told to do and has not done yet."""
+    """What a simulation has been told to do and has not done yet. `closed`: why nobody may tell it anything, if so."""
 
     def __init__(self, task_starts: dict[int, int], script: Script) -> None:
         """`task_starts`: tick -> index of the task that begins there."""
         self._task_starts, self._script = task_starts, script
         self._waiting: deque[Command] = deque()
+        self.closed: str | None = None
 
     def submit(self, simulation: Simulation, command: Command) -> None:
-        """Have a command applied before the next tick. Raises UserError if this world or a brain cannot do it."""
+        """Have a command applied before the next tick. Raises UserError if this world or a brain cannot do it, or none
+        is taken."""
+        if self.closed is not None:
+            raise UserError(self.closed)
         match command:
             case SwapBrain() | ChangeBrain():
                 simulation.resident.check(command)

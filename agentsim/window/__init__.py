@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from agentsim.loop.simulation import Simulation
 
 
-def run(simulation: Simulation, *, ticks: int | None = None, size: tuple[int, int] | None = None) -> None:
+def run(
+    simulation: Simulation, *, ticks: int | None = None, size: tuple[int, int] | None = None, stay: bool = False
+) -> None:
     """Run a simulation in a window until `ticks` more are done, its end is reached, or the person quits.
 
-    `size`: of the window, in pixels; by default 1280 x 800, or what fits the screen. What was drawn and what was shed
-    is told by `simulation.close`, which is left to the caller. Raises UserError without a display.
+    With `stay` the window is there until the person closes it, after the end too. `size`: of the window, in pixels; by
+    default 1280 x 800, or what fits the screen. What was drawn and what was shed is told by `simulation.close`, which
+    is left to the caller. Raises UserError without a display.
     """
     from agentsim.window.app import App
 
-    App(simulation, size).run(ticks)
+    App(simulation, size).run(ticks, stay=stay)

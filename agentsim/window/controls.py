@@ -24,6 +24,7 @@ from agentsim.loop.commands import (
 )
 from agentsim.loop.keeping import save_brain
 from agentsim.loop.simulation import Simulation
+from agentsim.window.keys import Key
 from agentsim.window.video import Video
 from brains.rules import RULES
 
@@ -47,17 +48,33 @@ class Controls:
             self.brains.insert(0, (present.name_of_brain, dict(present.one_brain)))
         self.video: Video | None = None
         self._ended_videos: list[Video] = []
-        self.quitting = False
-        self.help = False
+        self.quitting = self.help = self.ended = False
         self._paced = "sleep" if simulation.clock.pacing == "none" else simulation.clock.pacing
         self._drag: tuple[float, float] | None = None
+        self._let_go = False
         self._dragged = -1  # tick of the last drag: one a tick is enough
 
     def perform(self, action: str, argument: int) -> str:
         """Do what a key means."""
+        if action == "pause" and self.ended:
+            return "the run has ended: q quits"
         if self.simulation.error is not None and action not in {"toggle_help", "record", "quit"}:
             return "the run has ended: q quits"
         return str(getattr(self, action)(argument))
+
+    def offers(self, key: Key) -> bool:
+        """Whether this world, and whoever lives in it, has what the key is for."""
+        environment, several = self.simulation.environment, self.simulation.resident.present.brains
+        match key.action or key.label:
+            case "switch_task":
+                return bool(environment.tasks)
+            case "mouse":
+                return environment.world.drag_target is not None
+            case "push":
+                return environment.hand.can_push
+            case "next_agent":
+                return len(several) > 1
+        return True
 
     # --- pace: these are no commands, they do not change what is computed ----------------------------------------
 
@@ -185,14 +202,22 @@ class Controls:
         """Put the target where the mouse is; the picture shows the unit square, y up."""
         if picture.width and self.simulation.environment.world.drag_target is not None:
             x, y = (at[0] - picture.left) / picture.width, 1 - (at[1] - picture.top) / picture.height
-            self._drag = min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)
+            self._drag, self._let_go = (min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)), False
 
     def follow_mouse(self) -> None:
-        """Submit the last drag, at most one a tick."""
+        """Submit the drag, on every tick for as long as the button is down."""
         if self._drag is not None and self._dragged != self.simulation.tick_index:
             x, y = self._drag
             self._submit(DragTarget(x=x, y=y), "")
-            self._drag, self._dragged = None, self.simulation.tick_index
+            self._dragged = self.simulation.tick_index
+            if self._let_go:
+                self._drag = None
+
+    def let_go(self) -> None:
+        """The button is up: what was dragged stays where it is from the next tick on."""
+        self._let_go = True
+        if self._dragged == self.simulation.tick_index:
+            self._drag = None
 
     def _submit(self, command: Command, done: str) -> str:
         try:
@@ -230,7 +255,7 @@ class Controls:
         directory, tick = self.simulation.run_directory, self.simulation.tick_index
         if directory is None:
             return "this run has no directory for a video"
-        self.video = Video(directory / f"video-{tick:08d}.gif")
+        self.video = Video(directory / f"video-{tick:08d}.png")
         return "recording; v ends it"
 
     def end_video(self) -> str:
@@ -239,8 +264,8 @@ class Controls:
             return ""
         self.video.finish()
         self._ended_videos.append(self.video)
-        path, self.video = self.video.path, None
-        return f"video: {path.name}"
+        video, self.video = self.video, None
+        return f"video: {video.path.name}" if video.frames else "nothing was recorded"
 
     def take_video_frame(self, surface: Surface) -> None:
         """The window as it is now."""

@@ -9,6 +9,8 @@ from agentsim.errors import UserError
 
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 
+BLIND = ("offscreen", "dummy")  # SDL's drivers that draw and show nothing; it falls back to them of its own accord
+
 
 def display_problem() -> str | None:
     """Why no window can be opened here, or None if it can, or is open."""
@@ -19,10 +21,23 @@ def display_problem() -> str | None:
 
         if not pygame.display.get_init():
             pygame.display.init()
+            driver = pygame.display.get_driver()
             pygame.display.quit()
+            if driver in BLIND and driver not in os.environ.get("SDL_VIDEODRIVER", ""):
+                return f"no display answers at {_asked()}: only SDL's {driver} driver does, which shows nothing"
     except Exception as error:  # pygame.error, or whatever a broken installation raises
         return f"pygame cannot open a display: {error}"
     return None
+
+
+def _asked() -> str:
+    """Which display the environment asks for."""
+    return " ".join(f"{name}={os.environ[name]}" for name in DISPLAY_VARIABLES if os.environ.get(name))
+
+
+def no_window() -> None:
+    """There will be no window: worlds that draw themselves need not look for a display, and complain of it."""
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 
 def open_window(size: tuple[int, int] | None = None) -> None:

@@ -12,6 +12,7 @@ CHEAP = 6_000_000  # frames that cost less than this many ns are drawn at 60 a s
 MARGIN = 300_000  # ns kept free before a due time: waking up and polling events fit in it
 HUNGRY = SECOND // 8  # a slice that has not fitted for so long is drawn where it fits more often than not,
 STARVED = SECOND  # and for so long, all the same: a picture a second beats none
+LATE = SECOND // 5  # the same where the tick is late already: five pictures a second cost nothing that is not lost
 
 
 class Frames:
@@ -59,7 +60,8 @@ class Frames:
             now = self.now()
             waited = now - self._started.setdefault(name, now)
             fits = until is None or now + self.cost(name, typical=waited > HUNGRY) + MARGIN <= until
-            if not fits and waited < STARVED:
+            late = until is not None and now >= until
+            if not fits and waited < (LATE if late else STARVED):
                 return
             if not fits:
                 self._costs[name].clear()  # what was known may be out of date

@@ -69,20 +69,32 @@ def wrap(units: int, width: int, narrowest: float) -> tuple[int, int]:
 
 
 def strips(units: Sequence[int], box: Rect, scale: float) -> list[tuple[Rect, int, int]]:
-    """One (rectangle, rows, columns) a layer, stacked from the top of the box, as tall as the box allows.
-
-    Layers for which there is no room (a strip is never lower than a line of text) are left out at the end.
-    """
+    """One (rectangle, rows, columns) a layer, stacked from the top of the box, as tall as the box allows; none if there
+    is no room for all of them, as a strip is never lower than a line of text."""
     gap, line, tallest_row = 8 * scale, 13 * scale, 90 * scale
     shapes = [wrap(count, box.width, 5 * scale) for count in units]
-    shown = min(len(shapes), int((box.height + gap) / (line + gap)))
-    rows = sum(shape[0] for shape in shapes[:shown])
-    row_height = min(tallest_row, (box.height - gap * (shown - 1)) / max(1, rows))
-    heights = [max(line, row_height * shape[0]) for shape in shapes[:shown]]
-    while shown and sum(heights[:shown]) + gap * (shown - 1) > box.height + 1:
-        shown -= 1
+    room = box.height - gap * (len(shapes) - 1)
+    if room < line * len(shapes):
+        return []
+    low: set[int] = set()  # those that are a line high, whatever is left for a row
+    while True:
+        rows = sum(shape[0] for index, shape in enumerate(shapes) if index not in low)
+        row_height = min(tallest_row, (room - line * len(low)) / max(1, rows))
+        lower = {index for index, shape in enumerate(shapes) if row_height * shape[0] < line} - low
+        if not lower:
+            break
+        low |= lower
     placed, top = [], float(box.top)
-    for height, (row_count, columns) in zip(heights[:shown], shapes, strict=False):
+    for index, (row_count, columns) in enumerate(shapes):
+        height = line if index in low else row_height * row_count
         placed.append((Rect(box.left, round(top), box.width, int(height)), row_count, columns))
         top += height + gap
     return placed
+
+
+def shown_layers(units: Sequence[int], box: Rect, scale: float) -> tuple[list[int], list[tuple[Rect, int, int]]]:
+    """Which layers there is room for, and their strips: the first ones, and always the last."""
+    chosen = list(range(len(units)))
+    while chosen and not (placed := strips([units[index] for index in chosen], box, scale)):
+        del chosen[-2 if len(chosen) > 1 else -1]
+    return chosen, placed if chosen else []

@@ -15,6 +15,7 @@ from agentsim.loop.timings import SECOND
 from agentsim.window import overlays
 from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
 from agentsim.window.controls import Controls, speed_name
+from agentsim.window.conversion import layers_of, pixels_of
 from agentsim.window.frames import Frames, Slice
 from agentsim.window.keys import KEYS
 from agentsim.window.layout import arrange
@@ -72,6 +73,17 @@ class Picture:
         self._drawn: dict[str, object] = {}  # panel -> what it showed when it was drawn
         self._times: dict[str, int] = {}
         self._changed = [self.canvas.surface.get_rect()]  # drawn, but not shown yet
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over, and the window still open."""
+        return self.controls.ended
+
+    def end(self) -> None:
+        """The run is over: say so, for as long as the window stays open."""
+        self.controls.ended = True
+        self.toast("the run has ended: q closes the window")
+        self._drawn.pop("header", None)
 
     def toast(self, text: str) -> None:
         """Say something for two seconds."""
@@ -165,8 +177,12 @@ class Picture:
             pills.append((task.upper(), INK))
         pills.append(("LEARNING ON", BLUE) if simulation.learning else ("LEARNING OFF", ORANGE))
         pills.append(("MAX", ORANGE) if clock.pacing == "none" else (speed_name(clock.speed), INK))
+        if simulation.orders.closed is not None:
+            pills.append(("REPLAY", ORANGE))
         if simulation.error is not None:
             pills.append(("STOPPED", RED))
+        elif self.ended:
+            pills.append(("ENDED", ORANGE))
         elif simulation.warm_up_seconds is None:
             pills.append(("STARTING", ORANGE))
         else:
@@ -180,7 +196,7 @@ class Picture:
         draw_footer(self.canvas, rect, FOOTER)
 
     def _render(self) -> None:
-        self._pixels = self._guard("the world's render()", self.simulation.environment.render)
+        self._pixels = self._guard("the world's render()", lambda: pixels_of(self.simulation.environment.render()))
 
     def _draw_world(self, rect: Rect) -> None:
         if self._pixels is not None:
@@ -191,7 +207,7 @@ class Picture:
 
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body
-        activity = self._guard("the brain's activity()", brain.activity) or {}
+        activity = self._guard("the brain's activity()", lambda: layers_of(brain.activity())) or {}
         observation, agents = self.simulation.environment.observation, self.simulation.environment.agents
         senses = {f"{agent} senses": observation[lane : lane + 1] for lane, agent in enumerate(agents)}
         activity = {**(senses or {"observation": observation}), **activity}
@@ -285,7 +301,7 @@ class Picture:
             lines = [(self.problem, INK), ("The run itself is unharmed: space goes on without the picture.", DIM)]
             self._overlays.append(overlays.error_card(self.canvas, "Paused: no picture", lines, self.layout.size))
         if self.controls.help:
-            keys = [(key.label, key.what) for key in KEYS]
+            keys = [(key.label, key.what) for key in KEYS if self.controls.offers(key)]
             brains = [(str(n) if n < 10 else "·", name) for n, (name, _) in enumerate(self.controls.brains, 1)]
             columns = [("Keys", keys), ("Brains", brains[: len(keys)])]
             self._overlays.append(overlays.help_card(self.canvas, columns, self.layout.size))

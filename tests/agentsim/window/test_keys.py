@@ -15,8 +15,9 @@ from agentsim.config.load import Config
 from agentsim.loop.commands import DragTarget, Push, ResetWorld, Script, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
-from agentsim.runs.recorded import record
+from agentsim.runs.recorded import record, replay
 from agentsim.window.app import App
+from agentsim.window.canvas import ORANGE
 from agentsim.window.keys import KEYS
 from brains.rules import RULES
 from tests.agentsim.window.person import Person, key, recorded
@@ -166,7 +167,64 @@ def test_the_mouse_drags_the_target(make_config: Make, tmp_path: Path) -> None:
     assert [(c.x, c.y) for c in commands] == [
         pytest.approx((0.25, 0.75), abs=tolerance),
         pytest.approx((0.5, 0.1), abs=tolerance),
+        pytest.approx((0.5, 0.1), abs=tolerance),  # where it was let go
     ]
+
+
+def test_a_target_that_is_held_stays_where_the_mouse_is(make_config: Make, tmp_path: Path) -> None:
+    """One press and no motion: a command on every tick until the button is up."""
+    simulation = record(make_config(), tmp_path / "run")
+    person = Person(simulation)
+
+    def post(kind: int) -> Callable[[], None]:
+        return lambda: pygame.event.post(pygame.event.Event(kind, button=1, pos=person.picture.world_rect.center))
+
+    down, up = post(pygame.MOUSEBUTTONDOWN), post(pygame.MOUSEBUTTONUP)
+    person.actions = iter([down, None, None, None, up, None, None, key(pygame.K_q)])
+    person.run()
+    assert [tick for tick, _ in recorded(simulation)] == [1, 2, 3, 4, 5]
+
+
+def test_a_replay_takes_no_commands(make_config: Make, tmp_path: Path) -> None:
+    with record(make_config(), tmp_path / "run") as simulation:
+        simulation.run(20)
+    again, check = replay(tmp_path / "run")
+    said: list[str] = []
+    person = Person(again, key(pygame.K_t), key(pygame.K_l), None)
+    person.picture.toast = said.append  # type: ignore[method-assign]
+    assert ("REPLAY", ORANGE) in person.picture._header()[2]
+    person.run()
+    again.run()
+    assert check.first_difference is None and any("this is a replay" in text for text in said)
+
+
+def test_what_was_covered_is_drawn_again(make_config: Make) -> None:
+    """Another window's picture over ours is gone after the event that says that it is, though nothing has changed."""
+    simulation = Simulation(make_config())
+    seen: list[Any] = []
+    person = Person(simulation)
+
+    def cover() -> None:
+        seen.append(pygame.surfarray.array3d(pygame.display.get_surface()))
+        pygame.display.get_surface().fill((200, 10, 10))
+        pygame.event.post(pygame.event.Event(pygame.VIDEOEXPOSE))
+
+    def look() -> None:
+        seen.append(pygame.surfarray.array3d(pygame.display.get_surface()))
+
+    person.actions = iter([key(pygame.K_SPACE), *[None] * 60, cover, *[None] * 30, look, key(pygame.K_q)])
+    person.run()
+    before, after = seen
+    assert (before == after).mean() > 0.98 and not (after == (200, 10, 10)).all(axis=2).any()
+
+
+def test_the_window_stays_at_the_end_until_it_is_closed(make_config: Make) -> None:
+    simulation = Simulation(make_config())
+    person = Person(simulation)
+    turns: list[bool] = []
+    person.actions = iter([*[lambda: turns.append(person.picture.ended)] * 6, key(pygame.K_q)])
+    person.run(3, stay=True)
+    assert simulation.tick_index == 3 and turns[-1] and not turns[0]
 
 
 def test_h_shows_every_key_and_hides_it(make_config: Make) -> None:

@@ -41,9 +41,9 @@ def test_panels_do_not_overlap(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_strips_hold_every_unit_and_stay_inside(units: list[int], size: tuple[int, int]) -> None:
     arranged = layout.arrange(size)
-    placed = layout.strips(units, arranged.brain, arranged.scale)
-    assert placed
-    for count, (rect, rows, columns) in zip(units, placed, strict=False):
+    shown, placed = layout.shown_layers(units, arranged.brain, arranged.scale)
+    assert shown[-1] == len(units) - 1 and shown[:-1] == [*range(len(shown) - 1)], "the first ones, and the output"
+    for count, (rect, rows, columns) in zip([units[index] for index in shown], placed, strict=True):
         assert (rows - 1) * columns < count <= rows * columns
         assert arranged.brain.contains(rect)
         assert rect.width >= columns

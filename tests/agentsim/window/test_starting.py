@@ -136,3 +136,17 @@ def test_a_window_is_opened_once_and_kept(monkeypatch: pytest.MonkeyPatch, make_
     assert pygame.display.get_surface() is first
     assert pygame.display.get_caption()[0] == "agentsim: agentsim/ChaseAvoid-v0"
     pygame.display.quit()
+
+
+@pytest.mark.parametrize("driver", ["offscreen", "dummy"])
+def test_a_display_that_does_not_answer_is_none(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SDL falls back to a driver that shows nothing, of its own accord; asked for, as here in the tests, it is one."""
+    pygame.display.quit()
+    monkeypatch.setattr(pygame.display, "get_driver", lambda: driver)
+    monkeypatch.setenv("DISPLAY", ":77")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy,offscreen")
+    assert display_problem() is None
+    monkeypatch.setattr(pygame.display, "init", lambda: None)
+    monkeypatch.delenv("SDL_VIDEODRIVER")
+    problem = display_problem()
+    assert problem is not None and "no display answers at DISPLAY=:77" in problem

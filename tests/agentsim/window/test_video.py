@@ -20,20 +20,24 @@ Make = Callable[..., Config]
 
 
 def test_video_shows_what_the_frames_showed(tmp_path: Path) -> None:
-    """Memory order is blue, green, red, unused: the first pure colours come out as what they were."""
+    """Memory order is blue, green, red, unused: any colour comes out as what it was, for as long as it was shown, in
+    frames as large as the first, whatever became of the window."""
     from PIL import Image
 
-    size = (64, 48)
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    raw = b"".join(bytes([b, g, r, 0]) * (size[0] * size[1]) for r, g, b in colours)
-    path = tmp_path / "video.gif"
-    assert video.encode(io.BytesIO(raw + b"torn"), path, size) == 3
-    with Image.open(path) as gif:
-        assert gif.size == size and gif.n_frames == 3
-        for frame, colour in enumerate(colours):
-            gif.seek(frame)
-            assert gif.convert("RGB").getpixel((30, 20)) == colour
-            assert gif.info["duration"] == 1000 / video.FRAMES_PER_SECOND
+    size, path = (64, 48), tmp_path / "video.png"
+    colours, times = [(255, 0, 0), (0, 255, 0), (17, 93, 201), (120, 119, 118)], [1, 3, 1, 2]
+    sizes = [size, size, (128, 96), size]
+    raw = b"".join(
+        video.HEAD.pack(*own, shown) + bytes([b, g, r, 0]) * (own[0] * own[1])
+        for (r, g, b), shown, own in zip(colours, times, sizes, strict=True)
+    )
+    assert video.encode(io.BytesIO(raw + b"torn"), path) == 4
+    with Image.open(path) as png:
+        assert png.size == size and png.n_frames == 4
+        for frame, (colour, shown) in enumerate(zip(colours, times, strict=True)):
+            png.seek(frame)
+            assert png.convert("RGB").getpixel((30, 20)) == colour
+            assert png.info["duration"] == 1000 * shown / video.FRAMES_PER_SECOND
 
 
 def test_v_records_a_video_into_the_run_directory(
@@ -52,11 +56,11 @@ def test_v_records_a_video_into_the_run_directory(
         pygame.event.post(key(pygame.K_v, "v"))
 
     Person(simulation, press, *[None] * 120, press).run()
-    (path,) = (tmp_path / "run").glob("video-*.gif")
-    with Image.open(path) as gif:
+    (path,) = (tmp_path / "run").glob("video-*.png")
+    with Image.open(path) as png:
         total = 0
-        for frame in range(gif.n_frames):
-            gif.seek(frame)
-            total += gif.info["duration"]
+        for frame in range(png.n_frames):
+            png.seek(frame)
+            total += png.info["duration"]
     passed = (pressed[1] - pressed[0]) / 1e6
     assert passed > 900 and total == pytest.approx(passed, abs=1000 / video.FRAMES_PER_SECOND)
