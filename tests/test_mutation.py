@@ -56,13 +56,13 @@ MUTANTS = [
     ),
     Mutant(
         "resident",
-        'return {"brain_name": self.name, "brain": present.brain, "brains": present.brains, "swaps": self.swaps}',
-        'return {"brain_name": self.name, "brain": present.brain, "brains": present.brains, "swaps": 0}',
+        'who = {"brain_name": self.name, "brain": present.brain, "brains": present.brains, "swaps": self.swaps}',
+        'who = {"brain_name": self.name, "brain": present.brain, "brains": present.brains, "swaps": 0}',
         "test_what_a_run_is",
     ),
     Mutant(
         "resident",
-        "brain.members |= {name: member for name, member in self.brain.members.items() if name != swap.whose}",
+        "brain.members |= {name: member for name, member in self.brain.members.items() if name != whose}",
         "pass",
         "test_several",
     ),
@@ -179,7 +179,7 @@ MUTANTS = [
         "test_directory",
     ),
     Mutant(
-        "checkpoint",
+        "stamped",
         "if metadata.get(_DIGEST) != rolling_hash(text, header.tick, arrays):",
         "if metadata.get(_DIGEST) is None:",
         "test_checkpoint",

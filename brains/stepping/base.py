@@ -173,7 +173,7 @@ def network_of(
 ) -> Network:
     """The network of a config in a body. Raises ValueError, starting with the key, where two layers do not fit."""
     inputs = config.tile or body.observation_size
-    blocks = block.MANY if config.optimizer == "adam" else block.FEW
+    blocks = block.MANY if config.optimizer == "adam" or config.reward.optimizer == "intentional" else block.FEW
     return Network(layers, inputs, outputs, readout, ring, body.lanes, config.skip_to_output, blocks=blocks)
 
 

@@ -49,6 +49,10 @@ def settings_of(reward: Reward) -> NDArray[np.float64]:
             reward.scale_reward,
             reward.exploration,
             reward.tracking,
+            reward.optimizer == "intentional",
+            reward.policy_change,
+            reward.value_change,
+            reward.delta_clip,
         ],
         np.float64,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 from pydantic_core import PydanticKnownError
 
 from brains.layers import Dense, Layer
@@ -49,9 +49,10 @@ class Accumulate(BaseModel):
 
 
 class Reward(BaseModel):
-    """Learning from reward where the world has no teacher: stream AC(lambda) with ObGD (Elsayed et al. 2024), whose own
-    are `learning_rate` to `entropy`, or, with `replay`, Q-learning, whose own are `exploration`, the share of actions
-    taken at random, and `tracking`, the share of the way that the slow copy goes with every step."""
+    """Learning from reward where the world has no teacher: stream AC(lambda) (Elsayed et al. 2024), whose steps are
+    bounded by ObGD or those of Intentional Updates (arXiv 2604.19033), or, with `replay`, Q-learning, whose own are
+    `exploration`, the share of actions taken at random, and `tracking`, the share of the way that the slow copy goes
+    with every step."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, use_attribute_docstrings=True
@@ -77,6 +78,22 @@ class Reward(BaseModel):
     """Q-learning: the share of actions taken at random."""
     tracking: float = Field(default=0.005, gt=0, le=1)
     """Q-learning: the share of the way that the slow copy goes with every step."""
+    optimizer: Literal["obgd", "intentional"] = "obgd"
+    """What bounds a step: obgd, the overshoot; intentional, the change of the output that is wanted."""
+    policy_change: float = Field(default=0.05, gt=0)
+    """Intentional: how far log pi is to go, along its trace, where the error is as large as usual."""
+    value_change: float = Field(default=0.5, gt=0)
+    """Intentional: the share of an error by which the value is to change, along its trace."""
+    delta_clip: float = Field(default=20.0, gt=0)
+    """Intentional: the largest error, in running root mean squares of it."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """As it was written before there was another optimizer, where it is not used: digests are of this."""
+        data: dict[str, Any] = serialize(self)
+        intentional = ("optimizer", "policy_change", "value_change", "delta_clip")
+        unused = self.optimizer == "obgd"
+        return {name: value for name, value in data.items() if not (unused and name in intentional)}
 
 
 class SteppingConfig(BaseModel):

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from pydantic import ValidationError
 
 import brains
+from agentsim.config.load import load_brain
 from agentsim.testing import check_brain
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.stepping.settings import SteppingConfig
 
 FILES = sorted((Path(__file__).parents[2] / "configs" / "brains").glob("*.yaml"))
-NAMED = {path.stem: yaml.safe_load(path.read_text()) for path in FILES}
+NAMED = {path.stem: load_brain(path.stem) for path in FILES}
 SHIPPED = [kind for kind, target in brains.BRAINS.items() if str(target).startswith("brains.")]  # not a test's own
 NAMED |= {kind: {"kind": kind} for kind in SHIPPED if kind != "stepping"}
 
@@ -41,7 +41,7 @@ def make(name: str, backend: str, body: Body, seed: np.random.SeedSequence) -> A
     settings = dict(NAMED[name])
     if backend != "numpy":
         settings["backend"] = backend
-    if "replay" in settings:  # torch is slow, and no promise depends on how much is replayed
+    if settings.get("replay"):  # torch is slow, and no promise depends on how much is replayed
         settings["replay"] = {**settings["replay"], "per_tick": 4}
     brain_class = brains.load(settings["kind"])
     return brain_class(brain_class.Config.model_validate(settings), body, seed)

@@ -1,6 +1,7 @@
 """Stream AC(lambda): an actor and a critic learning from reward, one sample at a time (see `reference.streaming`).
 
-Elsayed et al. 2024, "Streaming Deep Reinforcement Learning Finally Works" (arXiv 2410.14606), algorithms 3, 5, 6 and 8.
+Elsayed et al. 2024, "Streaming Deep Reinforcement Learning Finally Works" (arXiv 2410.14606), algorithms 3, 5, 6 and 8;
+Intentional Updates (arXiv 2604.19033), which `reference.streaming` states.
 MOMENT1 of both networks holds the eligibility traces. In ascent form throughout. The critic has counters of the actor.
 """
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, call, doubles, floats, integers
-from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total
+from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, square_root, store, total
 from brains.kernels.cpu.mathematics import copy, fill, finite, flush, is_finite
 from brains.kernels.cpu.network import extra_row, gather, last_of, ring_row, scratch
 from brains.kernels.cpu.reward import (
@@ -131,8 +132,8 @@ def policy_error(program, output, action, actions, entropy, error):
 
 
 @inline
-def trace_gradient(program, own, rows, counters, decay):
-    """z = decay z + the gradient through the wave that acted; error[L] is given. Returns the sum of |z|."""
+def gradient_of(program, own, rows, counters):
+    """The gradient through the wave that acted, gathered; error[L] is given."""
     work = floats(program[option.WORK])
     errors, wave = at(work, scratch(program, row.ERRORS)), extra_row(program, rows, row.WAVE)
     if program[option.EXECUTION] == option.SEQUENTIAL:
@@ -140,6 +141,11 @@ def trace_gradient(program, own, rows, counters, decay):
     else:
         gather(program, rows, counters[counter.TICK] - program[option.STAGES], wave)
     call(program[option.SAMPLE], (program, own, wave, errors, rows, 1, 0))
+
+
+@inline
+def overshoot_bounded(program, own, decay, delta, step_size, kappa):
+    """z = decay z + gradient; ObGD: w += step delta z, step = rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
     trace, gradient = block_of(program, own, block.MOMENT1), block_of(program, own, block.GRADIENT)
     absolutes, nothing, keep = splat(F(0.0)), splat(F(0.0)), splat(decay)
     for k in range(0, program[option.BLOCK_SIZE], WIDTH):
@@ -147,17 +153,44 @@ def trace_gradient(program, own, rows, counters, decay):
         store(trace, k, z)
         store(gradient, k, nothing)
         absolutes = absolutes + absolute(z)
-    return np.float64(total(absolutes))
-
-
-@inline
-def overshoot_bounded(program, own, delta, absolutes, step_size, kappa):
-    """ObGD: w += step delta z, with step = rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
-    step = step_size / max(1.0, step_size * kappa * max(abs(delta), 1.0) * absolutes)
-    value, trace = block_of(program, own, block.VALUE), block_of(program, own, block.MOMENT1)
+    step = step_size / max(1.0, step_size * kappa * max(abs(delta), 1.0) * np.float64(total(absolutes)))
+    value = block_of(program, own, block.VALUE)
     along = splat(F(step * delta))
     for k in range(0, program[option.BLOCK_SIZE], WIDTH):
         store(value, k, fma(along, load(trace, k), load(value, k)))
+
+
+@inline
+def intended(program, own, decay, change, seen_share):
+    """z = decay z + gradient, v its running mean square; Intentional Updates: w += change p z / sum(p z z), with
+    p = 1 / (sqrt(v / seen_share) + 1e-8)."""
+    trace, gradient = block_of(program, own, block.MOMENT1), block_of(program, own, block.GRADIENT)
+    value, squares = block_of(program, own, block.VALUE), block_of(program, own, block.MOMENT2)
+    keep, nothing, epsilon = splat(decay), splat(F(0.0)), splat(F(1e-8))
+    kept, new, scale = (
+        splat(F(1.0 - reward.FORGETTING)),
+        splat(F(reward.FORGETTING)),
+        splat(F(1.0 / math.sqrt(seen_share))),
+    )
+    products = splat(F(0.0))
+    for k in range(0, program[option.BLOCK_SIZE], WIDTH):
+        g = load(gradient, k)
+        z, v = flush(fma(keep, load(trace, k), g)), flush(fma(kept, load(squares, k), new * (g * g)))
+        store(trace, k, z)
+        store(squares, k, v)
+        products = products + z * z / fma(square_root(v), scale, epsilon)
+        store(gradient, k, nothing)
+    along = splat(F(change / max(np.float64(total(products)), 1e-30)))
+    for k in range(0, program[option.BLOCK_SIZE], WIDTH):
+        z = load(trace, k) / fma(square_root(load(squares, k)), scale, epsilon)
+        store(value, k, fma(along, z, load(value, k)))
+
+
+@inline
+def usual_error(statistics, delta, seen_share):
+    """The running root mean square of delta, this one among them."""
+    statistics[reward.DELTA_SQUARES] += reward.FORGETTING * (delta * delta - statistics[reward.DELTA_SQUARES])
+    return math.sqrt(statistics[reward.DELTA_SQUARES] / seen_share)
 
 
 @inline
@@ -170,6 +203,9 @@ def keep_snapshot(actor, own, critic, critic_own, counters):
         if fine and finite(block_of(critic, critic_own, block.VALUE), critic[option.BLOCK_SIZE]):
             copy_block(actor, own, block.VALUE, block.GOOD_VALUE)
             copy_block(critic, critic_own, block.VALUE, block.GOOD_VALUE)
+            if actor[option.BLOCKS] == block.MANY:
+                copy_block(actor, own, block.MOMENT2, block.GOOD_MOMENT2)
+                copy_block(critic, critic_own, block.MOMENT2, block.GOOD_MOMENT2)
         else:
             roll_back_both(actor, own, critic, critic_own)
 
@@ -222,12 +258,21 @@ def learn(frame):
         output = at(ring_row(actor, rows, counters[counter.TICK] - 1), policy[op.Y])
         action = at(floats(frame[reward.SAMPLED]), lane * actions)
         policy_error(actor, output, action, actions, settings[reward.ENTROPY] * sign, error)
-        absolutes = trace_gradient(actor, own, rows, counters, decay)
-        overshoot_bounded(actor, own, delta, absolutes, step_size, settings[reward.KAPPA_POLICY])
+        gradient_of(actor, own, rows, counters)
         fill(critic_error, 0.0, judge[op.WIDTH])
         critic_error[0] = F(1.0)
-        absolutes = trace_gradient(critic, critic_own, critic_rows, counters, decay)
-        overshoot_bounded(critic, critic_own, delta, absolutes, step_size, settings[reward.KAPPA_VALUE])
+        gradient_of(critic, critic_own, critic_rows, counters)
+        if settings[reward.INTENTIONAL] > 0.0:
+            counters[counter.ADAM_STEP] += 1
+            seen_share = 1.0 - (1.0 - reward.FORGETTING) ** np.float64(counters[counter.ADAM_STEP])
+            usual = usual_error(statistics, delta, seen_share)
+            limit = settings[reward.DELTA_CLIP] * usual
+            wanted = min(max(delta, -limit), limit)
+            intended(actor, own, decay, settings[reward.POLICY_CHANGE] * wanted / max(usual, 1e-30), seen_share)
+            intended(critic, critic_own, decay, settings[reward.VALUE_CHANGE] * wanted, seen_share)
+        else:
+            overshoot_bounded(actor, own, decay, delta, step_size, settings[reward.KAPPA_POLICY])
+            overshoot_bounded(critic, critic_own, decay, delta, step_size, settings[reward.KAPPA_VALUE])
         if done:
             fill(block_of(actor, own, block.MOMENT1), 0.0, actor[option.BLOCK_SIZE])
             fill(block_of(critic, critic_own, block.MOMENT1), 0.0, critic[option.BLOCK_SIZE])

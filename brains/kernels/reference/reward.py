@@ -48,6 +48,7 @@ class RewardedLane:
             statistics[reward.REWARD_MEAN : reward.REWARD_MEAN + 1],
             statistics[reward.REWARD_SQUARES : reward.REWARD_SQUARES + 1],
         )
+        self.delta_squares = statistics[reward.DELTA_SQUARES : reward.DELTA_SQUARES + 1]
         self.reward_trace = statistics[reward.REWARD_TRACE : reward.REWARD_TRACE + 1]
 
     def normalized(self, observation: NDArray[Any]) -> Tensor:

@@ -1,4 +1,15 @@
-"""Stream AC(lambda) with ObGD: Elsayed et al. 2024 (arXiv 2410.14606)."""
+"""Stream AC(lambda), Elsayed et al. 2024 (arXiv 2410.14606), with ObGD or Intentional Updates (arXiv 2604.19033).
+
+Intentional Updates choose the change that is wanted of an output and solve for the step. With the trace z, the running
+mean square v of the gradient (a share FORGETTING of it the newest, corrected for its beginning at 0), p = 1 / (sqrt(v)
++ 1e-8) and the error delta, clipped at DELTA_CLIP times its own running root mean square:
+
+    w += change / sum(p z z) x p z,   so that z . (w' - w) = change
+
+For the value change = VALUE_CHANGE x delta; for the policy POLICY_CHANGE x delta in units of its root mean square.
+Deviations: (1) the wanted change is one along the trace, not at the present state alone: with trace decay 0 they are
+the same, and else the latter may need an infinite step; (2) all running squares forget at one rate.
+"""
 
 from __future__ import annotations
 
@@ -86,11 +97,18 @@ class StreamingLane(RewardedLane):
             critic.roll_back()
             return 0.0, 0, 1
         error = self.policy_error(actor.waves[now].output, settings[reward.ENTROPY] * float(np.sign(delta)))
-        for lane, gradient, kappa in (
-            (actor, error, settings[reward.KAPPA_POLICY]),
-            (critic, actor.own.new_ones(1), settings[reward.KAPPA_VALUE]),
+        usual = self.usual_error(delta) if settings[reward.INTENTIONAL] else 0.0
+        for lane, gradient, kappa, change in (
+            (actor, error, settings[reward.KAPPA_POLICY], settings[reward.POLICY_CHANGE] / max(usual, 1e-30)),
+            (critic, actor.own.new_ones(1), settings[reward.KAPPA_VALUE], settings[reward.VALUE_CHANGE]),
         ):
-            self.overshoot_bounded(lane, gradient, delta, kappa)
+            self.trace_gradient(lane, gradient)
+            if settings[reward.INTENTIONAL]:
+                limit = settings[reward.DELTA_CLIP] * usual
+                self.intended(lane, change * min(max(delta, -limit), limit))
+            else:
+                self.overshoot_bounded(lane, delta, kappa)
+            lane.own[block.GRADIENT].zero_()
             if done:
                 lane.own[block.MOMENT1].zero_()
         return delta * delta, 1, self.keep_snapshot()
@@ -105,17 +123,40 @@ class StreamingLane(RewardedLane):
         state[[counter.TICK, counter.AGE]] = now
         return float(output[0])
 
-    def overshoot_bounded(self, lane: Lane, error: Tensor, delta: float, kappa: float) -> None:
-        """z = discount decay z + gradient; ObGD: w += delta z rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
+    def trace_gradient(self, lane: Lane, error: Tensor) -> None:
+        """z = discount decay z + gradient, which stays gathered."""
         wave, trace, gradient = lane.align(), lane.own[block.MOMENT1], lane.own[block.GRADIENT]
         assert wave is not None
         gradient.zero_()
         lane.gather(backprop(lane.layers, wave, lane.errors, error))
         trace.mul_(self.settings[reward.DISCOUNT] * self.settings[reward.TRACE_DECAY]).add_(gradient)
-        step_size, total = self.settings[reward.STEP_SIZE], float(trace.abs().sum())
+
+    def overshoot_bounded(self, lane: Lane, delta: float, kappa: float) -> None:
+        """ObGD: w += delta z rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
+        trace, step_size = lane.own[block.MOMENT1], self.settings[reward.STEP_SIZE]
+        total = float(trace.abs().sum())
         lane.own[block.VALUE].add_(
             trace, alpha=delta * step_size / max(1.0, step_size * kappa * max(abs(delta), 1.0) * total)
         )
+
+    def usual_error(self, delta: float) -> float:
+        """The running root mean square of delta, this one among them."""
+        self.actor.state[counter.ADAM_STEP] += 1
+        squares = self.delta_squares
+        squares += reward.FORGETTING * (delta * delta - squares)
+        return math.sqrt(float(squares[0]) / self.seen_share)
+
+    @property
+    def seen_share(self) -> float:
+        """By how much a running mean that began at 0 is too small."""
+        return 1.0 - (1.0 - reward.FORGETTING) ** int(self.actor.state[counter.ADAM_STEP])
+
+    def intended(self, lane: Lane, change: float) -> None:
+        """Intentional Updates: w += change p z / sum(p z z)."""
+        trace, gradient, squares = lane.own[block.MOMENT1], lane.own[block.GRADIENT], lane.own[block.MOMENT2]
+        squares.mul_(1.0 - reward.FORGETTING).addcmul_(gradient, gradient, value=reward.FORGETTING)
+        scaled = trace / ((squares / self.seen_share).sqrt() + 1e-8)
+        lane.own[block.VALUE].add_(scaled, alpha=change / max(float(scaled @ trace), 1e-30))
 
     def keep_snapshot(self) -> int:
         """Every SNAPSHOT_EVERY updates a snapshot of both networks where both are finite, else back to the last."""
@@ -130,6 +171,8 @@ class StreamingLane(RewardedLane):
             return 1
         for lane in lanes:
             lane.own[block.GOOD_VALUE] = lane.own[block.VALUE]
+            if len(lane.own) == block.MANY:
+                lane.own[block.GOOD_MOMENT2] = lane.own[block.MOMENT2]
         return 0
 
 

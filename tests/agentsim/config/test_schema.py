@@ -30,6 +30,11 @@ FILES = [(what, path) for what, folder in WHAT.items() for path in sorted(folder
 BAD: list[Any] = [-1, 0.5, 10**9, "nonsense", True, [], {}, {"nonsense": 1}, [-1]]
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @cache
 def validator(what: str) -> Draft202012Validator:
     schema = json.loads((CONFIGS / "schema" / f"{what}.json").read_text(encoding="utf-8"))

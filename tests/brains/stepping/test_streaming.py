@@ -70,6 +70,8 @@ class StreamAC:
         self.value = torch_net(brain, network=brain.critic, readout="linear")
         self.settings, self.continuous = brain.config.reward, continuous
         self.traces = {net: [torch.zeros_like(p) for p in net.parameters] for net in (self.policy, self.value)}
+        self.squares = {net: [torch.zeros_like(p) for p in net.parameters] for net in (self.policy, self.value)}
+        self.deltas: list[float] = []
         self.seen: list[np.ndarray] = []
         self.returns: list[float] = []
         self.trace = 0.0
@@ -103,12 +105,16 @@ class StreamAC:
         chosen = torch.as_tensor(action if self.continuous else int(action[0]))
         entropy = settings.entropy * policy.entropy().sum() * np.sign(delta)
         losses = {self.policy: -policy.log_prob(chosen).sum() - entropy, self.value: -value}
+        self.deltas.append(delta)
         for net, kappa in ((self.policy, settings.kappa_policy), (self.value, settings.kappa_value)):
             gradients = torch.autograd.grad(losses[net], net.parameters)
             traces = [
                 settings.discount * settings.trace_decay * z + g
                 for z, g in zip(self.traces[net], gradients, strict=True)
             ]
+            if settings.optimizer == "intentional":
+                self.intend(net, gradients, traces, done)
+                continue
             total = sum(z.abs().sum().item() for z in traces)
             bound = settings.learning_rate * kappa * max(abs(delta), 1.0) * total
             size = settings.learning_rate / bound if bound > 1.0 else settings.learning_rate
@@ -117,6 +123,25 @@ class StreamAC:
                     parameter.sub_(z, alpha=size * delta)
             self.traces[net] = [torch.zeros_like(z) for z in traces] if done else traces
         return delta
+
+    def intend(self, net: Any, gradients: Any, traces: list[Any], done: bool) -> None:
+        """Intentional Updates: the wanted change along the trace, solved for the step; running squares are weighted
+        means of all that there were, newest first by .001 x .999^k."""
+        settings, delta, count = self.settings, self.deltas[-1], len(self.deltas)
+        weights = 0.001 * 0.999 ** np.arange(count)[::-1]
+        usual = np.sqrt(np.sum(weights * np.square(self.deltas)) / weights.sum())
+        wanted = float(np.clip(delta, -settings.delta_clip * usual, settings.delta_clip * usual))
+        change = settings.value_change * wanted if net is self.value else settings.policy_change * wanted / usual
+        self.squares[net] = [0.999 * v + 0.001 * g * g for v, g in zip(self.squares[net], gradients, strict=True)]
+        scaled = [z / ((v / weights.sum()).sqrt() + 1e-8) for z, v in zip(traces, self.squares[net], strict=True)]
+        along = sum((p * z).sum().item() for p, z in zip(scaled, traces, strict=True))
+        with torch.no_grad():
+            moved = 0.0
+            for parameter, p, z in zip(net.parameters, scaled, traces, strict=True):
+                parameter.sub_(p, alpha=change / max(along, 1e-30))
+                moved += (p * z).sum().item() * change / max(along, 1e-30)
+        assert moved == pytest.approx(change, rel=1e-6) or along < 1e-20
+        self.traces[net] = [torch.zeros_like(z) for z in traces] if done else traces
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -127,6 +152,8 @@ class StreamAC:
         {},
         {"learning_rate": 0.002, "entropy": 0.5, "trace_decay": 0.95, "kappa_policy": 0.1, "kappa_value": 0.1},
         {"normalize_observation": False, "scale_reward": False, "discount": 0.5},
+        {"optimizer": "intentional"},
+        {"optimizer": "intentional", "trace_decay": 0.0, "policy_change": 0.2, "delta_clip": 1.0},
     ],
 )
 def test_stream_ac_of_the_paper(
