@@ -8,6 +8,7 @@ Results go to stdout; with --json, one JSON object and nothing else does.
 from __future__ import annotations
 
 import enum
+import io
 import logging
 import signal
 import sys
@@ -115,7 +116,17 @@ app.add_typer(train, name="train")
 
 def main() -> None:
     """Entry point of the `agentsim` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without our signs
     try:
         app(prog_name="agentsim")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough
+        discard(sys.stdout)
+    except OSError as error:  # --help and --version into a full disk
+        discard(sys.stdout)
+        sys.stderr.write(f"agentsim: {error}\n")
+        sys.exit(1)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said: another Ctrl-C must not change the exit status

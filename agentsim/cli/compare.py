@@ -28,7 +28,9 @@ def compare(
     """
     from agentsim.studies import compare as comparison
 
-    runs = [comparison.read_run(directory) for directory in directories]
+    runs, others = comparison.read_runs(directories)
+    if others:
+        typer.echo(f"left out, no runs: {', '.join(map(str, others))}", err=True)
     if out is not None:
         comparison.plot(runs, out)
     if as_json:

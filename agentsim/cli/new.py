@@ -53,6 +53,7 @@ def write(what: str, name: str) -> list[str]:
     `what` is one of `What`. Raises UserError, and writes nothing, if a file is there already, or if the name is no
     module name, or that of another module or of another thing of its sort.
     """
+    from agentsim.config.naming import brain_names
     from brains.layers import LAYERS
     from brains.rules import RULES
 
@@ -62,7 +63,7 @@ def write(what: str, name: str) -> list[str]:
     there = [str(path) for path in files if path.exists()]
     if there:
         raise UserError(f"{', '.join(there)}: there already; choose another name, or delete it first")
-    known: dict[str, Any] = {"brain": brains.BRAINS, "layer": LAYERS, "rule": RULES}
+    known: dict[str, Any] = {"brain": [*brains.BRAINS, *brain_names()], "layer": LAYERS, "rule": RULES}
     if name in known.get(what, ()) or (what, name) == ("layer", "parallel"):
         raise UserError(f"{name!r}: there is a {what} of that name; choose another one")
     names = {"agentsim.templates.": "", f"my_{what}": name, f"My{what.title()}": _class_name(name, what)}

@@ -108,7 +108,8 @@ def run(
     if failed is not None:
         raise FailureError(str(failed))
     if end is None or tick < end:
-        typer.echo(f"stopped and saved at tick {tick}; go on: agentsim run --resume {directory}", err=True)
+        again = "".join(f" --import {module}" for module in modules or ())
+        typer.echo(f"stopped and saved at tick {tick}; go on: agentsim run --resume {directory}{again}", err=True)
     if simulation.interrupted is not None:
         raise typer.Exit(128 + simulation.interrupted)
 

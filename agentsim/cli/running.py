@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,8 @@ def start(
     if length is not None:
         run = config.run.model_copy(update={"seconds": length / config.clock.tick_hz})
         config = config.model_copy(update={"run": run})
-    directory = new_run_directory(Path(source).stem, out)
+    brain_name = re.sub(r"[^\w.-]+", "-", config.name_of_brain)[:60]
+    directory = new_run_directory(f"{Path(source).stem}-{brain_name}-seed-{config.run.seed}", out)
     try:
         with _window_first(headless):
             return recorded.record(config, directory, drawn=not headless)

@@ -86,7 +86,7 @@ class Config(Section):
     def located(self, message: str) -> str:
         """A message that starts with a key, "brain.layers.1.units: ...", after the file and line it was written in."""
         key = re.match(r"[\w.-]+(?=:)", message)
-        if key is None or self._written.source is None:
+        if key is None or self._written.source is None or key[0].split(".")[0] not in type(self).model_fields:
             return message
         place = self._written.source.place(tuple(int(part) if part.isdecimal() else part for part in key[0].split(".")))
         return f"{place}: {message}" if place else message

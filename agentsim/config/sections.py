@@ -111,7 +111,7 @@ class LearnConfig(Section):
     """How much learning a tick holds: a fixed number of steps (0: none), or, with `slack`, as many as fit before the
     deadline. `slack_margin` is the part of the period that is left free then."""
 
-    steps_per_tick: NonNegativeInt = 1
+    steps_per_tick: int = Field(default=1, ge=0, le=100_000)
     """Learning steps in every tick; 0 switches learning off."""
     slack: bool = False
     """Whether to make as many learning steps as fit before the deadline, in place of a fixed number."""

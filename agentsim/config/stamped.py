@@ -36,12 +36,17 @@ AnyStamp = TypeVar("AnyStamp", bound=Stamp)
 
 def write_stamped(path: Path, header: Stamp, arrays: State) -> None:
     """Write and put in place atomically. Raises OSError, and ValueError for what could not be read again."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save
 
     text = header.model_dump_json()
     type(header).model_validate_json(text)
     metadata = {_HEADER: text, _DIGEST: rolling_hash(text, header.tick, arrays)}
-    write_whole(path, save({n: np.asarray(a, order="C") for n, a in arrays.items()}, metadata))
+    try:
+        data = save({n: np.asarray(a, order="C") for n, a in arrays.items()}, metadata)
+    except (SafetensorError, KeyError, TypeError) as error:  # an array of a type that it has no word for
+        raise ValueError(f"a state array that cannot be saved: {error}") from error
+    write_whole(path, data)
 
 
 def read_stamped(path: Path, model: type[AnyStamp]) -> tuple[AnyStamp, State]:

@@ -18,18 +18,20 @@ from numpy.typing import NDArray
 
 from agentsim.compiled import pool
 from agentsim.config.sections import WorldConfig
+from agentsim.errors import FAILURES
 from agentsim.loop.commands import SwitchTask, WorldCommand
 from agentsim.loop.hand import Hand
 from agentsim.loop.history import History
 from agentsim.loop.journal import Journal
 from agentsim.loop.making import make
 from agentsim.loop.packing import restored, saved
-from agentsim.loop.spaces import another, body_of, choice_of, mask_of, native_of, senses_of
+from agentsim.loop.spaces import another, body_of, choice_of, mask_of, native_of, rewards_of, senses_of
 from brains.brain import NO_LABEL, Experience, Float, State
 from worlds.names import names_of
 from worlds.world import keeps_its_state, world_of
 
 _LANE = 0
+LARGEST = float(np.finfo(np.float32).max)
 _FEW = 100  # numbers that Python adds up faster than NumPy looks at them
 
 
@@ -154,11 +156,11 @@ class Environment:
             self._journal.act(self.length, action)
         self.length += 1
         reward = float(reward)
-        if not math.isfinite(reward):
+        if not abs(reward) <= LARGEST:  # false for NaN
             raise ValueError(f"step() of {self.id} returned the reward {reward}")
         self.episode_return += reward
         if self.agents:
-            experience.reward[:] = self._rewards(info)
+            experience.reward[:] = rewards_of(self.id, len(self.agents), info)
         else:
             experience.reward.fill(reward)
         ended = bool(truncated) or self.length == self._limit
@@ -205,9 +207,12 @@ class Environment:
         """The world as an image, (height, width, 3); None if it cannot draw itself or was not to."""
         return self._env.render() if self._env.render_mode == "rgb_array" else None  # type: ignore[return-value]
 
-    def close(self) -> None:
-        """Let go of what the world holds."""
-        self._env.close()
+    def close(self) -> BaseException | None:
+        """Let go of what the world holds. Returns what it raises, if anything."""
+        try:
+            return self._env.close()  # type: ignore[func-returns-value]
+        except FAILURES as error:
+            return error
 
     # --- state ---------------------------------------------------------------------------------------------------
 
@@ -323,13 +328,6 @@ class Environment:
         if not self.agents and self.body.discrete:
             mask = info.get("action_mask")
             self.allowed = None if mask is None else mask_of(self.id, self._space, self.body, mask)
-
-    def _rewards(self, info: dict[str, Any]) -> NDArray[Any]:
-        """Every agent's reward (N,)."""
-        rewards = np.asarray(info.get("rewards"))
-        if rewards.shape != (len(self.agents),) or rewards.dtype.kind not in "fiu" or not np.isfinite(rewards).all():
-            raise ValueError(f'{self.id} returned info["rewards"] {rewards}, not {len(self.agents)} finite numbers')
-        return rewards
 
     def _take_label(self, slot: int, info: dict[str, Any]) -> None:
         """Keep the teacher's answer, which brains use as an index: an action of this body, or silence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from agentsim.config.sections import LearnConfig
@@ -43,7 +44,7 @@ class LearningSteps:
         if self._slack:
             for listener in self._listeners:
                 listener.learned(tick, steps)
-        return learning
+        return _checked(learning)
 
     def _rehearse(self, brain: Brain, first: Learning, planned: int | None) -> tuple[Learning, int]:
         """The other steps, together with the first; and how many they all are."""
@@ -61,3 +62,15 @@ class LearningSteps:
 
     def _another_fits(self) -> bool:
         return self._clock.slack() > int(self._clock.period * self._margin) + 2 * self._cost
+
+
+def _checked(learning: Learning) -> Learning:
+    """The figures of a tick's learning, without those that are no numbers: nobody could read them again. Raises
+    ValueError for counts that are none."""
+    if learning.updates < 0 or learning.rollbacks < 0:
+        raise ValueError(f"learn() returned {learning.updates} updates and {learning.rollbacks} rollbacks")
+    if not math.isfinite(learning.loss):
+        learning.loss = 0.0
+    if learning.extra and not all(map(math.isfinite, learning.extra.values())):
+        learning.extra = {name: value for name, value in learning.extra.items() if math.isfinite(value)}
+    return learning

@@ -224,8 +224,8 @@ class Simulation:
 
     def state_hash(self) -> str:
         """The rolling hash with the present state added. It says nothing of a state that is not `whole`."""
-        world, brain = self.environment.fingerprint(), self.brain.state_dict()
-        return rolling_hash(self._rolling_hash, self.tick_index, world, brain)
+        states = self.environment.fingerprint(), self.brain.state_dict()
+        return rolling_hash(self._rolling_hash, self.tick_index, *states)
 
     def snapshot(self) -> tuple[Snapshot, State]:
         """The present state, to be restored; later ticks do not change it."""
@@ -245,10 +245,9 @@ class Simulation:
             self.resident.restore(snapshot, arrays)
             self.telemetry.load_state(snapshot.telemetry)
             self.environment.load_state(part(arrays, "environment/"))
-        except (ValueError, TypeError, KeyError, UserError) as error:
+        except Exception as error:  # a world's or a brain's own code may raise anything
             raise UserError(first_problem(error)) from error
-        self.tick_index, self._rolling_hash = snapshot.tick, snapshot.hash
-        self.learning_steps.on = snapshot.learning
+        self.tick_index, self._rolling_hash, self.learning_steps.on = snapshot.tick, snapshot.hash, snapshot.learning
 
     def close(self) -> dict[str, Any]:
         """Have everything kept, let go of it and return the figures of the run."""
@@ -260,8 +259,10 @@ class Simulation:
                 self._figures |= listener.figures()
             for listener in self.listeners:
                 listener.ended(self._figures)
-            self.environment.close()
+            if (wrong := self.environment.close()) is not None:  # all is kept by now
+                self._fail(wrong, "the world's close()")
             self._figures |= {"run_directory": self.run_directory and str(self.run_directory), "problem": self.problem}
+            self._figures["error"] = self.error and str(self.error)
         return self._figures
 
     def __enter__(self) -> Simulation:

@@ -210,3 +210,11 @@ def another(allowed: NDArray[np.bool_], seed: np.random.SeedSequence, step: tupl
     """One of the choices that are allowed, (1,), drawn from the seed of that step."""
     rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *step)))
     return rng.choice(np.flatnonzero(allowed), 1)
+
+
+def rewards_of(world: str, agents: int, info: dict[str, Any]) -> NDArray[Any]:
+    """Every agent's reward, (agents,). Raises ValueError for anything else than finite numbers."""
+    rewards = np.asarray(info.get("rewards"))
+    if rewards.shape != (agents,) or rewards.dtype.kind not in "fiu" or not np.isfinite(rewards).all():
+        raise ValueError(f'{world} returned info["rewards"] {rewards}, not {agents} finite numbers')
+    return rewards

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Literal
 
@@ -63,21 +63,23 @@ def read_checkpoint(path: Path) -> tuple[Header, State]:
 
 
 class BackgroundWriter:
-    """Writes checkpoints off the tick path; one that comes while another is being written waits for it."""
+    """Writes checkpoints off the tick path; of those that come while another is being written only the newest waits."""
 
-    def __init__(self, path: Path, failed: Callable[[OSError], None]) -> None:
+    def __init__(self, path: Path, failed: Callable[[Exception], None]) -> None:
         self.path, self._failed = path, failed
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._last: Future[None] | None = None
 
     def save(self, header: Header, arrays: State) -> None:
         """Start writing; nothing may change the arrays afterwards."""
+        if self._last is not None:
+            self._last.cancel()  # if it has not begun: this one is newer
         self._last = self._pool.submit(self._write, header, arrays)
 
     def wait(self) -> None:
         """Return when everything is on disk."""
         if self._last is not None:
-            self._last.result()
+            wait([self._last])
 
     def close(self) -> None:
         """Finish writing."""
@@ -86,5 +88,5 @@ class BackgroundWriter:
     def _write(self, header: Header, arrays: State) -> None:
         try:
             write_stamped(self.path, header, arrays)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._failed(error)

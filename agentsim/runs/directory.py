@@ -69,7 +69,7 @@ class ResultLine(Section):
 
 
 def new_run_directory(name: str, out: Path | None = None) -> Path:
-    """Make the directory of a new run: `out`, or runs/<timestamp>-<name>-<n>. It never is one that is in use.
+    """Make the directory of a new run: `out`, or runs/<timestamp>-<name>, with .2, .3 ... if there is one of that name.
 
     Raises UserError if `out` is not empty or nothing can be written there.
     """
@@ -85,7 +85,7 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         Path("runs").mkdir(exist_ok=True)
         for n in range(1, 10_000):
-            directory = Path("runs") / f"{stem}-{n}"
+            directory = Path("runs") / (stem if n == 1 else f"{stem}.{n}")
             try:
                 directory.mkdir()
                 return directory
@@ -93,7 +93,7 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
                 continue
     except OSError as error:
         raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}; give another --out") from error
-    raise UserError(f"runs/{stem}-*: no free name; give one with --out")
+    raise UserError(f"runs/{stem}.*: no free name; give one with --out")
 
 
 def _try_to_write(directory: Path) -> None:
@@ -118,6 +118,7 @@ class Recorder(Listener):
         self._slack_start, self._slack_counts = 0, list[int]()
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            refuse_links(directory)
             if going_on_at is None:
                 if (directory / CONFIG).exists():
                     raise UserError(f"{directory}: already holds a run; give another --out, or --resume {directory}")
@@ -186,10 +187,11 @@ class Recorder(Listener):
         except OSError as error:
             self.fail(error)
 
-    def fail(self, error: OSError) -> None:
+    def fail(self, error: Exception) -> None:
         """Recording stops here; the run goes on."""
         if self.problem is None:
-            self.problem = f"{self.directory}: {error.strerror or error}: the run goes on, but is not recorded any more"
+            what = getattr(error, "strerror", None) or str(error)
+            self.problem = f"{self.directory}: {what}: the run goes on, but is not recorded any more"
             logger.warning(self.problem)
 
     def close(self) -> None:
@@ -229,6 +231,13 @@ def _lock(path: Path) -> IO[str]:
             file.close()
             raise UserError(f"{path.parent}: another agentsim is still running in it; end that one first") from None
     return file
+
+
+def refuse_links(directory: Path) -> None:
+    """Raise UserError where a file of a run directory is a link: a run from somebody else would write through it."""
+    for path in directory.iterdir():
+        if path.is_symlink():
+            raise UserError(f"{path}: is a link, through which a run would write elsewhere; remove it")
 
 
 # --- reading and cutting back -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def read_run(directory: Path) -> Run:
     if not (directory / METRICS).is_file():
         raise UserError(f"{directory}: not the directory of a run: it has no {METRICS}")
     return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, Metrics))
+
+
+def read_runs(directories: Sequence[Path]) -> tuple[list[Run], list[Path]]:
+    """The runs among some directories, and what is none. Raises UserError if there is no run at all."""
+    there = [path for path in directories if (path / METRICS).is_file()]
+    if not there:
+        raise UserError(f"{directories[0]}: not the directory of a run: it has no {METRICS}")
+    return [read_run(path) for path in there], [path for path in directories if path not in there]
 
 
 def summary(run: Run) -> dict[str, Any]:
