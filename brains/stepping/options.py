@@ -13,10 +13,10 @@ from brains.stepping.network import Network
 from brains.stepping.settings import Block, SteppingConfig
 
 
-def depth_scale(distance: int) -> float:
-    """min(100, 1.2^d) for a layer d below the output; an exponent over 10 becomes 10 + ln(d - 9)."""
+def depth_scale(distance: int, base: float = 1.2) -> float:
+    """min(100, base^d) for a layer d below the output; an exponent over 10 becomes 10 + ln(d - 9)."""
     exponent = distance if distance <= 10 else 10.0 + np.log(distance - 9.0)
-    return float(min(100.0, 1.2**exponent))
+    return float(min(100.0, base**exponent))
 
 
 def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDArray[np.int64]:
@@ -56,5 +56,6 @@ def numbers_of(config: SteppingConfig, network: Network) -> Float:
     """Rates and the like, then every operation's depth scale and type rate."""
     numbers = [config.learning_rate, config.momentum, config.beta1, config.beta2, 1e-8, config.gradient_clip]
     for own, type_rate in zip(network.table, network.type_rates, strict=True):
-        numbers += [depth_scale(len(config.layers) - 1 - int(own[op.STAGE])), type_rate]
+        below = len(config.layers) - 1 - int(own[op.STAGE])
+        numbers += [depth_scale(below, config.depth_scale), type_rate]
     return np.array(numbers, np.float32)

@@ -151,6 +151,8 @@ class SteppingConfig(BaseModel):
     """Updates between copies of the weights, to which a brain goes back from numbers that are not finite."""
     explosion_detection: bool = False
     """Neural Tween's slower learning while its link gaps grow."""
+    depth_scale: float = Field(default=1.2, gt=0, le=10)
+    """Neural Tween: how many times as large its errors and rate are, layer by layer below the output."""
     reward: Reward = Reward()
     """Learning from reward, where the world has no teacher."""
 
@@ -192,6 +194,12 @@ class SteppingConfig(BaseModel):
             watched = ", ".join(name for name, rule in RULES.items() if rule.explosion_detection)
             raise ValueError(f"explosion_detection watches the links of rule: {watched}; remove one of the two")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """As it was written before the depth scale was a key, where it is the published one: digests are of this."""
+        data: dict[str, Any] = serialize(self)
+        return {name: value for name, value in data.items() if name != "depth_scale" or value != 1.2}
 
     @property
     def period(self) -> int:

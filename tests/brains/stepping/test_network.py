@@ -24,6 +24,15 @@ def test_depth_scale_closed_form() -> None:
         assert depth_scale(distance) == pytest.approx(1.2 ** (10 + math.log(distance - 9)))
     assert depth_scale(20) == pytest.approx(6.1917364224 * 1.2 ** math.log(11))
     assert depth_scale(10**9) == 100.0
+    assert depth_scale(3, 1.5) == pytest.approx(3.375) and depth_scale(7, 1.0) == 1.0
+
+
+def test_the_depth_scale_is_a_key(make_brain: Any) -> None:
+    """Three layers: base^2, base, 1 from the input on; and the configs of before are written as they were."""
+    for base in (1.0, 1.2, 2.0):
+        brain = make_brain((3, 3), rule="tween_chain", depth_scale=base)
+        assert brain.numbers[rate.NUMBERS :: 2].tolist() == pytest.approx([base**2, base, 1.0])
+        assert ("depth_scale" in brain.config.model_dump()) == (base != 1.2)
 
 
 def test_the_numbers_a_kernel_reads(make_brain: Any) -> None:
