@@ -47,6 +47,9 @@ class _Commands(TyperGroup):
             logger.debug("traceback", exc_info=True)
             typer.echo(f"agentsim: {error}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except BrokenPipeError:  # whoever read has seen enough
+            discard(sys.stdout)
+            raise typer.Exit(0) from None
         except OSError as error:  # of a full disk, mostly: what a person can help is a UserError where it happens
             logger.debug("traceback", exc_info=True)
             discard(sys.stdout)
