@@ -283,6 +283,38 @@ def test_keys_pressed_twice_while_paused_count_from_what_waits(make_config: Make
     assert any("at the next tick" in text for text in said)
 
 
+@pytest.mark.parametrize(
+    ("world", "missing"),
+    [
+        ("agentsim/ChaseAvoid-v0", {"←  →", "a"}),
+        ("CartPole-v1", {"t", "mouse", "a"}),
+        ("Pendulum-v1", {"t", "mouse", "a", "←  →"}),
+    ],
+)
+def test_h_offers_what_there_is(world: str, missing: set[str], make_config: Make) -> None:
+    person = Person(Simulation(make_config(world, brain={"kind": "random"})))
+    assert {entry.label for entry in KEYS if not person.controls.offers(entry)} == missing
+    pygame.display.quit()
+
+
+def test_flat_out_drawing_has_a_fifth_of_the_time(make_config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that takes 10 ms, on a clock that only drawing moves but for 1 ms a tick."""
+    simulation = Simulation(make_config())
+    app, now, drawn = App(simulation, (960, 640)), [0], [0]
+    monkeypatch.setattr(app.source, "now", lambda: now[0], raising=False)
+
+    def spend(until: Any, begin: Any) -> None:
+        now[0] += 10_000_000
+        drawn[0] += 10_000_000
+
+    monkeypatch.setattr(app.frames, "spend", spend)
+    for _ in range(2000):
+        now[0] += 1_000_000
+        app._turn(None)
+    assert 0.15 < drawn[0] / now[0] <= 0.21
+    pygame.display.quit()
+
+
 def test_every_key_is_tried_above() -> None:
     others = {
         "←  →",

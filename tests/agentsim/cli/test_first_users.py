@@ -1,0 +1,63 @@
+"""What first users met: messages that blamed the wrong thing, and streams that cannot take what is written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentsim.config.load import load_config
+from agentsim.errors import UserError
+from tests.agentsim.cli.command_line import call, refused
+
+AGENTSIM = [sys.executable, "-m", "agentsim"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_directory_in_use_is_not_taken_for_a_key() -> None:
+    """`race: already holds a run` begins like `brain: ...`, and is the name of a directory."""
+    config = load_config("arena")
+    assert config.located("race: already holds a run") == "race: already holds a run"
+    assert config.located("brain.rule: wrong").startswith(str(config.written(("brain", "rule"))))
+
+
+def test_a_file_in_utf_16_is_said_to_be_so() -> None:
+    Path("mine.yaml").write_text("extends: arena\n", encoding="utf-16")
+    assert "is UTF-16 text; save the file as UTF-8" in refused("run", "mine.yaml", "--headless")
+
+
+@pytest.mark.parametrize("name", ["arena", "reward"])
+def test_a_brain_of_ones_own_has_a_name_of_its_own(name: str) -> None:
+    assert "there is a brain of that name" in refused("new", "brain", name)
+    assert not Path(f"{name}.py").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_a_full_disk_is_said_in_a_line(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*AGENTSIM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_stream_without_our_signs_takes_them_all_the_same() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [*AGENTSIM, "run", "arena", "--brain", "random", "--ticks", "5", "--headless", "--out", "run"]
+    done = subprocess.run(words, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+
+
+def test_what_is_no_run_is_left_out_of_a_comparison() -> None:
+    Path("study").mkdir()
+    with pytest.raises(UserError):
+        load_config("study")
+    assert call("run", "arena", "--brain", "random", "--ticks", "5", "--headless", "--out", "run").exit_code == 0
+    result = call("compare", "study", "run", "--json")
+    assert result.exit_code == 0 and "left out, no runs: study" in result.stderr
