@@ -104,7 +104,12 @@ MUTANTS = [
         "test_obeying",
     ),
     Mutant("hand", "state[1] += _CART_PUSH * direction", "state[1] -= _CART_PUSH * direction", "test_environment"),
-    Mutant("simulation", "self.learning_steps.on = snapshot.learning", "pass", "test_checkpoint"),
+    Mutant(
+        "simulation",
+        "snapshot.tick, snapshot.hash, snapshot.learning",
+        "snapshot.tick, snapshot.hash, True",
+        "test_checkpoint",
+    ),
     Mutant("environment", "self._now = (after + 1) % 3", "self._now = before", "test_environment"),
     Mutant(
         "environment",
