@@ -106,8 +106,8 @@ MUTANTS = [
     Mutant("hand", "state[1] += _CART_PUSH * direction", "state[1] -= _CART_PUSH * direction", "test_environment"),
     Mutant(
         "simulation",
-        "snapshot.tick, snapshot.hash, snapshot.learning",
-        "snapshot.tick, snapshot.hash, True",
+        "self.tick_index, self._rolling_hash, self.learning_steps.on = snapshot.tick, snapshot.hash, snapshot.learning",
+        "self.tick_index, self._rolling_hash, self.learning_steps.on = snapshot.tick, snapshot.hash, True",
         "test_checkpoint",
     ),
     Mutant("environment", "self._now = (after + 1) % 3", "self._now = before", "test_environment"),
