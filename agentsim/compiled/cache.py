@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,8 @@ from agentsim.compiled import reach, target
 
 FOLDER = "AGENTSIM_KERNELS"  # in the environment: the folder, as given to processes that compile for this one
 CHECKSUM = 16  # bytes
+A_DAY = 86_400  # seconds
+KEPT_DAYS = 60  # since it was last used
 
 _UNUSED = (ctypes.c_int64 * 8)()  # where numba's convention would put a result and an exception
 _loaded: dict[str, tuple[int, Any]] = {}  # name -> (address, the engine that keeps it)
@@ -46,12 +49,10 @@ def folder() -> Path:
 
 
 def lasting() -> Path | None:
-    """The folder in the user's cache, or None if it cannot be written."""
-    if FOLDER in os.environ:
-        return Path(os.environ[FOLDER])
+    """The folder in the user's cache, or the one that the environment names; None if it cannot be written."""
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        kept = Path(root).expanduser() / "agentsim" / "kernels"
+        kept = Path(os.environ.get(FOLDER) or Path(root).expanduser() / "agentsim" / "kernels")
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=kept):
             return kept
@@ -74,9 +75,16 @@ def path(name: str) -> Path:
 
 
 def stored(name: str) -> bytes | None:
-    """The object code of a kernel, or None where it is missing, torn or foreign."""
+    """The object code of a kernel, or None where it is missing, torn or foreign, or where somebody else has put it:
+    what is in a file of object code is executed."""
     try:
-        content = path(name).read_bytes()
+        with path(name).open("rb") as file:
+            about = os.fstat(file.fileno())
+            content = file.read()
+        if about.st_uid not in (_me(about), 0):
+            return None
+        if time.time() - about.st_mtime > A_DAY:  # still in use, see `prune`
+            os.utime(path(name))
     except OSError:
         return None
     code, checksum = content[:-CHECKSUM], content[-CHECKSUM:]
@@ -93,6 +101,19 @@ def store(name: str, code: bytes) -> None:
     except OSError:
         Path(temporary).unlink()
         raise
+
+
+def _me(about: os.stat_result) -> int:
+    """Whose this process is; where files have no owners, theirs."""
+    return os.geteuid() if hasattr(os, "geteuid") else about.st_uid
+
+
+def prune() -> None:
+    """Throw away what has not been used for two months: kernels of sources, versions and CPUs that are gone."""
+    with contextlib.suppress(OSError):
+        for file in folder().glob("*.o"):
+            if time.time() - file.stat().st_mtime > KEPT_DAYS * A_DAY:
+                file.unlink()
 
 
 def _checksum(name: str, code: bytes) -> bytes:

@@ -77,7 +77,10 @@ def find(name: str) -> Kernel:
 
 
 def object_code(name: str) -> bytes:
-    """Compile a kernel. Raises TypeError where it needs something that only numba's own process would have."""
+    """Compile a kernel. Raises TypeError where it needs something that only numba's own process would have,
+    RuntimeError where numba compiles nothing."""
+    if numba.core.config.DISABLE_JIT:
+        raise RuntimeError("the environment says NUMBA_DISABLE_JIT, with which nothing is compiled: unset it")
     function, arguments = find(name)
     with _unoptimized():
         compiled = njit(types.void(*arguments), **OPTIONS | UNWRAPPED)(function)

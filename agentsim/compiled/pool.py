@@ -48,6 +48,7 @@ def prepare(names: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> 
     for done, name in enumerate(failed, len(missing) - len(failed)):  # there are no processes, or this one says why
         waiting(done, len(missing))
         _compile(name)
+    cache.prune()
 
 
 def _cores() -> int:
@@ -56,9 +57,16 @@ def _cores() -> int:
 
 def _compile(name: str) -> None:
     try:
-        cache.compile_and_store(name)
+        cache.address(name)
     except Exception as error:
-        raise RuntimeError(f"the kernel {name} cannot be compiled: {type(error).__name__}: {error}") from error
+        raise RuntimeError(f"the kernel {name} cannot be compiled: {_in_short(error)}") from error
+
+
+def _in_short(error: Exception) -> str:
+    """What numba says on many lines: the first of what, and where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" >")]
+    where = [line.rstrip(":") for line in lines if line.startswith('File "')][:1]
+    return f"{type(error).__name__}: {' '.join([*lines[:3], *where])}"
 
 
 def _start(count: int) -> list[subprocess.Popen[bytes]]:
@@ -67,6 +75,7 @@ def _start(count: int) -> list[subprocess.Popen[bytes]]:
         **os.environ,
         cache.FOLDER: str(cache.folder()),
         "NUMBA_OPT": "0",  # for what jit says of it, a code generator that does not try either
+        "NUMBA_DISABLE_JIT": "0",  # what a person debugs with that are other functions
         "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path),
     }
     processes: list[subprocess.Popen[bytes]] = []

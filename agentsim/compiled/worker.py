@@ -27,8 +27,8 @@ def main() -> None:
     jit.OPTIONS.update(jit.UNWRAPPED)  # here nobody calls a function from Python: a tenth of the time
     while True:
         try:
-            cache.compile_and_store(asked.get())
-            answer = "kept"
+            cache.compile_and_store(name := asked.get())
+            answer = "kept" if cache.stored(name) is not None else "failed"
         except Exception:  # the parent finds out why, where it can be said
             answer = "failed"
         print(answer, file=answers)

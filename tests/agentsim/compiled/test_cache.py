@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -228,6 +230,51 @@ def test_the_same_bits_whoever_compiled(tree: Path, tmp_path: Path) -> None:
     other.mkdir()
     busy = "from agentsim.compiled import jit\njit.object_code('worlds.kernels.chase_avoid_classic:advance')\n"
     assert first == second == checkout == run(busy + LIVES, tree, **{cache.FOLDER: str(other)})
+
+
+def test_without_assertions_and_docstrings_the_bits_are_the_same(tmp_path: Path) -> None:
+    """python -OO, which compiles for itself in a folder that is not there yet."""
+    found = [run(LIVES, PYTHONOPTIMIZE=level, **{cache.FOLDER: str(tmp_path / f"new/{level}")}) for level in "02"]
+    assert found[0] == found[1]
+    assert [len([*(tmp_path / "new" / level).iterdir()]) for level in "02"] == [1, 1]
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of kernels for this process."""
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
+    for remembered in (cache.folder, cache.path):
+        remembered.cache_clear()
+    yield tmp_path
+    for remembered in (cache.folder, cache.path):
+        remembered.cache_clear()
+
+
+def test_what_somebody_else_has_put_there_is_not_executed(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole file of object code, but another person's."""
+    cache.compile_and_store(OF_WORLDS[0])
+    assert cache.stored(OF_WORLDS[0]) is not None
+    if os.geteuid() == 0:
+        os.chown(cache.path(OF_WORLDS[0]), 4242, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert cache.stored(OF_WORLDS[0]) is None
+
+
+def test_what_is_not_used_for_two_months_goes(own_folder: Path) -> None:
+    """By the file's time, which every use of an old one renews."""
+    days = {"yesterday": 1, "last month": 31, "long ago": 61}
+    for name, age in days.items():
+        (own_folder / f"{name}.o").write_bytes(b"")
+        os.utime(own_folder / f"{name}.o", (time.time() - age * 86_400,) * 2)
+    (own_folder / "notes.txt").write_bytes(b"")
+    os.utime(own_folder / "notes.txt", (0, 0))
+    cache.compile_and_store(OF_WORLDS[0])
+    used = cache.path(OF_WORLDS[0])
+    os.utime(used, (0, 0))
+    assert cache.stored(OF_WORLDS[0]) is not None
+    cache.prune()
+    assert {path.name for path in own_folder.iterdir()} == {"yesterday.o", "last month.o", "notes.txt", used.name}
 
 
 def test_a_kernel_that_needs_numbas_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from agentsim.compiled import cache, pool
+from agentsim.compiled import cache, jit, pool
 from agentsim.compiled.waiting import meanwhile
 from tests.compilers import compilers
 
@@ -170,11 +171,40 @@ def test_where_no_process_can_be_made(write: Callable[[str, str], None], monkeyp
 
 def test_a_kernel_that_cannot_be_compiled_is_named(write: Callable[[str, str], None]) -> None:
     write("pool_wrong", WRONG)
-    with pytest.raises(RuntimeError, match="pool_wrong:double cannot be compiled: TypingError: "):
+    with pytest.raises(RuntimeError, match="pool_wrong:double cannot be compiled: TypingError: ") as caught:
         pool.prepare(["pool_wrong:double", "pool_wrong:wave"])
+    said = str(caught.value)
+    assert "\n" not in said and len(said) < 400 and re.search(r'File ".*pool_wrong.py", line \d+', said), said
     assert cache.stored("pool_wrong:wave") is not None
     with pytest.raises(ModuleNotFoundError, match="pool_nowhere"):
         pool.prepare(["pool_nowhere:double"])
+
+
+def test_a_person_who_debugs_has_kernels(write: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """NUMBA_DISABLE_JIT is for functions of their own."""
+    write("pool_debugged", KERNELS)
+    forbid(monkeypatch)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    pool.prepare(["pool_debugged:double"])
+    assert run("pool_debugged:double", [4.0]) == [8]
+
+
+def test_what_cannot_be_kept_is_compiled_once(
+    write: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: the processes compile for nobody, so this one does, and then has it."""
+
+    def full(name: str, code: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    compiled: list[str] = []
+    object_code = jit.object_code
+    write("pool_full", KERNELS)
+    monkeypatch.setattr(pool, "_start", lambda count: [])
+    monkeypatch.setattr(cache, "store", full)
+    monkeypatch.setattr(jit, "object_code", lambda name: compiled.append(name) or object_code(name))
+    pool.prepare(["pool_full:double"])
+    assert run("pool_full:double", [4.0]) == [8] and compiled == ["pool_full:double"]
 
 
 def test_the_same_code_whoever_compiles(
