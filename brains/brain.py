@@ -6,6 +6,7 @@ Every array has a leading lane axis N; N = 1 in the window. A brain never sees w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
@@ -106,6 +107,10 @@ class Brain(Protocol):
     def activity(self) -> dict[str, NDArray[Any]]:
         """What the window draws, read-only, one entry a layer in order, each (N, units)."""
 
+    def figures(self) -> dict[str, float]:
+        """What else there is to know of it, asked for once a simulated second: name -> number; a part of the name after
+        a slash is the layer that it is about. It changes nothing."""
+
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """A brain with the same knowledge that acts greedily and never learns, with fresh activity. With `lanes`,
         that many lanes sharing lane 0's knowledge: what a probe asks."""
@@ -164,6 +169,10 @@ class BrainBase:
         """Nothing to draw."""
         return {}
 
+    def figures(self) -> dict[str, float]:
+        """Nothing to tell."""
+        return {}
+
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """A brain of the same class and arrays, reset, that is never taught; with `lanes`, lane 0's in each of them."""
         body = replace(self.body, lanes=lanes or self.body.lanes)
@@ -204,6 +213,13 @@ class Frozen(BrainBase):
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """The brain's."""
         return self.brain.frozen_copy(lanes)
+
+
+def figures_of(brain: Brain) -> dict[str, float]:
+    """What a brain tells of itself besides, of that what are finite numbers; a brain may be older than the question.
+    Raises TypeError or ValueError where it is something else."""
+    asked: dict[str, float] = getattr(brain, "figures", dict)()
+    return {str(name): float(value) for name, value in asked.items() if math.isfinite(value)}
 
 
 class Kind(Protocol):

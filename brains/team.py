@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brains.brain import Body, Brain, Experience, Float, Learning, State, load_arrays
+from brains.brain import Body, Brain, Experience, Float, Learning, State, figures_of, load_arrays
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,15 @@ class Team:
             for name, member in self.members.items()
             for layer, values in member.brain.activity().items()
         }
+
+    def figures(self) -> dict[str, float]:
+        """Every member's, of its own layers: "figure/name layer", as activity has them."""
+        found = {}
+        for name, member in self.members.items():
+            for figure, value in figures_of(member.brain).items():
+                what, slash, layer = figure.partition("/")
+                found[f"{what}/{name} {layer}" if slash else f"{name}.{what}"] = value
+        return found
 
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """A team of frozen copies, all at the start of their spans; with `lanes`, of the brains of lane 0 alone."""

@@ -30,7 +30,7 @@ class Metrics(Section):
     learning_steps: NonNegativeInt
     rollbacks: NonNegativeInt  # after a value that was not finite
     returns: list[float]  # of the episodes that ended
-    extra: dict[str, float]  # what else the brain says of its learning, means
+    extra: dict[str, float]  # what else the brain says: of its learning, means; of itself, at the end
     agents: dict[str, AgentMetrics] = Field(default={})
 
 

@@ -32,7 +32,7 @@ from agentsim.loop.telemetry import Telemetry
 from agentsim.loop.timings import ACT, LEARN, SECOND, SENSE, WORLD
 from agentsim.system.hashing import rolling_hash
 from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
-from brains.brain import Brain, Experience, Learning, State
+from brains.brain import Brain, Experience, Learning, State, figures_of
 
 STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end
 _CULPRITS = ("a command", "the brain's act()", "the world's step()", "the brain's learning", "recording")  # by phase
@@ -74,9 +74,8 @@ class Simulation:
 
     def tick(self) -> None:
         """One tick: obey, sense, act, let the world move, learn, record. If it fails, `error` says why."""
-        clock, environment = self.clock, self.environment
+        self.whole, clock, environment = False, self.clock, self.environment
         clock.begin()
-        self.whole = False
         try:
             self.orders.obey(self)
             brain, observation = self.resident.brain, environment.observation
@@ -153,6 +152,7 @@ class Simulation:
         tick, world = self.tick_index, self.environment
         row = self.telemetry.add(tick, experience, learning, world.events, world.finished_return, world.agent_events)
         if row is not None:
+            row.extra.update(figures_of(self.brain))
             for listener in self.listeners:
                 listener.metrics(row)
         if tick % self._hash_every == 0:

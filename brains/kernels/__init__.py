@@ -17,11 +17,13 @@ class Kernel(NamedTuple):
     act(observation (N, obs)) writes `buffers.action`, or `sampled`, and returns roll-backs. learn(...) returns (mean
     loss, updates, roll-backs); of a brain with a teacher it takes `fresh`, whether `buffers.target` labels a new
     experience; from reward (reward (N,), next observation (N, obs), terminated (N,), truncated (N,)); by replay (memory
-    (N, 2 obs + 3), done (N,), fresh).
+    (N, 2 obs + 3), done (N,), fresh). Where there is a teacher, sample() tells of the last lane's last sample: a row of
+    its activations, and what the rule left in the row of errors.
     """
 
     act: Callable[..., int]
     learn: Callable[..., tuple[float, int, int]]
+    sample: Callable[[], tuple[Any, Any]] | None = None
 
 
 def taught(backend: str, net: Any) -> Kernel:

@@ -138,9 +138,8 @@ class SteppingBrain(BrainBase):
     def activity(self) -> dict[str, NDArray[Any]]:
         """Every layer's output of the last tick, in order, each (N, units)."""
         outputs = self.network.newest()
-        return {
-            f"{i} {layer.type}": out for i, (layer, out) in enumerate(zip(self.config.layers, outputs, strict=True))
-        }
+        layers = enumerate(zip(self.config.layers, outputs, strict=True))
+        return {layer_name(i, layer): output for i, (layer, output) in layers}
 
     def frozen_copy(self, lanes: int | None = None) -> Brain:
         """The same knowledge with fresh activity, acting only; with `lanes`, lane 0's knowledge in each of them."""
@@ -160,6 +159,11 @@ def _take_weights(name: str, mine: NDArray[Any] | None, saved: NDArray[Any], mer
         raise ValueError(f"brain state {name!r}: its layers are others")
     weights = saved if len(saved) == len(mine) else saved[:1]
     merged[name][:, [block.VALUE, block.GOOD_VALUE]] = weights[:, [block.VALUE]]
+
+
+def layer_name(i: int, layer: Any) -> str:
+    """What a layer is called wherever it is shown."""
+    return f"{i} {layer.type}"
 
 
 def check_fit(config: SteppingConfig, body: Body) -> None:

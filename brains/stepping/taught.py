@@ -6,7 +6,9 @@ import numpy as np
 
 from brains.brain import NO_LABEL, Body, Experience, Learning, State
 from brains.kernels.program import option
-from brains.stepping.base import SteppingBrain, check_fit, network_of
+from brains.rules import RULES
+from brains.stepping.base import SteppingBrain, check_fit, layer_name, network_of
+from brains.stepping.links import links
 from brains.stepping.network import Indices
 from brains.stepping.settings import Block, SteppingConfig
 
@@ -48,6 +50,21 @@ class TaughtBrain(SteppingBrain):
         if self.config.replay is None:
             return Learning()
         return self.learned(*self.kernel.learn(False))
+
+    def figures(self) -> dict[str, float]:
+        """The budget and the gap of every link in the last sample, where the rule has links and has learned."""
+        kind, sample = RULES[self.config.rule].links, self.kernel.sample
+        if not kind or sample is None:
+            return {}
+        activations, left = sample()
+        if not left.any():
+            return {}
+        found = zip(self.config.layers, links(self.network, activations, left, kind), strict=True)
+        return {
+            f"{figure}/{layer_name(i, layer)}": value
+            for i, (layer, link) in enumerate(found)
+            for figure, value in (("link_budget", link.budget), ("link_gap", link.gap))
+        }
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.compiled import cache
-from brains.kernels.program import live, op, option, reward
+from brains.kernels.program import counter, live, op, option, reward, row
 from brains.kernels.program.arrays import Buffers, Net, Operation, Rewarded, address_of, program_of
 
 HERE = "brains.kernels.cpu"
@@ -53,9 +53,9 @@ def names(learner: str, nets: Sequence[Net]) -> list[str]:
 
 def connected(net: Net) -> NDArray[np.int64]:
     """The program of a network, with the addresses of the kernels it needs in it and in its table."""
-    for row, operation in zip(net.arrays.table, net.operations, strict=True):
+    for own, operation in zip(net.arrays.table, net.operations, strict=True):
         for column, name in kernels_of(operation, net).items():
-            row[column] = cache.address(name)
+            own[column] = cache.address(name)
     rule = {}
     if net.rule is not None:
         rule = {option.SAMPLE: f"{net.rule.cpu}:sample", option.UPDATE: f"{net.rule.cpu}:update"}
@@ -80,8 +80,8 @@ def outcome_of(result: NDArray[np.float64]) -> tuple[float, int, int]:
     return loss, int(updates), int(rollbacks)
 
 
-def taught(net: Net) -> Functions:
-    """act(observation) and learn(fresh) of a brain with a teacher, or of one that only acts."""
+def taught(net: Net) -> tuple[Callable[..., int], Callable[..., Any], Callable[..., Any]]:
+    """act(observation) and learn(fresh) of a brain with a teacher, or of one that only acts, and sample()."""
     program, result = connected(net), net.buffers.result
     act = cache.bound(f"{HERE}.taught:act", program)
     learn = cache.bound(f"{HERE}.taught:learn", program) if net.rule is not None else None
@@ -92,7 +92,21 @@ def taught(net: Net) -> Functions:
         learn()
         return outcome_of(result)
 
-    return acting(net.buffers, act), learn_from
+    return acting(net.buffers, act), learn_from, lambda: last_sample(net)
+
+
+def last_sample(net: Net) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The rows of activations and of errors that the last lane's last sample has left behind."""
+    settings, work, activity = net.settings, net.buffers.work, net.arrays.activity[-1]
+    if settings[option.PER_STEP] or settings[option.SCHEDULE] == option.BLOCK:
+        wave = work[row.WAVES, 0]
+    elif settings[option.EXECUTION] == option.SEQUENTIAL:
+        wave = activity[(net.arrays.counters[-1, counter.TICK] - 1) % settings[option.RING]]
+    elif settings[option.ALIGN] in (option.SIDEWAYS, option.NOW):
+        wave = work[row.WAVES, 0]
+    else:
+        wave = activity[settings[option.RING] + row.WAVE]
+    return wave, work[row.ERRORS, 0]
 
 
 def many_ticks(

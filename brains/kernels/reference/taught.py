@@ -9,14 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from brains.kernels.program import counter, option, row
+from brains.kernels.program import counter, op, option, row
 from brains.kernels.program.arrays import Net
 from brains.kernels.reference.lane import Lane, tick_path
 from brains.kernels.reference.wave import Wave
 
 
 class TaughtLane(Lane):
-    """One lane that learns from labels: at once, in blocks, or by replay."""
+    """One lane that learns from labels: at once, in blocks, or by replay. `sampled`: the activations of the last
+    sample, `places` where every operation's output lies in them."""
+
+    def __init__(self, net: Net, lane: int) -> None:
+        super().__init__(net, lane)
+        self.sampled, self.places = self.wave(row.WAVE), net.arrays.table[:, op.Y].tolist()
 
     def learn(self, target: NDArray[Any], fresh: bool, replay: NDArray[Any]) -> tuple[float, int, int, int]:
         """One learning step: (summed loss, samples, updates, roll-backs)."""
@@ -58,6 +63,7 @@ class TaughtLane(Lane):
         """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
         goal = self.goals[int(target[0])] if self.options[option.DISCRETE] else torch.from_numpy(target)
         loss, update = self.rule.sample(self, wave, goal, now)
+        self.sampled = wave
         self.gather(update)
         return float(loss)
 
@@ -89,9 +95,17 @@ class TaughtReference:
         self.replay = net.arrays.replay
         self.lanes = [TaughtLane(net, lane) for lane in range(len(net.arrays.counters))]
 
-    def functions(self) -> tuple[Any, Any]:
-        """act(observation) and learn(fresh)."""
-        return self.act, self.learn
+    def functions(self) -> tuple[Any, Any, Any]:
+        """act(observation), learn(fresh) and sample()."""
+        return self.act, self.learn, self.sample
+
+    def sample(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The rows of activations and of errors that the last lane's last sample has left behind."""
+        lane = self.lanes[-1]
+        left = torch.zeros_like(lane.sampled.row)
+        for own, error in zip(lane.places, lane.errors.y, strict=True):
+            left[own : own + len(error)] = error
+        return lane.sampled.row.numpy(), left.numpy()
 
     @tick_path()
     def act(self, observation: NDArray[Any]) -> int:

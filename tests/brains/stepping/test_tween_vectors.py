@@ -112,6 +112,50 @@ def test_activations_errors_and_targets(name: str) -> None:
     np.testing.assert_allclose([float((a - t).square().mean()) for a, t in links], vector["step1_gaps"], **TOLERANCE)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_brain_tells_of_its_links(name: str, backend: str) -> None:
+    """Budget and gap of every link in the first step; nothing before, nothing where a rule has no links."""
+    vector = VECTORS[name]
+    brain = brain_of(name, backend)
+    assert brain.figures() == {}
+    teach(brain, np.array([vector["input"]], np.float32), vector["targets"][0])
+    expected = {"link_budget": vector["step1_link_budgets"], "link_gap": vector["step1_gaps"]}
+    for figure, values in expected.items():
+        found = [brain.figures()[f"{figure}/{i} dense"] for i in range(3)]
+        np.testing.assert_allclose(found, values, **TOLERANCE)
+    other = brain_of(name, backend, rule="backprop")
+    teach(other, np.array([vector["input"]], np.float32), vector["targets"][0])
+    assert other.figures() == {}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"execution": "stepping", "align": "instant"},
+        {"execution": "stepping", "align": "pipeline"},
+        {"execution": "stepping", "align": "sideways"},
+        {"schedule": {"block": 3}},
+        {"replay": {"capacity": 9, "per_tick": 5}},
+        {"execution": "stepping", "replay": {"capacity": 9, "per_tick": 70}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", VECTORS)
+def test_links_are_those_of_the_last_sample(name: str, settings: dict[str, object]) -> None:
+    """One input and label over and over, with a rate that moves nothing: whatever the alignment and the schedule, the
+    links are those of an ordinary forward pass in the end, by the vectors."""
+    vector = VECTORS[name]
+    settled = brain_of(name, "numba", learning_rate=1e-12, **settings)
+    other = brain_of(name, "torch", learning_rate=1e-12, **settings)
+    for brain in (settled, other):
+        for _ in range(9):
+            teach(brain, np.array([vector["input"]], np.float32), vector["targets"][0])
+    found = settled.figures()
+    assert found == pytest.approx(other.figures(), abs=1e-6) and len(found) == 6
+    np.testing.assert_allclose([found[f"link_gap/{i} dense"] for i in range(3)], vector["step1_gaps"], **TOLERANCE)
+
+
 def test_the_padding_of_a_row_stays_zero() -> None:
     """Padding columns must never learn: they would leak into nothing today and into a wider layer tomorrow."""
     brain = brain_of("dense_tanh/chain", "numba")
