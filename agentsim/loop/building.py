@@ -65,7 +65,10 @@ def seats_in_one_body(members: dict[str, MemberConfig], agents: tuple[str, ...],
 
 def seats_of(every: dict[str, int], agents: tuple[str, ...]) -> dict[str, Seat]:
     """Whom each of several brains serves: the agent of its name, or, as "chaser" for "chaser_1" and "chaser_2", the
-    agents of that role that have no brain of their own. `every`: name -> divider. Raises UserError."""
+    agents of that role that have no brain of their own; a world of one agent, that one under any name. `every`: name ->
+    divider. Raises UserError."""
+    if not agents and len(every) == 1:
+        return {name: Seat(np.zeros(1, np.int64), divider) for name, divider in every.items()}
     if not agents:
         raise UserError(
             "brains: this world has one agent; give one brain, as brain: NAME, or say which numbers of its action are "

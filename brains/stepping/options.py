@@ -46,6 +46,7 @@ def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDAr
     options[option.STAGES], options[option.BRAIN_TICKS] = len(config.layers), config.brain_ticks_per_world_tick
     options[option.EXPLOSION] = config.explosion_detection
     gradient_of = option.CROSS_ENTROPY if config.readout == "softmax" else option.HALF_SQUARES
+    options[option.SKIPS] = config.skips_are_other_waves
     options[option.COST] = gradient_of if rule.from_reward else option.SQUARES
     single = config.replay is None and options[option.SCHEDULE] != option.ACCUMULATE
     options[option.AT_ONCE] = single and not rule.optimizer

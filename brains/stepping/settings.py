@@ -186,8 +186,12 @@ class SteppingConfig(BaseModel):
             raise ValueError(f"a block schedule learns after the fact: it has no activations for align: {self.align}")
         if isinstance(self.schedule, Block) and self.align == "pipeline":
             raise ValueError("a block schedule runs a forward pass for each sample: use align: instant")
-        if self.skip_to_output and self.execution == "stepping" and self.align == "pipeline":
-            raise ValueError("skip_to_output mixes the waves of several ticks: use align: instant or sideways")
+        if self.skips_are_other_waves and not RULES[self.rule].from_reward:
+            exact = ", ".join(name for name, rule in RULES.items() if rule.from_reward)
+            raise ValueError(
+                f"skip_to_output with align: pipeline needs the gradient through several ticks' waves, which rule: "
+                f"{self.rule} does not follow: use {exact}, or align: instant or sideways"
+            )
         if self.brain_ticks_per_world_tick > 1 and self.execution == "sequential":
             raise ValueError("brain_ticks_per_world_tick: a sequential brain answers at once: remove it")
         if self.explosion_detection and not RULES[self.rule].explosion_detection:
@@ -200,6 +204,12 @@ class SteppingConfig(BaseModel):
         """As it was written before the depth scale was a key, where it is the published one: digests are of this."""
         data: dict[str, Any] = serialize(self)
         return {name: value for name, value in data.items() if name != "depth_scale" or value != 1.2}
+
+    @property
+    def skips_are_other_waves(self) -> bool:
+        """Whether the read-out learns from hidden layers that saw the world at different ticks."""
+        mixed = self.skip_to_output and self.execution == "stepping" and len(self.layers) > 2
+        return mixed and self.align == "pipeline"
 
     @property
     def period(self) -> int:

@@ -138,7 +138,7 @@ def make_brain() -> Callable[..., SteppingBrain]:
         generator = np.random.default_rng(seed + 1)
         for network in (brain.network, getattr(brain, "critic", brain.network)):
             for lane in range(lanes):
-                for i in range(len(network.table)):
+                for i in (i for i, views in enumerate(network.views) if "bias" in views):
                     network.bias(i, lane)[:] = generator.normal(0.0, bias, network.bias(i).shape)
             network.parameters[:, block.GOOD_VALUE] = network.parameters[:, block.VALUE]
         return brain

@@ -11,6 +11,7 @@ from brains.kernels.cpu.move import hand_back
 from brains.kernels.cpu.network import (
     comes_from_the_world,
     extra_row,
+    gather,
     hand_down,
     operation_of,
     scratch,
@@ -24,11 +25,12 @@ F = np.float32
 
 
 @inline
-def through(program, own, wave, error, count, live):
-    """The gradient of the loss through the activations in `wave`, added to GRADIENT; error[L] is given."""
+def through(program, own, wave, error, count, live, top, bottom):
+    """The gradient of the loss through the activations in `wave`, added to GRADIENT, from operation `top` down to
+    `bottom`; the error of top's output is given."""
     delta, size = at(floats(program[option.WORK]), scratch(program, row.DELTA)), program[option.WORK_SIZE]
     value, gradient = block_of(program, own, block.VALUE), block_of(program, own, block.GRADIENT)
-    for i in range(program[option.OPERATIONS] - 1, -1, -1):
+    for i in range(top, bottom - 1, -1):
         operation = operation_of(program, i)
         if operation[op.TYPE] == op.MOVE:
             for r in range(count):
@@ -37,6 +39,26 @@ def through(program, own, wave, error, count, live):
         through_activation(program, operation, wave, error, delta, count, F(0.0))
         wants = INTO_PARAMETERS if comes_from_the_world(operation) else INTO_X | INTO_PARAMETERS
         hand_down(program, operation, value, gradient, wave, error, delta, count, wants, live)
+
+
+@inline
+def through_skips(program, own, wave, error, rows, slot):
+    """The gradient of the loss of an output made in `slot` of the ring, through every hidden layer that it saw by the
+    wave which that came with: layer s by the one that entered s + 1 ticks before. `wave` holds the oldest, with all
+    that the read-out read; error[L] is given."""
+    readout, stages = program[option.OPERATIONS] - 1, program[option.STAGES]
+    first = readout - (stages - 1)  # of the moves that are the skips, one a hidden layer
+    through(program, own, wave, error, 1, 0, readout, first)
+    top = first - 1
+    for stage in range(stages - 2, -1, -1):
+        skip = operation_of(program, first + stage)
+        if stage < stages - 2:
+            gather(program, rows, slot - stage - 1, wave, stage + 1)
+        fill(error, 0.0, operation_of(program, first)[op.Y])
+        hand_back(skip, wave, error)
+        while operation_of(program, top)[op.STAGE] > stage:
+            top -= 1
+        through(program, own, wave, error, 1, 0, top, 0)
 
 
 @inline
@@ -72,11 +94,14 @@ def sideways(program, own, wave, error, side):
 
 @kernel(*SAMPLE)
 def sample(program, own, wave, error, rows, count, live):
-    """Add minus the gradient of the loss of `count` samples to GRADIENT; `live`: one, in a copy of a live row."""
-    if live and program[option.ALIGN] == option.SIDEWAYS:
+    """Add minus the gradient of the loss of `count` samples to GRADIENT; `live`: where one comes from, if not from a
+    forward pass (see `program.row`)."""
+    if live >= row.SKIPPING:
+        through_skips(program, own, wave, error, rows, live - row.SKIPPING)
+    elif live and program[option.ALIGN] == option.SIDEWAYS:
         sideways(program, own, wave, error, extra_row(program, rows, row.SIDE))
     else:
-        through(program, own, wave, error, count, live)
+        through(program, own, wave, error, count, live, program[option.OPERATIONS] - 1, 0)
 
 
 @kernel(*UPDATE)

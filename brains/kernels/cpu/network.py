@@ -79,13 +79,15 @@ def extra_row(program, rows, which):
 
 
 @inline
-def gather(program, rows, start, wave):
-    """The wave that entered at tick `start`: A[0] of that tick, and what each stage made of it so many ticks later."""
+def gather(program, rows, start, wave, stages):
+    """The wave that entered at tick `start`: A[0] of that tick, and what each of the first stages made of it so many
+    ticks later."""
     copy(ring_row(program, rows, start), wave, program[option.INPUTS])
     for i in range(program[option.OPERATIONS]):
         operation = operation_of(program, i)
-        row = ring_row(program, rows, start + operation[op.STAGE])
-        copy(at(row, operation[op.Y]), at(wave, operation[op.Y]), operation[op.SPAN])
+        if operation[op.STAGE] < stages:
+            row = ring_row(program, rows, start + operation[op.STAGE])
+            copy(at(row, operation[op.Y]), at(wave, operation[op.Y]), operation[op.SPAN])
 
 
 @inline

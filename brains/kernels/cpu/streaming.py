@@ -15,7 +15,7 @@ from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, call, doubles, floats, integers
 from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, square_root, store, total
 from brains.kernels.cpu.mathematics import copy, fill, finite, flush, is_finite
-from brains.kernels.cpu.network import extra_row, gather, last_of, ring_row, scratch
+from brains.kernels.cpu.network import extra_row, last_of, ring_row, scratch
 from brains.kernels.cpu.reward import (
     count_reward,
     normalized,
@@ -25,7 +25,7 @@ from brains.kernels.cpu.reward import (
     statistics_size,
     uniform,
 )
-from brains.kernels.cpu.taught import counters_of, own_of, rows_of, tick
+from brains.kernels.cpu.taught import counters_of, own_of, rows_of, tick, wave_of
 from brains.kernels.cpu.updates import block_of, copy_block, roll_back
 from brains.kernels.program import block, counter, op, option, reward, row
 
@@ -136,11 +136,12 @@ def gradient_of(program, own, rows, counters):
     """The gradient through the wave that acted, gathered; error[L] is given."""
     work = floats(program[option.WORK])
     errors, wave = at(work, scratch(program, row.ERRORS)), extra_row(program, rows, row.WAVE)
+    live = row.ONE_PASS
     if program[option.EXECUTION] == option.SEQUENTIAL:
         copy(ring_row(program, rows, counters[counter.TICK] - 1), wave, program[option.ROW_SIZE])
     else:
-        gather(program, rows, counters[counter.TICK] - program[option.STAGES], wave)
-    call(program[option.SAMPLE], (program, own, wave, errors, rows, 1, 0))
+        live = wave_of(program, counters, rows, wave)
+    call(program[option.SAMPLE], (program, own, wave, errors, rows, 1, live))
 
 
 @inline

@@ -92,19 +92,27 @@ def act(program):
 
 @inline
 def align(program, counters, rows):
-    """(the row with the activations that answer for now's label, whether it is a live one, whether there is one yet)"""
+    """(the row with the activations that answer for now's label, where they come from, whether there is one yet)"""
     now = ring_row(program, rows, counters[counter.TICK] - 1)
     wave = extra_row(program, rows, row.WAVE)
     if program[option.EXECUTION] == option.SEQUENTIAL:
-        return now, 0, True
+        return now, row.ONE_PASS, True
     if program[option.ALIGN] in (option.SIDEWAYS, option.NOW):
-        return now, 1, True
+        return now, row.LIVE, True
     if program[option.ALIGN] == option.INSTANT:  # the forward pass that act has made beside its own
-        return wave, 0, True
+        return wave, row.ONE_PASS, True
     if counters[counter.AGE] < program[option.STAGES]:
-        return wave, 0, False
-    gather(program, rows, counters[counter.TICK] - program[option.STAGES], wave)
-    return wave, 0, True
+        return wave, row.ONE_PASS, False
+    return wave, wave_of(program, counters, rows, wave), True
+
+
+@inline
+def wave_of(program, counters, rows, wave):
+    """Write the wave that the newest output came from. Returns where it comes from, as `program.row` has it."""
+    gather(program, rows, counters[counter.TICK] - program[option.STAGES], wave, program[option.STAGES])
+    if program[option.SKIPS]:
+        return row.SKIPPING + (counters[counter.TICK] - 1) % program[option.RING]
+    return row.ONE_PASS
 
 
 @inline
@@ -213,7 +221,7 @@ def take_in(program, own, rows, counters, replay, label):
         return 0.0, 0
     work = floats(program[option.WORK])
     errors = at(work, scratch(program, row.ERRORS))
-    if live:  # the row itself must stay as it is
+    if live == row.LIVE:  # the row itself must stay as it is
         copy_of = at(work, scratch(program, row.WAVES))
         copy(wave, copy_of, program[option.ROW_SIZE])
         wave = copy_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from brains.kernels.program import activation, option
+from brains.kernels.program import activation, counter, option
 from brains.kernels.reference.operation import Operation
 from brains.kernels.reference.updates import step_down_gradient
 from brains.kernels.reference.wave import Update, Wave, hand_on, hand_on_move
@@ -22,8 +22,14 @@ def backprop(layers: list[Operation], wave: Wave, errors: Wave, error: Tensor) -
     `errors` is working space.
     """
     errors.y[-1] = error
+    return sweep(layers, wave, errors, len(layers) - 1, 0)
+
+
+def sweep(layers: list[Operation], wave: Wave, errors: Wave, top: int, bottom: int) -> Update:
+    """The same from operation `top` down to `bottom`, the error of top's output being in `errors`."""
     update: Update = []
-    for k, layer in reversed(list(enumerate(layers))):
+    for k in range(top, bottom - 1, -1):
+        layer = layers[k]
         if not layer.learns:
             hand_on_move(layer, k, wave, errors, errors.y[k])
             continue
@@ -34,6 +40,26 @@ def backprop(layers: list[Operation], wave: Wave, errors: Wave, error: Tensor) -
         dx, gradients = layer.vjp(wave.x[k], wave.kept[k], delta)
         update.append((k, gradients, 1.0, 1.0))
         hand_on(layer, k, errors, dx)
+    return update
+
+
+def through_skips(lane: Lane, error: Tensor) -> Update:
+    """Minus the gradient of the loss of the newest output while skips bring the read-out hidden layers of several
+    waves: layer s as the wave that entered s + 1 ticks before made it, and whatever that one went through."""
+    newest = int(lane.state[counter.TICK]) - 1
+    *hidden, (wave, errors) = lane.branches
+    lane.gather_wave(newest - len(hidden), wave, lane.stages)
+    errors.y[-1] = error
+    read_out, first = len(lane.layers) - 1, len(lane.layers) - 1 - len(hidden)
+    update = sweep(lane.layers, wave, errors, read_out, first)
+    for stage, (wave, parts) in enumerate(hidden):
+        lane.gather_wave(newest - stage - 1, wave, stage + 1)
+        for k in range(first):
+            parts.y[k].zero_()
+        skip = first + stage
+        hand_on_move(lane.layers[skip], skip, wave, parts, errors.y[skip])
+        top = max(k for k in range(first) if lane.layers[k].stage == stage)
+        update += sweep(lane.layers, wave, parts, top, 0)
     return update
 
 
@@ -67,6 +93,8 @@ def sample(lane: Lane, wave: Wave, goal: Tensor, now: bool) -> tuple[float, Upda
         loss = -math.log(max(float(output[int(goal.argmax())]), 1e-30))
     if now and lane.options[option.ALIGN] == option.SIDEWAYS and lane.options[option.EXECUTION] == option.STEPPING:
         return loss, sideways(lane.layers, wave, lane.errors, error, lane.side)
+    if now and lane.branches:
+        return loss, through_skips(lane, error)
     return loss, backprop(lane.layers, wave, lane.errors, error)
 
 

@@ -51,6 +51,12 @@ class Lane:
         self.rows = torch.from_numpy(activity)
         self.waves = [Wave(table, numbers_of_row) for numbers_of_row in self.rows]
         self.errors = Wave(table, torch.zeros_like(self.rows[0]))
+        # where backprop goes through skips: a row of activations and one of errors for every stage
+        stages = int(table[-1, op.STAGE]) + 1 if options[option.SKIPS] else 0
+        self.branches = [
+            (Wave(table, torch.zeros_like(self.rows[0])), Wave(table, torch.zeros_like(self.rows[0])))
+            for _ in range(stages)
+        ]
         self.side, self.health = self.wave(row.SIDE), self.wave(row.HEALTH).row
         self.stages = int(table[-1, op.STAGE]) + 1
         self.goals = torch.eye(int(table[-1, op.UNITS]), dtype=self.own.dtype)
@@ -123,11 +129,16 @@ class Lane:
             return wave
         if self.state[counter.AGE] < self.stages:
             return None
-        start = tick - self.stages
+        self.gather_wave(tick - self.stages, wave, self.stages)
+        return wave
+
+    def gather_wave(self, start: int, wave: Wave, stages: int) -> None:
+        """Write the wave that entered at tick `start`, as far as the first stages have made it."""
+        slots = self.options[option.RING]
         wave.world.copy_(self.waves[start % slots].world)
         for k, layer in enumerate(self.layers):
-            wave.spans[k].copy_(self.waves[(start + layer.stage) % slots].spans[k])
-        return wave
+            if layer.stage < stages:
+                wave.spans[k].copy_(self.waves[(start + layer.stage) % slots].spans[k])
 
     def gather(self, update: Update) -> None:
         """Add an update to the gathered gradient."""

@@ -24,7 +24,7 @@ from torch.nn.functional import softplus
 
 from brains.kernels.program import block, counter, option, reward
 from brains.kernels.program.arrays import Net, Rewarded
-from brains.kernels.reference.backprop import backprop
+from brains.kernels.reference.backprop import backprop, through_skips
 from brains.kernels.reference.lane import Lane, tick_path
 from brains.kernels.reference.reward import RewardedLane
 
@@ -128,7 +128,8 @@ class StreamingLane(RewardedLane):
         wave, trace, gradient = lane.align(), lane.own[block.MOMENT1], lane.own[block.GRADIENT]
         assert wave is not None
         gradient.zero_()
-        lane.gather(backprop(lane.layers, wave, lane.errors, error))
+        through = through_skips(lane, error) if lane.branches else backprop(lane.layers, wave, lane.errors, error)
+        lane.gather(through)
         trace.mul_(self.settings[reward.DISCOUNT] * self.settings[reward.TRACE_DECAY]).add_(gradient)
 
     def overshoot_bounded(self, lane: Lane, delta: float, kappa: float) -> None:

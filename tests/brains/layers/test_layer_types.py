@@ -149,6 +149,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"rule": "tween", "execution": "sequential", "schedule": {"block": 5, "epochs": 2}},
     {"rule": "tween_chain", "explosion_detection": True, "brain_ticks_per_world_tick": 2},
     {"rule": "backprop", "skip_to_output": True, "align": "sideways", "momentum": 0.5},
+    {"rule": "backprop", "skip_to_output": True, "align": "pipeline", "schedule": {"accumulate": 1000}},
     {"rule": "tween", "skip_to_output": True},
     {"rule": "tween_chain", "skip_to_output": True, "execution": "sequential"},
 ]
@@ -222,7 +223,7 @@ def test_shapes_that_do_not_fit_are_named(case: str) -> None:
     [
         ({"layers": [{"units": 3}, {"type": "layer_norm"}]}, "layer 1 is the last, the read-out: it should be dense"),
         ({"layers": [{"type": "dense"}, {}]}, "layer 0 needs `units`"),
-        ({"skip_to_output": True, "align": "pipeline"}, "skip_to_output mixes the waves"),
+        ({"skip_to_output": True, "align": "pipeline", "rule": "tween"}, "needs the gradient .* use backprop"),
         ({"brain_ticks_per_world_tick": 2, "execution": "sequential"}, "brain_ticks_per_world_tick: a sequential"),
         ({"explosion_detection": True}, "explosion_detection watches the links"),
     ],
