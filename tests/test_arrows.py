@@ -36,7 +36,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     "window": ("loop",),
     "cli": ("bench", "adaptation", "batch", "window", "__init__"),
     "registry": ("errors", "brains", "worlds"),
-    "testing": ("brains", "worlds"),
+    "testing": ("loop",),  # a world is what the loop can live in
     "templates": ("testing", "__init__"),
     "__init__": ("system", "worlds"),  # and whatever it offers by name, when it is asked for
     "__main__": ("cli",),

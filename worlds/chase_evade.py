@@ -20,6 +20,7 @@ Actions = NDArray[np.int64]
 Info = dict[str, Any]
 
 MOST_CHASERS = 3  # as many discs of radius 0.3 leave 15 % of the torus: there is always a place to reappear
+MOST_EVADERS = 1000  # a tick of them all still fits into one at 60 Hz
 
 
 class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
@@ -77,7 +78,7 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
 
     Args:
         chasers: how many, 1 to 3.
-        evaders: how many, from 1.
+        evaders: how many, 1 to 1,000.
         shaping: weight of the distance term of the reward.
         teacher_every: the teacher speaks on every K-th tick of an episode, from its first; 0 is reward only.
         render_mode: "rgb_array", "human" (pygame) or None.
@@ -238,8 +239,8 @@ class EvadeLanes(CompiledLanes):
     def __init__(self, count: int, chasers: int, evaders: int, shaping: float, teacher_every: int) -> None:
         if type(chasers) is not int or not 1 <= chasers <= MOST_CHASERS:
             raise ValueError(f"chasers: {chasers!r} is not a whole number from 1 to {MOST_CHASERS}")
-        if type(evaders) is not int or evaders < 1:
-            raise ValueError(f"evaders: {evaders!r} is not a whole number above 0")
+        if type(evaders) is not int or not 1 <= evaders <= MOST_EVADERS:
+            raise ValueError(f"evaders: {evaders!r} is not a whole number from 1 to {MOST_EVADERS}")
         check_options(shaping, teacher_every)
         agents = chasers + evaders
         rows = layout.FIRST_AGENT + agents * layout.AGENT_ROWS

@@ -79,17 +79,21 @@ def keeps_its_state(world: World, step: Callable[[], Any], carry: Callable[[Any]
         for _ in range(2):
             futures.append(deepcopy((step(), get_state())))
             set_state(deepcopy(carried))
-        return _same(futures[0], futures[1]) and _same(saved, get_state())
+        return same_values(futures[0], futures[1]) and same_values(saved, get_state())
     except Exception:  # a world of someone else's can raise anything
         return False
 
 
-def _same(one: Any, other: Any) -> bool:
+def same_values(one: Any, other: Any) -> bool:
     """Whether two nested values are equal to the last bit; a NaN equals itself."""
     if isinstance(one, Mapping):
-        return isinstance(other, Mapping) and one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+        return (
+            isinstance(other, Mapping)
+            and one.keys() == other.keys()
+            and all(same_values(one[k], other[k]) for k in one)
+        )
     if isinstance(one, tuple | list):
-        return isinstance(other, tuple | list) and len(one) == len(other) and all(map(_same, one, other))
+        return isinstance(other, tuple | list) and len(one) == len(other) and all(map(same_values, one, other))
     first, second = np.asarray(one), np.asarray(other)
     if first.dtype.hasobject or second.dtype.hasobject:
         return type(one) is type(other) and bool(np.all(one == other))

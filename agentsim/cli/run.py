@@ -102,7 +102,8 @@ def run(
         )
     result = running.live(simulation, headless=headless, quiet=as_json)
     _show_result(result, as_json)
-    directory, tick, end = result["run_directory"], simulation.tick_index, simulation.end_tick
+    directory, end = result["run_directory"], simulation.end_tick
+    tick = result.get("saved_ticks", simulation.tick_index)
     typer.echo(f"run directory: {directory}", err=True)
     failed = simulation.error or simulation.problem
     if failed is not None:

@@ -79,7 +79,8 @@ def find(name: str) -> Kernel:
 def object_code(name: str) -> bytes:
     """Compile a kernel. Raises TypeError where it needs something that only numba's own process would have,
     RuntimeError where numba compiles nothing."""
-    if numba.core.config.DISABLE_JIT:
+    settings: Any = numba.core.config
+    if settings.DISABLE_JIT:
         raise RuntimeError("the environment says NUMBA_DISABLE_JIT, with which nothing is compiled: unset it")
     function, arguments = find(name)
     with _unoptimized():

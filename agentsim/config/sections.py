@@ -71,7 +71,7 @@ class MemberConfig(Section):
 
     brain: Brain
     """The brain: a name, a path or a mapping {kind: ...}."""
-    every: PositiveInt = 1
+    every: int = Field(default=1, gt=0, le=10_000)
     """It acts and learns on every so many ticks of the world."""
     brain_name: str = ""
     """What to call it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agentsim.errors import FAILURES
 from agentsim.system.machine import machine, versions
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ def phase_figures(simulation: Simulation, phase: Phase) -> dict[str, Any]:
     }
 
 
+def _hash_of(simulation: Simulation) -> str | None:
+    """The hash of the last state; None where that is spoilt, or the brain or the world cannot tell it."""
+    try:
+        return simulation.state_hash() if simulation.whole else None
+    except FAILURES:  # it has been said already
+        return None
+
+
 def result(simulation: Simulation, probed: dict[str, float] | None) -> dict[str, Any]:
     """Everything a run comes to, with its last probe, ready for JSON; null where there is nothing to say."""
     telemetry, totals = simulation.telemetry, simulation.telemetry.totals
@@ -41,7 +50,7 @@ def result(simulation: Simulation, probed: dict[str, float] | None) -> dict[str,
         "brain": simulation.brain_name,
         "seed": simulation.config.run.seed,
         "ticks": simulation.tick_index,
-        "hash": simulation.state_hash() if simulation.whole else None,
+        "hash": _hash_of(simulation),
         "accuracy": overall.accuracy,
         "score": sum(score * ticks for score, ticks in scores) / sum(t for _, t in scores) if scores else None,
         "probe": probed,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim.compiled import pool
+from agentsim.compiled import abort, pool
 from agentsim.config.load import Config
 from agentsim.config.validation import first_problem
 from agentsim.errors import FAILURES, UserError
@@ -89,23 +89,25 @@ class Simulation:
                 brain.reset(experience.terminated | experience.truncated)
             clock.mark(LEARN)
             self.tick_index += 1
+            if self.tick_index % self._hash_every == 0:
+                self._rolling_hash = self.state_hash()
             self.whole = True
             self.last = experience
             self._record(experience, learning)
             clock.end()
         except FAILURES as error:
-            self.whole = False
             self._fail(error, _CULPRITS[clock.phase])
 
     def run(self, ticks: int | None = None, on_tick: Callable[[Simulation], None] | None = None) -> None:
         """Tick at the clock's pace, for `ticks` more ticks, else to the end that the config sets, else for ever.
 
-        Returns early after `stop`, SIGINT, SIGTERM or SIGHUP (see `interrupted`), or when a tick failed (see `error`).
+        Returns early after `stop`, SIGINT, SIGTERM or SIGHUP (see `interrupted`), or when a tick failed (see `error`);
+        after a second signal in the middle of a tick, whose state then is not `whole`.
         `on_tick` is called after every tick, and every 10 ms while paused; what it does counts against the slack.
         """
         end = self.end_tick if ticks is None else self.tick_index + ticks
         self._stopping, self.interrupted = False, None
-        with end_on_signals(self._interrupt):
+        with end_on_signals(self._interrupt, abort.request):
             self.warm_up()
             for listener in self.listeners:
                 listener.begins()
@@ -155,11 +157,9 @@ class Simulation:
             row.extra.update(figures_of(self.brain))
             for listener in self.listeners:
                 listener.metrics(row)
-        if tick % self._hash_every == 0:
-            self._rolling_hash = self.state_hash()
-            for listener in self.listeners:
-                listener.hashed(tick, self._rolling_hash)
         for listener in self.listeners:
+            if tick % self._hash_every == 0:
+                listener.hashed(tick, self._rolling_hash)
             listener.ticked(self)
         self._save_if_wanted()
 
@@ -283,7 +283,7 @@ class Simulation:
 
     def _last_probe(self) -> dict[str, float] | None:
         """What the brain knows in the end. If asking fails, `error` says so, and the rest of the figures stand."""
-        if self.error is not None or self.warm_up_seconds is None:  # it would only now compile what it needs
+        if self.error is not None or not self.whole or self.warm_up_seconds is None:  # it would compile only now
             return None
         try:
             return probe_simulation(self) or None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
+from typing import Any
 
 from agentsim.config.load import Config
 from agentsim.config.stamped import write_stamped
@@ -16,6 +19,9 @@ from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, checkpoint_of
 from agentsim.runs.directory import METRICS, Recorder, read_lines
 from agentsim.runs.recording import read_recording, read_result
 from agentsim.runs.tensorboard import Board
+
+A_LONG_TICK, IN_A_HURRY = 0.5, 1.5  # seconds
+LONG_EPISODE = 216_000  # ticks: an hour at 60 Hz
 
 
 def record(config: Config, directory: Path, clock: Clock | None = None, *, drawn: bool = True) -> Simulation:
@@ -125,21 +131,34 @@ class Check(Listener):
 
 
 class Checkpoints(Listener):
-    """Writes a checkpoint every so many ticks, whenever somebody wants one, and at the end."""
+    """Writes a checkpoint every so many ticks, after one that took long, whenever somebody wants it, and at the end."""
 
     def __init__(self, recorder: Recorder, every: int) -> None:
         self._recorder, self._every = recorder, max(1, every)
+        self._saved: int | None = None
+        self._told = False
+        self._last = time.monotonic()
         self._writer = BackgroundWriter(recorder.directory / CHECKPOINT, recorder.fail)
 
     def ticked(self, simulation: Simulation) -> None:
-        """Save, if it is time."""
-        if simulation.tick_index % self._every == 0:
+        """Save, if it is time, or if a tick takes so long that nobody will want to live it again."""
+        before, self._last = self._last, time.monotonic()
+        if simulation.tick_index % self._every == 0 or self._last - before > A_LONG_TICK:
             simulation.save()
 
     def save(self, simulation: Simulation) -> None:
         """Begin to write one."""
         self._recorder.flush_slack()
-        self._writer.save(*checkpoint_of(simulation))
+        header, arrays = checkpoint_of(simulation)
+        self._writer.save(header, arrays)
+        lived = len(arrays.get("environment/journal.actions", ()))
+        if lived > LONG_EPISODE and not self._told:
+            self._told = True
+            for listener in simulation.listeners:
+                listener.notice(
+                    f"{simulation.config.world.id} cannot tell its state, and its episode is {lived:,} ticks long: to "
+                    "resume, all of it is lived again; with get_state() and set_state() that takes no time"
+                )
 
     def wait(self) -> None:
         """Return when everything is on disk."""
@@ -157,24 +176,35 @@ class Checkpoints(Listener):
             return f"; not saved: {problem}"
 
     def ending(self, simulation: Simulation) -> None:
-        """The last one, if the state is whole."""
+        """The last one, if the state is whole; of a tick that was ended at once, of the one before."""
         if simulation.whole:
-            self.save(simulation)
+            try:
+                self.save(simulation)
+            except FAILURES as error:
+                self._recorder.fail(UserError(f"the last state is not saved: {type(error).__name__}: {error}"))
+        elif simulation.error is None:
+            self.wait()
+            self._saved = save_last_good_tick(self._recorder.directory, simulation.tick_index, IN_A_HURRY)
         self._writer.close()
 
+    def figures(self) -> dict[str, Any]:
+        """How many ticks are saved, if not all."""
+        return {} if self._saved is None else {"saved_ticks": self._saved}
 
-def save_last_good_tick(directory: Path, tick: int) -> int:
+
+def save_last_good_tick(directory: Path, tick: int, seconds: float = math.inf) -> int:
     """A tick that failed has spoilt the state: live again from the checkpoint up to `tick` ticks, and save that.
 
-    Returns the number of ticks that are saved, fewer if that fails too.
+    Returns the number of ticks that are saved, fewer if that fails too or takes so many seconds.
     """
     recording = read_recording(directory)
     again = Simulation(recording.config, script=recording.script, drawn=False)
     restore(again, directory / CHECKPOINT)
     saved = again.tick_index
-    while again.tick_index < tick and again.error is None:
+    end = time.monotonic() + seconds
+    while again.tick_index < tick and again.error is None and time.monotonic() < end:
         again.tick()
-    if again.error is None:
+    if again.tick_index == tick and again.error is None:
         write_stamped(directory / CHECKPOINT, *checkpoint_of(again))
         saved = tick
     again.environment.close()

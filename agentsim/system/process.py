@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import select
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+
+PATIENCE = 0.5  # seconds until somebody is told that the end is waited for
 
 
 @contextlib.contextmanager
@@ -26,18 +31,24 @@ def one_compute_thread() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def end_on_signals(end: Callable[[int], None]) -> Iterator[None]:
+def end_on_signals(end: Callable[[int], None], abort: Callable[[bool], None] | None = None) -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP calls `end` with its number; a second one acts as it did before.
 
-    SIGHUP stays ignored where it is, as under nohup. In a thread other than the main one signals cannot be caught, and
-    this does nothing.
+    Where Python is busy in somebody's compiled code, none of this would happen until that returns. So another thread
+    hears signals too: it says that the first one was heard; on the third it ends the process. With `abort`, it calls
+    that with True on the second one, and with False in the end; and a KeyboardInterrupt after the first signal leaves
+    the block without a word. SIGHUP stays ignored where it is, as under nohup. In a thread
+    other than the main one signals cannot be caught, and this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    ended: list[int] = []
+
     def caught(number: int, _frame: object) -> None:
         restore()
+        ended.append(number)
         end(number)
 
     def restore() -> None:
@@ -48,10 +59,44 @@ def end_on_signals(end: Callable[[int], None]) -> Iterator[None]:
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)  # the terminal is closed
     before = {number: signal.signal(number, caught) for number in numbers}
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    wakes = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    listening = threading.Thread(target=_hear, args=(ear, numbers, abort), daemon=True, name="signals")
+    listening.start()
     try:
         yield
+    except KeyboardInterrupt:
+        if not ended or abort is None:
+            raise
     finally:
+        signal.set_wakeup_fd(wakes)
+        mouth.close()
+        listening.join()
+        ear.close()
+        if abort is not None:
+            abort(False)
         restore()
+
+
+def _hear(ear: socket.socket, numbers: list[signal.Signals], abort: Callable[[bool], None] | None) -> None:
+    """Count signals until the other end is closed."""
+    heard, said = 0, False
+    while True:
+        waits = heard == 1 and not said
+        if waits and not select.select([ear], [], [], PATIENCE)[0]:
+            said = True
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stderr.write("agentsim: finishing what was begun; once more ends it at once\n")
+                sys.stderr.flush()
+            continue
+        if not (word := ear.recv(1)):
+            return
+        heard += word[0] in numbers
+        if heard == 2 and abort is not None:
+            abort(True)
+        elif heard > 2:
+            os._exit(128 + word[0])
 
 
 class CollectInSlack:

@@ -24,6 +24,8 @@ class MyWorld(gymnasium.Env[np.ndarray[Any, Any], int]):
     `events`, what happened on this tick.
     """
 
+    observation_names = ("place", "way to the target")
+    action_names = ("left", "right")
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 60}  # type: ignore[misc]
 
     def __init__(self, render_mode: str | None = None) -> None:
@@ -53,6 +55,15 @@ class MyWorld(gymnasium.Env[np.ndarray[Any, Any], int]):
 
     def _info(self, finds: int) -> dict[str, Any]:
         return {"teacher_action": int(self.target > self.place), "events": {"finds": finds}}
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that the future depends on, so that a run of any length goes on at once where it was."""
+        return {"place": self.place, "target": self.target, "random": self.np_random.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Inverse of get_state."""
+        self.place, self.target = state["place"], state["target"]
+        self.np_random.bit_generator.state = state["random"]
 
     def render(self) -> np.ndarray[Any, Any]:
         """(64, 256, 3) uint8: the agent blue, the target red."""

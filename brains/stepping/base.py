@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.compiled import pool
+from agentsim.compiled import abort, pool
 from brains import kernels
 from brains.brain import Body, Brain, BrainBase, Float, Learning, State, in_lanes
 from brains.kernels import Kernel
@@ -96,7 +96,8 @@ class SteppingBrain(BrainBase):
 
     def learned(self, loss: float, updates: int, rollbacks: int) -> Learning:
         """What a step of the kernel came to, with the roll-backs since the last one; a loss that was not finite has
-        been rolled back, and is left out."""
+        been rolled back, and is left out. Raises KeyboardInterrupt where it was broken off."""
+        abort.check()
         rollbacks, self.rollbacks = rollbacks + self.rollbacks, 0
         return Learning(loss if math.isfinite(loss) else 0.0, updates, rollbacks)
 

@@ -36,7 +36,7 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
     block: int = Field(ge=1, le=10_000_000)
     """Ticks without learning, before all of them are learned from in time order."""
-    epochs: int = Field(default=1, ge=1, le=1_000_000)
+    epochs: int = Field(default=1, ge=1, le=10_000)
     """How many times over."""
 
 

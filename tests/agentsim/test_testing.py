@@ -163,7 +163,15 @@ def test_the_template_world_passes() -> None:
     check_world(MyWorld)
 
 
-@pytest.mark.parametrize("world", [*worlds.WORLDS, "CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0"])
+@pytest.mark.parametrize(
+    "world",
+    [
+        *worlds.WORLDS,
+        *("CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0"),
+        *("FrozenLake-v1", "Blackjack-v1"),  # one-hot, a Tuple
+        max(name for name in gymnasium.registry if name.startswith("Taxi-")),  # masks
+    ],
+)
 def test_worlds_that_agentsim_names_pass(world: str) -> None:
     check_world(lambda: gymnasium.make(world), steps=60)
 
@@ -175,6 +183,38 @@ class Float64World(MyWorld):
 
     def _observation(self) -> Any:
         return super()._observation().astype(np.float64)
+
+
+class DictWorld(MyWorld):
+    """Says the same in two parts, and takes two numbers for an action."""
+
+    observation_names, action_names = (), ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self.observation_space = gymnasium.spaces.Dict({"place": line, "way": line})  # type: ignore[assignment]
+        self.action_space = gymnasium.spaces.MultiDiscrete([2, 2])
+
+    def _observation(self) -> Any:
+        place, way = super()._observation()
+        return {"place": np.array([place]), "way": np.array([way])}
+
+    def step(self, action: Any) -> Any:
+        return super().step(int(action[0]))
+
+
+class TextWorld(MyWorld):
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = gymnasium.spaces.Text(5)  # type: ignore[assignment]
+
+    def _observation(self) -> Any:
+        return "left"
+
+
+class MisnamedWorld(MyWorld):
+    action_names = ("left",)  # type: ignore[assignment]
 
 
 class ChanceWorld(MyWorld):
@@ -200,10 +240,16 @@ class HalfSaved(MyWorld):
         self.place, self.target = state["places"]
 
 
+@pytest.mark.parametrize("world", [Float64World, DictWorld])
+def test_other_spaces_pass(world: type[MyWorld]) -> None:
+    check_world(world)
+
+
 @pytest.mark.parametrize(
     ("world", "message"),
     [
-        (Float64World, "must be float32"),
+        (TextWorld, "cannot be made a row of numbers: it is a Text"),
+        (MisnamedWorld, "1 names for 2 numbers: left"),
         (ChanceWorld, "."),  # gymnasium's own check may be the one that finds out
         (BadTeacher, "must be an action"),
         (HalfSaved, "same future, bit for bit"),

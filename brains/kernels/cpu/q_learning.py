@@ -22,7 +22,7 @@ from brains.kernels.cpu.reward import (
     statistics_size,
     uniform,
 )
-from brains.kernels.cpu.taught import add_samples, counters_of, kept, own_of, pick, rows_of, update
+from brains.kernels.cpu.taught import add_samples, counters_of, ends_now, kept, own_of, pick, rows_of, update
 from brains.kernels.cpu.updates import block_of, roll_back
 from brains.kernels.program import block, counter, op, option, reward, row
 
@@ -122,7 +122,7 @@ def learn(frame):
         if counters[counter.SIZE] == 0:
             continue
         first = 0
-        while first < per_step:
+        while first < per_step and not ends_now(program):
             count = min(program[option.BATCH], per_step - first)
             cost += add_transitions(program, own, slow, rows, counters, replay, settings, statistics, first, count)
             first += count

@@ -231,6 +231,12 @@ def take_in(program, own, rows, counters, replay, label):
 
 
 @inline
+def ends_now(program):
+    """Whether somebody wants this call to return, done or not."""
+    return integers(program[option.ABORT])[0] != 0
+
+
+@inline
 def learn_block(program, own, rows, counters, replay):
     """When a block is full: an update for each of its ticks, in time order, EPOCHS times. Returns (cost, samples)."""
     cost, period = 0.0, program[option.PERIOD]
@@ -238,6 +244,8 @@ def learn_block(program, own, rows, counters, replay):
         return cost, 0
     for _ in range(program[option.EPOCHS]):
         for index in range(period):
+            if ends_now(program):
+                return cost, 0
             cost += add_remembered(program, own, rows, counters, replay, index, 1, False)
             update(program, own, counters, 1)
     counters[counter.SIZE] = 0
@@ -272,7 +280,7 @@ def learn(program):
         samples += fresh
         if counters[counter.SIZE] > 0 and program[option.PER_STEP] > 0:
             first = 0
-            while first < program[option.PER_STEP]:
+            while first < program[option.PER_STEP] and not ends_now(program):
                 count = min(program[option.BATCH], program[option.PER_STEP] - first)
                 cost += add_remembered(program, own, rows, counters, replay, first, count, True)
                 first += count

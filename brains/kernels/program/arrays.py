@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.compiled import abort
 from brains.kernels.program import block, counter, op, option, row
 
 LARGEST_BATCH = 64  # rows that are computed at once
@@ -120,6 +121,7 @@ def program_of(net: Net, kernels: dict[int, int]) -> NDArray[np.int64]:
         option.MEMORY_SIZE: arrays.replay.shape[2],
         option.BATCH: calls.work.shape[1],
         option.WORK_SIZE: calls.work.shape[2],
+        option.ABORT: address_of(abort.FLAG),
         **kernels,
     }
     for name, array in {**arrays._asdict(), **calls._asdict()}.items():

@@ -18,8 +18,9 @@ MEMORIES, MEMORY_SIZE, BATCH, WORK_SIZE = range(30, 34)
 # addresses of arrays: those of the brain, then those that a call reads and writes
 TABLE, RATES, COUNTERS, PARAMETERS, ACTIVITY, REPLAY, WORK, OBSERVATION, ACTION, TARGET, RESULT = range(34, 45)
 
-# addresses of the rule's kernels, and whether a call brings a new experience
-SAMPLE, UPDATE, TAKES_IN, PROGRAM = range(45, 49)
+# addresses of the rule's kernels; whether a call brings a new experience; the address of a flag that is up when a call
+# is to return early
+SAMPLE, UPDATE, TAKES_IN, ABORT, PROGRAM = range(45, 50)
 
 # entries of the array at RESULT, float64
 LOSS, UPDATES, ROLLBACKS, RESULTS = range(4)

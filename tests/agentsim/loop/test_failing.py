@@ -92,6 +92,31 @@ def test_a_warm_up_that_fails_is_reported(tmp_path: Path, make_config: Make) -> 
     assert resume(tmp_path / "run").tick_index == 0
 
 
+def test_a_tick_that_fails_while_it_is_recorded_is_saved(tmp_path: Path, make_config: Make) -> None:
+    """All of the 60th tick is done but for what a brain tells of itself: the state is that of 60 ticks."""
+    simulation = record(make_config(run__checkpoint_every=100), tmp_path / "run")
+    simulation.run(35)
+    brain: Any = simulation.brain
+    brain.figures = failing
+    simulation.run(100)
+    assert simulation.tick_index == 60 and "recording failed" in str(simulation.error)
+    assert simulation.close()["hash"] == finished(make_config(run__checkpoint_every=100), 60).close()["hash"]
+    assert resume(tmp_path / "run").tick_index == 60
+
+
+def test_a_state_that_cannot_be_told_leaves_the_last_checkpoint(tmp_path: Path, make_config: Make) -> None:
+    """It fails in every hash and checkpoint from tick 35 on: that of tick 30 stays, and nothing else is lost."""
+    simulation = record(make_config(run__hash_every=1000), tmp_path / "run")
+    simulation.run(35)
+    brain: Any = simulation.brain
+    brain.state_dict = failing
+    simulation.run(100)
+    assert simulation.tick_index == 60 and "MemoryError: no room" in str(simulation.error)
+    result = simulation.close()
+    assert (result["ticks"], result["hash"]) == (60, None) and "the last state is not saved" in result["problem"]
+    assert resume(tmp_path / "run").tick_index == 30
+
+
 def test_a_last_probe_that_fails_loses_nothing_else(tmp_path: Path, make_config: Make) -> None:
     """The run is saved to its last tick, and every other figure is that of a run that is not probed."""
     simulation = record(make_config(), tmp_path / "run")

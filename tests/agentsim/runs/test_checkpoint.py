@@ -269,7 +269,8 @@ def test_writing_is_atomic(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_interrupt_in_the_middle_of_a_tick_does_not_spoil_the_checkpoint(tmp_path: Path, make_config: Make) -> None:
-    """A second Ctrl-C, in the brain's learning of tick 40: what is kept is the checkpoint of tick 30 (0.5 s).
+    """A second Ctrl-C, in the brain's learning of tick 40: what is kept is the whole tick before, lived again from
+    the checkpoint of tick 30 (0.5 s).
 
     A spoilt state has no hash; the 40 whole ticks replay.
     """
@@ -283,14 +284,15 @@ def test_an_interrupt_in_the_middle_of_a_tick_does_not_spoil_the_checkpoint(tmp_
     brain.learn = interrupted
     with pytest.raises(KeyboardInterrupt):
         simulation.run(1)
-    assert simulation.close()["hash"] is None
+    result = simulation.close()
+    assert result["hash"] is None and result["saved_ticks"] == 40
     again, check = replay(tmp_path / "run")
     again.run()
     assert (again.tick_index, check.first_difference) == (40, None)
     resumed = resume(tmp_path / "run")
-    assert resumed.tick_index == 30
+    assert resumed.tick_index == 40
     resumed.run(40)
     resumed.close()
     again, check = replay(tmp_path / "run")
     again.run()
-    assert (again.tick_index, check.first_difference) == (70, None)
+    assert (again.tick_index, check.first_difference) == (80, None)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim.config.load import Config
+from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
-from agentsim.runs import checkpoint
+from agentsim.runs import checkpoint, recorded
 from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, checkpoint_of, read_checkpoint
 from agentsim.runs.directory import new_run_directory
 from agentsim.runs.recorded import record, resume
@@ -135,3 +136,32 @@ def test_compare_leaves_out_what_is_no_run(make_config: Make, tmp_path: Path) ->
     assert [run.directory for run in runs] == [tmp_path / "run"] and others == [tmp_path / "study"]
     with pytest.raises(UserError, match="not the directory of a run"):
         read_runs([tmp_path / "study"])
+
+
+def test_a_long_episode_without_a_state_is_said_once(
+    make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of CartPole, whose state agentsim does not know, an episode of a few ticks stands for one of an hour."""
+    monkeypatch.setattr(recorded, "LONG_EPISODE", 5)
+    notices: list[str] = []
+
+    class Listening(Listener):
+        def notice(self, text: str) -> None:
+            notices.append(text)
+
+    with record(make_config("CartPole-v1", run__checkpoint_every=8 / 60), tmp_path / "run") as simulation:
+        simulation.listen(Listening())
+        simulation.run(200)
+    (said,) = notices
+    assert "cannot tell its state" in said and "get_state() and set_state()" in said
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["world.options.evaders=1001", "learn.steps_per_tick=100001", "brains.chaser.every=10001"],
+)
+def test_what_would_make_a_tick_endless_has_an_upper_end(override: str) -> None:
+    config = load_config("duel", overrides=["run.seconds=1"])
+    with pytest.raises(UserError, match=override.partition("=")[0].rpartition(".")[2]):
+        Simulation(load_config("duel", overrides=[override]), drawn=False)
+    assert Simulation(config, drawn=False).end_tick == 60
