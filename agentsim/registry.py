@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import brains
 from agentsim.compiled import reach
-from agentsim.errors import UserError
+from agentsim.errors import UserError, said
 from brains.layers import LAYERS, LayerConfig
 from brains.rules import RULES, Rule
 from worlds import WRAPPERS
@@ -86,11 +86,14 @@ def import_module(name: str) -> None:
             raise UserError(f"--import {name}: no such module here ({Path.cwd()}) or installed") from None
         raise UserError(f"--import {name}: {error}") from error
     except SyntaxError as error:
-        raise UserError(f"--import {name}: {error.filename}:{error.lineno}: SyntaxError: {error.msg}") from error
-    except (Exception, SystemExit) as error:
+        where = f"{error.filename}:{error.lineno}: " if error.filename else ""
+        raise UserError(f"--import {name}: {where}SyntaxError: {error.msg}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever it raises, it is the module's
         frames = traceback.extract_tb(error.__traceback__)
         frame = next((frame for frame in reversed(frames) if frame.filename != __file__), frames[-1])
-        raise UserError(f"--import {name}: {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}") from error
+        raise UserError(f"--import {name}: {frame.filename}:{frame.lineno}: {said(error)}") from error
 
 
 def _know_wrappers(module: Any) -> None:

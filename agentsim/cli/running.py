@@ -17,7 +17,7 @@ from agentsim.compiled.waiting import meanwhile
 from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing
 from agentsim.config.validation import first_problem
-from agentsim.errors import UserError
+from agentsim.errors import UserError, said
 from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
@@ -57,7 +57,7 @@ def start(
             raise UserError(config.located(str(error))) from error
         logger.debug("building the simulation", exc_info=True)
         what = f"{config.world.id} with {config.name_of_brain}"
-        raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
+        raise UserError(f"{what} cannot be built: {said(error)}") from error
 
 
 def resume(

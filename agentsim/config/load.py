@@ -40,6 +40,7 @@ from agentsim.config.sources import (
 )
 from agentsim.config.validation import Problem, everything_wrong, suggest, validate
 from agentsim.errors import UserError
+from agentsim.system.files import is_there
 
 MOST_TICKS = 2**53  # up to there seconds * tick_hz is exact
 
@@ -168,7 +169,7 @@ def _found(source: str | Path) -> tuple[Path, Located]:
     """Where a config is, and what it says. Raises UserError."""
     import gymnasium
 
-    if isinstance(source, str) and source in gymnasium.registry and not Path(source).exists():
+    if isinstance(source, str) and source in gymnasium.registry and not is_there(source):
         brain = "arena" if source.startswith("agentsim/") else "reward"
         return Path(source), Located({"world": {"id": source}, "brain": brain}, {(): source})
     path = find(source, configs_directory(), also=gymnasium.registry)

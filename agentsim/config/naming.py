@@ -12,6 +12,7 @@ from agentsim.config.located_yaml import Located, Location
 from agentsim.config.sources import above, configs_directory, extended, is_path, mapping_in, names_in, override, shown
 from agentsim.config.validation import Problem, suggest
 from agentsim.errors import UserError
+from agentsim.system.files import is_there
 
 BRAIN: Location = ("brain",)
 
@@ -63,7 +64,7 @@ def resolve_brain(located: Located, at: Location, folder: Path) -> None:
         return
     if is_path(name):
         path = folder / name
-        if not path.exists():
+        if not is_there(path):
             raise UserError(f"{where}: {key}: {path}: no such file; give a path from {folder.resolve()}, or a name")
     elif name in brain_names():
         path = shown(shipped / f"{name}.yaml")
@@ -85,8 +86,8 @@ def _put_from_file(located: Located, at: Location, folder: Path) -> None:
     name, where = own[FROM], located.place((*at, FROM))
     if not isinstance(name, str) or not name:
         raise UserError(f"{where}: {'.'.join(map(str, at))}.from: should be the path of a brain file, got {name!r:.40}")
-    path = folder / name if (folder / name).exists() else folder / COPIES / name
-    if not path.exists():
+    path = folder / name if is_there(folder / name) else folder / COPIES / name
+    if not is_there(path):
         raise UserError(
             f"{where}: {'.'.join(map(str, at))}.from: {folder / name}: no such file; `agentsim brain save RUN --out "
             f"{Path(name).name}` writes one"

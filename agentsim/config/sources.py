@@ -12,6 +12,7 @@ from agentsim.config import located_yaml
 from agentsim.config.located_yaml import Located, Location
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
+from agentsim.system.files import is_there
 
 
 def configs_directory() -> Path:
@@ -44,13 +45,13 @@ def find(source: str | Path, directory: Path, also: Iterable[str] = ()) -> Path:
     if isinstance(source, str) and not is_path(source):
         if source in names:
             return shown(directory / f"{source}.yaml")
-        if not Path(source).exists():
+        if not is_there(source):
             raise UserError(
                 f"{source!r}: no config of that name, {_meant(source, names, also)}\n"
                 f"give the name of a shipped config,{' the id of a world,' if also else ''} or a path ending in .yaml"
             )
     path = Path(source)
-    if not path.exists():
+    if not is_there(path):
         near = sorted(str(path.parent / other.name) for other in path.parent.glob("*.yaml"))
         raise UserError(f"{path}: no such file; there are: {', '.join([*names, *near[:20]])}")
     return path

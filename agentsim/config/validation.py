@@ -12,7 +12,7 @@ import pydantic
 from pydantic import BaseModel
 
 from agentsim.config.located_yaml import Located, Location
-from agentsim.errors import UserError
+from agentsim.errors import UserError, said
 
 Problem = tuple[Location, str]  # where in the document, and the message
 Branch = tuple[Location, Any] | None  # where a union stands, and which of its alternatives a problem is about
@@ -23,7 +23,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def first_problem(error: Exception) -> str:
     """What is wrong with data that did not fit a model, in one line: `key: problem`."""
     if not isinstance(error, pydantic.ValidationError):
-        return str(error)
+        return said(error).partition(": ")[2] or said(error)
     first = error.errors()[0]
     return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
 

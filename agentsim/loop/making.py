@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentsim.config.sections import WorldConfig
 from agentsim.config.validation import suggest
-from agentsim.errors import UserError
+from agentsim.errors import UserError, said
 from worlds import WRAPPERS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def make(config: WorldConfig, drawn: bool) -> tuple[gymnasium.Env[Any, Any], int
         hint = suggest(config.id, gymnasium.registry, "worlds")
         raise UserError(f"world.id: unknown world {config.id!r}, {hint}") from error
     except Exception as error:  # whatever a world of someone else's raises when it is made
-        raise UserError(f"world: {config.id} cannot be made: {type(error).__name__}: {error}") from error
+        raise UserError(f"world: {config.id} cannot be made: {said(error)}") from error
     for index, wrapper in enumerate(config.wrappers):
         ((name, given),) = wrapper.items() if isinstance(wrapper, dict) else ((wrapper, {}),)
         env = _wrapped(env, name, given, f"world.wrappers.{index}")
@@ -83,7 +83,7 @@ def _wrapped(env: gymnasium.Env[Any, Any], name: str, given: dict[str, Any], at:
     try:
         return known[name](env, **_tuples(given))
     except Exception as error:  # whatever a wrapper raises that does not fit
-        raise UserError(f"{at}.{name}: {type(error).__name__}: {error}") from error
+        raise UserError(f"{at}.{name}: {said(error)}") from error
 
 
 def _takes(creator: Any, option: str) -> bool:

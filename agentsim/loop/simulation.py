@@ -16,7 +16,7 @@ import numpy as np
 from agentsim.compiled import abort, pool
 from agentsim.config.load import Config
 from agentsim.config.validation import first_problem
-from agentsim.errors import FAILURES, UserError
+from agentsim.errors import FAILURES, UserError, said
 from agentsim.loop import figures
 from agentsim.loop.building import kernels_of, timetable
 from agentsim.loop.clock import Clock
@@ -293,7 +293,7 @@ class Simulation:
 
     def _fail(self, error: BaseException, culprit: str) -> None:
         """Set `error` to what happened and where."""
-        what = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        what = str(error) if isinstance(error, UserError) else said(error)
         message = f"tick {self.tick_index}: {culprit} failed ({self.config.world.id}, {self.brain_name}): {what}"
         added = [listener.failed(self, message, error) for listener in self.listeners]
         self.error = UserError(message + "".join(added))

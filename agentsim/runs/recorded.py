@@ -9,7 +9,7 @@ from typing import Any
 
 from agentsim.config.load import Config
 from agentsim.config.stamped import write_stamped
-from agentsim.errors import FAILURES, UserError
+from agentsim.errors import FAILURES, UserError, said
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Script
 from agentsim.loop.listener import Listener
@@ -181,7 +181,7 @@ class Checkpoints(Listener):
             try:
                 self.save(simulation)
             except FAILURES as error:
-                self._recorder.fail(UserError(f"the last state is not saved: {type(error).__name__}: {error}"))
+                self._recorder.fail(UserError(f"the last state is not saved: {said(error)}"))
         elif simulation.error is None:
             self.wait()
             self._saved = save_last_good_tick(self._recorder.directory, simulation.tick_index, IN_A_HURRY)

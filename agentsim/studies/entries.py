@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from agentsim.config.load import Config, load_brain, load_config, ticks_asked
-from agentsim.errors import UserError
+from agentsim.errors import UserError, said
 from agentsim.loop.building import build_brain, timetable
 from agentsim.loop.environment import Environment
 from brains.brain import Body
@@ -121,7 +121,7 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
         raise
     except Exception as error:
         what = f"{entry.config.world.id} with {entry.name}"
-        raise UserError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
+        raise UserError(f"{what} cannot be built: {said(error)}") from error
     if mapping["kind"] in TRIVIAL:
         return
     frozen = entry.config.model_copy(update={"learn": entry.config.learn.model_copy(update={"steps_per_tick": 0})})

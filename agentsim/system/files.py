@@ -1,4 +1,4 @@
-"""Writing a file whole: whoever reads it sees the old one or the new one, never a part."""
+"""Files written whole: whoever reads one sees the old one or the new one, never a part; and whether there is one."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is such a file or folder; not so of a name that no file could have."""
+    return os.path.exists(path)  # noqa: PTH110  Path.exists raises for one that is too long

@@ -10,6 +10,7 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect, Surface
 
+from agentsim.errors import said
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.timings import SECOND
 from agentsim.window import overlays
@@ -154,7 +155,7 @@ class Picture:
             return call()
         except Exception as error:
             self._failing.add(what)
-            self.problem = f"{what} failed: {type(error).__name__}: {error}"
+            self.problem = f"{what} failed: {said(error)}"
             self.simulation.pause()
             return None
 

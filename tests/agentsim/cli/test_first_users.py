@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,24 @@ def test_what_is_no_run_is_left_out_of_a_comparison() -> None:
     assert call("run", "arena", "--brain", "random", "--ticks", "5", "--headless", "--out", "run").exit_code == 0
     result = call("compare", "study", "run", "--json")
     assert result.exit_code == 0 and "left out, no runs: study" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "class Odd(BaseException):\n    def __str__(self): raise OSError\nraise Odd",
+            ":3: Odd: .and OSError when asked",
+        ),
+        ("x = 1\n\0", "null bytes"),
+        ("import sys\nsys.exit(0)", ":2: SystemExit: 0"),
+        ("def f(:", ":1: SyntaxError"),
+        ("import nobody_has_this", "No module named 'nobody_has_this'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported(source: str, message: str, folder: Path) -> None:
+    """Whatever it does, one line says which module and where."""
+    (folder / "odd_module.py").write_text(source)
+    said = refused("run", "cartpole", "--import", "odd_module", "--ticks", "5", "--headless")
+    assert said.startswith("agentsim: --import odd_module: ") and said.count("\n") == 1
+    assert re.search(message, said), said
