@@ -18,6 +18,8 @@ from brains.layers import LAYERS, LayerConfig
 from brains.rules import RULES, Rule
 from worlds import WRAPPERS
 
+IMPORTED: dict[str, str] = {}  # modules given with --import -> a digest of the sources that each reaches
+
 
 def register_brain(name: str, brain: str | Callable[..., Any]) -> None:
     """Make a kind of brain, a class or a function (see `brains.brain.Kind`), known as `kind: name`; "module:Class" is
@@ -77,8 +79,9 @@ def import_module(name: str) -> None:
         raise UserError(f"--import {name}: give a module's name, not a path, for example --import {hint}")
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    digest = b""
     with contextlib.suppress(Exception):  # what is wrong with it, the import says
-        reach.digest(name)  # what is imported now is what a kernel's name will stand for, whatever is saved meanwhile
+        digest = reach.digest(name)  # what is imported now is what a kernel's name stands for, whatever is saved later
     try:
         _know_wrappers(importlib.import_module(name))
     except ModuleNotFoundError as error:
@@ -94,6 +97,7 @@ def import_module(name: str) -> None:
         frames = traceback.extract_tb(error.__traceback__)
         frame = next((frame for frame in reversed(frames) if frame.filename != __file__), frames[-1])
         raise UserError(f"--import {name}: {frame.filename}:{frame.lineno}: {said(error)}") from error
+    IMPORTED[name] = digest.hex()
 
 
 def _know_wrappers(module: Any) -> None:

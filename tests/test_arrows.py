@@ -28,8 +28,8 @@ BELOW: dict[str, tuple[str, ...]] = {
     "system": ("errors",),
     "config": ("system", "brains"),  # of brains only the registries and Config models: a config is checked when loaded
     "loop": ("config", "brains", "worlds"),
-    "runs": ("loop",),
-    "studies": ("runs", "registry"),
+    "runs": ("loop", "registry"),
+    "studies": ("runs",),
     "bench": ("studies",),
     "adaptation": ("studies",),
     "batch": ("studies",),

@@ -21,6 +21,7 @@ from agentsim.errors import UserError, said
 from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
+from agentsim.runs.origin import changes_since, missing_modules
 from agentsim.system.output import Console
 from agentsim.window.display import display_problem, no_window, open_window, starting
 
@@ -71,7 +72,7 @@ def resume(
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    with _window_first(headless):
+    with _window_first(headless), _with_its_modules(directory):
         simulation = recorded.restored(directory, drawn=not headless)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
@@ -91,7 +92,7 @@ def resume(
 def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
     """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
-    with _window_first(headless):
+    with _window_first(headless), _with_its_modules(directory):
         simulation, check = recorded.replay(directory, drawn=not headless)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
@@ -112,6 +113,20 @@ def _set_pace(simulation: Simulation, pacing: str | None, speed: float | None) -
         simulation.clock.set_pacing(cast(Pacing, pacing))
     if speed is not None:
         simulation.clock.set_speed(speed)
+
+
+@contextlib.contextmanager
+def _with_its_modules(directory: Path) -> Iterator[None]:
+    """Say what is not as it was when the run in the directory began; if it cannot be read, which modules it had."""
+    for line in changes_since(directory):
+        sys.stderr.write(f"agentsim: {line}\n")
+    try:
+        yield
+    except UserError as error:
+        if missing := missing_modules(directory):
+            again = " ".join(f"--import {name}" for name in missing)
+            raise UserError(f"{error}\nthis run was started with {again}: give that again") from error
+        raise
 
 
 @contextlib.contextmanager

@@ -31,10 +31,10 @@ from agentsim.loop.commands import StampedCommand, SwapBrain
 from agentsim.loop.listener import Listener
 from agentsim.loop.metrics import Metrics
 from agentsim.loop.simulation import Simulation
+from agentsim.runs.origin import VERSIONS, origin
 from agentsim.system.files import write_whole
-from agentsim.system.machine import versions
 
-CONFIG, VERSIONS, RESULT, ERROR = "config.yaml", "versions.json", "result.json", "error.txt"
+CONFIG, RESULT, ERROR = "config.yaml", "result.json", "error.txt"
 COMMANDS, METRICS, HASHES, SLACK = "commands.jsonl", "metrics.jsonl", "hash.jsonl", "slack.jsonl"
 
 try:
@@ -125,7 +125,7 @@ class Recorder(Listener):
                 write_whole(directory / CONFIG, config.to_yaml().encode())
                 for name in config.weights():
                     keep_copy(name, directory / COPIES)
-                self.write_json(VERSIONS, versions())
+                self.write_json(VERSIONS, origin())
             self._lock = _lock(directory / CONFIG)
             if going_on_at is not None:
                 cut_back(directory, going_on_at)

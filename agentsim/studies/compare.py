@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
-from agentsim.config.load import Config, load_config
+from agentsim.config import located_yaml
+from agentsim.config.validation import first_problem
 from agentsim.errors import UserError
+from agentsim.loop.commands import StampedCommand, SwapBrain
 from agentsim.loop.metrics import Metrics
 from agentsim.loop.telemetry import SCORE_TICKS
-from agentsim.runs.directory import CONFIG, METRICS, RESULT, read_lines
+from agentsim.runs.directory import COMMANDS, CONFIG, METRICS, RESULT, read_lines
 from agentsim.studies import report
 from agentsim.studies.figure import pyplot, save
 from agentsim.system.output import as_number, as_percent
@@ -28,31 +31,81 @@ CURVES = {  # column of metrics.jsonl -> label of its axis
 }
 
 
+class _Facts(BaseModel):
+    """What a comparison needs of a config; the rest may be of kinds that nobody has imported here."""
+
+    class _World(BaseModel):
+        id: str
+
+    class _Clock(BaseModel):
+        tick_hz: float = Field(default=60.0, gt=0)
+
+    class _Run(BaseModel):
+        seed: int = 0
+
+    world: _World
+    brain: dict[str, Any] = {}
+    brain_name: str = ""
+    brains: dict[str, dict[str, Any]] = {}
+    clock: _Clock = _Clock()
+    run: _Run = _Run()
+
+
 @dataclass(frozen=True)
 class Run:
-    """What a run directory says: its config, and one row a simulated second."""
+    """What a run directory says: its world, the brains that lived in it, and one row a simulated second."""
 
     directory: Path
-    config: Config
+    world: str
+    brains: tuple[str, ...]
+    seed: int
+    tick_hz: float
     rows: list[Metrics]
+
+    @property
+    def brain(self) -> str:
+        """The brain, or those that took turns: the first one, the others, and how often they were swapped."""
+        first, *others = self.brains
+        names = list(dict.fromkeys([first, *others]))
+        if len(names) == 1:
+            return first
+        return f"{', then '.join(names)} ({len(others)} swap{'' if len(others) == 1 else 's'})"
 
     @property
     def name(self) -> str:
         """What to call the run in a table or legend."""
-        return f"{self.directory.name} ({self.config.name_of_brain})"
+        return f"{self.directory.name} ({self.brain})"
 
     def curve(self, column: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Simulated seconds and values of a column, each (rows,); nan where a row has none."""
-        seconds = np.array([row.tick / self.config.clock.tick_hz for row in self.rows])
+        seconds = np.array([row.tick / self.tick_hz for row in self.rows])
         values = [getattr(row, column) for row in self.rows]
         return seconds, np.array([math.nan if value is None else value for value in values], float)
 
 
 def read_run(directory: Path) -> Run:
-    """Read config and metrics of a run. Raises UserError, naming file and line."""
+    """Read config, swaps of the brain and metrics of a run. Raises UserError, naming file and line."""
     if not (directory / METRICS).is_file():
         raise UserError(f"{directory}: not the directory of a run: it has no {METRICS}")
-    return Run(directory, load_config(directory / CONFIG), read_lines(directory / METRICS, Metrics))
+    try:
+        facts = _Facts.model_validate(located_yaml.read(directory / CONFIG).value)
+    except ValidationError as error:
+        raise UserError(f"{directory / CONFIG}: {first_problem(error)}") from error
+    members = {role: _name_of(member, member.get("brain", {})) for role, member in facts.brains.items()}
+    first = ", ".join(f"{role} {name}" for role, name in members.items()) or facts.brain_name
+    swaps = [line.command for line in read_lines(directory / COMMANDS, StampedCommand)]
+    return Run(
+        directory,
+        facts.world.id,
+        (first or str(facts.brain.get("kind", "?")), *(swap.name for swap in swaps if isinstance(swap, SwapBrain))),
+        facts.run.seed,
+        facts.clock.tick_hz,
+        read_lines(directory / METRICS, Metrics),
+    )
+
+
+def _name_of(member: dict[str, Any], brain: Any) -> str:
+    return str(member.get("brain_name") or (brain.get("kind", "?") if isinstance(brain, dict) else brain))
 
 
 def read_runs(directories: Sequence[Path]) -> tuple[list[Run], list[Path]]:
@@ -75,9 +128,9 @@ def summary(run: Run) -> dict[str, Any]:
     at_the_end = _result(run.directory)
     return {
         "run": str(run.directory),
-        "world": run.config.world.id,
-        "brain": run.config.name_of_brain,
-        "seed": run.config.run.seed,
+        "world": run.world,
+        "brain": run.brain,
+        "seed": run.seed,
         "ticks": int(ticks.sum()),
         "accuracy": float(np.average(accuracy[known], weights=ticks[known])) if known.any() else None,
         "score": at_the_end.get("score"),
@@ -143,4 +196,4 @@ def plot(runs: list[Run], path: Path) -> None:
 def _switches(run: Run) -> list[float]:
     """Simulated seconds at which the task changed."""
     pairs = zip(run.rows, run.rows[1:], strict=False)
-    return [row.tick / run.config.clock.tick_hz for row, after in pairs if row.task != after.task]
+    return [row.tick / run.tick_hz for row, after in pairs if row.task != after.task]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentsim.errors import UserError
+from agentsim.system.files import write_whole
 
 
 def pyplot() -> Any:
@@ -33,7 +34,9 @@ def save(figure: Any, path: Path) -> None:
     """Write a figure into a file, in the format that its name ends in; closes it. Raises UserError."""
     figure.tight_layout()
     try:
-        figure.savefig(path, dpi=100)
+        data = io.BytesIO()
+        figure.savefig(data, dpi=100, format=path.suffix.removeprefix(".") or "png")
+        write_whole(path, data.getvalue())
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be written: {error}; give another --out") from None
     finally:

@@ -12,8 +12,11 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write beside the file that is there and put in its place in one step, so that a crash leaves a whole one.
 
     Beside it is a new file of a name that nobody can guess. Raises OSError; then the old file is as it was, and nothing
-    lies beside it.
+    lies beside it. A device or a pipe is written to, not replaced.
     """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with new.open("xb") as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import brains
+from agentsim import registry
 from agentsim.window.display import DISPLAY_VARIABLES
 from brains.layers import LAYERS
 from brains.rules import RULES
@@ -18,7 +19,7 @@ from tests.agentsim.cli.command_line import call
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current directory; what a test registers or imports is forgotten after it; no display."""
     monkeypatch.chdir(tmp_path)
-    registers = [(known, dict(known)) for known in (brains.BRAINS, LAYERS, RULES)]
+    registers = [(known, dict(known)) for known in (brains.BRAINS, LAYERS, RULES, registry.IMPORTED)]
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     for name in DISPLAY_VARIABLES:
         monkeypatch.delenv(name, raising=False)

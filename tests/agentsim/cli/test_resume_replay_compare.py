@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from agentsim.cli.app import app
+from agentsim.config.load import load_brain, load_config
+from agentsim.loop.commands import SwapBrain
+from agentsim.runs.recorded import record
 from tests.agentsim.cli.command_line import RUN, call, figures, refused
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -78,3 +83,48 @@ def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in directory.iterdir()}
     assert CliRunner().invoke(app, ["run", "--resume", str(directory), "--ticks", "3"]).exit_code == 2
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+@pytest.mark.usefixtures("ant")
+def test_what_is_another_module_now_is_said() -> None:
+    """A module that was edited since; one that is not imported; and other versions, which here are made up."""
+    figures(*RUN, "--pacing", "none", "--ticks", "60", "--out", "here")
+    assert "edited" not in call("replay", "here", "--headless", "--import", "ant").stderr
+    origin = Path("here/versions.json")
+    kept = json.loads(origin.read_text())
+    assert list(kept["modules"]) == ["ant"] and len(kept["modules"]["ant"]) == 32
+    origin.write_text(json.dumps({**kept, "numpy": "1.0", "modules": {"ant": "0" * 32}}))
+    said = call("replay", "here", "--headless", "--import", "ant").stderr
+    assert "ant has been edited since this run began" in said
+    assert "this run began with numpy 1.0, now it is " in said
+
+
+@pytest.mark.usefixtures("ant")
+def test_a_run_says_which_module_it_needs() -> None:
+    """Without the module that knows its brain neither resume nor replay can; a comparison reads figures alone."""
+    words = [sys.executable, "-m", "agentsim", *RUN, "--pacing", "none", "--ticks", "60", "--out", "here"]
+    subprocess.run(words, check=True, capture_output=True)
+    for again in (["run", "--resume", "here", "--headless"], ["replay", "here", "--headless"]):
+        assert "this run was started with --import ant: give that again" in refused(*again)
+    (row,) = figures("compare", "here")["runs"]
+    assert (row["brain"], row["ticks"]) == ("ant", 60)
+
+
+def test_a_comparison_names_all_brains_that_lived_in_a_run(tmp_path: Path) -> None:
+    config = load_config("arena", "random", ["clock.pacing=none"])
+    with record(config, tmp_path / "run") as simulation:
+        simulation.run(100)
+        for name in ("constant", "random"):
+            simulation.submit(SwapBrain(name=name, config=dict(load_brain(name))))
+            simulation.run(100)
+    (row,) = figures("compare", tmp_path / "run")["runs"]
+    assert row["brain"] == "random, then constant (2 swaps)"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_picture_on_a_full_disk_is_an_error(tmp_path: Path) -> None:
+    """And a device stays one."""
+    with record(load_config("arena", "random", ["clock.pacing=none"]), tmp_path / "run") as simulation:
+        simulation.run(100)
+    assert "No space left" in refused("compare", tmp_path / "run", "--out", "/dev/full")
+    assert Path("/dev/full").is_char_device()
