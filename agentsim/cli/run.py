@@ -150,6 +150,6 @@ def _show_result(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    from agentsim.cli.terminal import show_result
+    from agentsim.cli.results import show_result
 
     show_result(result, Console(highlight=False, markup=False))

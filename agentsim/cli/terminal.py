@@ -1,13 +1,16 @@
-"""The terminal front end: the figures of the window as text, where there is no display; and the table at the end.
+"""The terminal front end: the figures of the window as text, where there is no display.
 
-The simulation never waits for drawing: a frame is drawn in the time left before the next tick, at most ten a second,
-and shed (and counted) where it does not fit.
+The simulation never waits for drawing: a frame, at most ten a second, is drawn in parts, each in the time left before a
+tick, and shed (and counted) where that is too short.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import select
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.style import Style
 from rich.table import Table
@@ -24,47 +27,83 @@ from rich.text import Text
 from agentsim.compiled.waiting import meanwhile
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
-from agentsim.loop.timings import SECOND
-from agentsim.system.output import as_number, as_percent
+from agentsim.system.output import as_hz
+from agentsim.window.frames import Frames, Slice
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = " .:-=+*#%@"
 WORLD_ROWS, WORLD_COLUMNS = 15, 30  # characters; each holds two pixels above one another
 MAX_LAYERS = 10  # strips shown
+PER_SECOND = 10  # frames
+HINT = "space: pause    q or Ctrl-C: save and stop"
 
 
 class Painter(Listener):
-    """Calls `draw` after a tick if a frame is due and fits before the next tick; one a second is drawn regardless.
+    """Draws in the time that a tick leaves, slice by slice (see `window.frames`), and obeys keys.
 
     `frames`: how many were drawn, and how many shed.
     """
 
-    def __init__(self, draw: Callable[[Simulation], None], per_second: int = 10) -> None:
-        self.frames = {"drawn": 0, "shed": 0}
-        self._draw, self._interval = draw, SECOND // per_second
-        self._due = self._last = time.perf_counter_ns()
-        self._cost = 0  # ns, of a frame: the highest lately
+    def __init__(self, slices: Callable[[Simulation], list[Slice]], keys: Keys | None = None) -> None:
+        self._slices, self._keys = slices, keys
+        self._frames = Frames(time.perf_counter_ns, rates=(PER_SECOND, PER_SECOND))
+        self._rested = 0  # when, flat out, something may be drawn again
+
+    @property
+    def frames(self) -> dict[str, int]:
+        """How many were drawn, and how many shed."""
+        return {"drawn": self._frames.drawn, "shed": self._frames.shed}
 
     def figures(self) -> dict[str, Any]:
         """The frames."""
         return {"frames": self.frames}
 
     def __call__(self, simulation: Simulation) -> None:
-        """Draw, shed, or do nothing yet."""
-        now = time.perf_counter_ns()
-        if now < self._due:
-            return
+        """Listen, then draw what fits before the next tick; flat out, in a fifth of the time at most."""
+        if self._keys is not None:
+            self._keys.obey(simulation)
+        begun = time.perf_counter_ns()
         paced = simulation.clock.pacing != "none" and not simulation.paused
-        if paced and simulation.clock.slack() < self._cost + SECOND // 1000 and now - self._last < SECOND:
-            if now >= self._due + self._interval:  # its time has passed, the next one is due
-                self.frames["shed"] += 1
-                self._due += self._interval
+        if not paced and begun < self._rested:
             return
-        self._draw(simulation)
-        self.frames["drawn"] += 1
+        until = begun + simulation.clock.slack() if paced else None
+        self._frames.spend(until, lambda: self._slices(simulation))
         end = time.perf_counter_ns()
-        self._cost = max(end - now, self._cost * 7 // 8)
-        self._last, self._due = end, max(now + self._interval, end + 4 * (end - now))
+        self._rested = end + 4 * (end - begun)
+
+
+class Keys:
+    """A terminal's keys, one by one as they are pressed: space holds still and goes on, q ends the run."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+
+    def __enter__(self) -> Keys:
+        with contextlib.suppress(ImportError, OSError, ValueError):  # no terminal, or none that can do that
+            import termios
+            import tty
+
+            if sys.stdin.isatty():
+                self._before = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            import termios
+
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+
+    def obey(self, simulation: Simulation) -> None:
+        """Do what the keys say that were pressed since the last time."""
+        while self._before is not None and select.select([sys.stdin], [], [], 0)[0]:
+            key = os.read(sys.stdin.fileno(), 1)
+            if key == b" ":
+                simulation.pause(not simulation.paused)
+            elif key in (b"q", b"Q"):
+                simulation.stop()
+            elif not key:
+                return
 
 
 def run_with_progress(simulation: Simulation, console: Console) -> None:
@@ -84,10 +123,10 @@ def run_with_progress(simulation: Simulation, console: Console) -> None:
             progress.update(kernels, completed=done, total=total, visible=done < total)
             progress.refresh()
 
-        def draw(simulation: Simulation) -> None:
-            rate = _rate(simulation.clock.statistics.recent_hz)
+        def draw(simulation: Simulation) -> list[Slice]:
+            rate = as_hz(simulation.clock.statistics.recent_hz)
             progress.update(ticks, completed=simulation.tick_index, description=f"ticks, {rate}")
-            progress.refresh()
+            return [("bar", progress.refresh)]
 
         with meanwhile(compiling):
             _run(simulation, Painter(draw))
@@ -99,18 +138,26 @@ def run(simulation: Simulation, console: Console) -> None:
         simulation.run()
         console.print(picture(simulation, console))
         return
-    with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
-
-        def draw(simulation: Simulation) -> None:
-            live.update(picture(simulation, console, painter.frames), refresh=True)
+    with (
+        Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live,
+        Keys() as keys,
+    ):
+        parts: dict[str, RenderableType] = {}
 
         def compiling(done: int, total: int) -> None:
             live.update(Text(f"compiling {done} of {total}"), refresh=True)
 
-        painter = Painter(draw)
+        def slices(simulation: Simulation) -> list[Slice]:
+            def part(name: str) -> Slice:
+                return name, lambda: parts.update({name: PARTS[name](simulation, console, painter.frames)})
+
+            return [*map(part, PARTS), ("show", lambda: live.update(_together(parts), refresh=True))]
+
+        painter = Painter(slices, keys)
         with meanwhile(compiling):
             _run(simulation, painter)
-        draw(simulation)
+        for _, draw in slices(simulation):
+            draw()
 
 
 def _run(simulation: Simulation, painter: Painter) -> None:
@@ -118,21 +165,30 @@ def _run(simulation: Simulation, painter: Painter) -> None:
     simulation.run(on_tick=painter)
 
 
-def picture(simulation: Simulation, console: Console, frames: Mapping[str, int] | None = None) -> Group:
-    """Everything there is to see, about 24 lines of text. `frames`: how many of them were `drawn` and `shed` so far."""
-    width = max(60, min(console.width, 120)) - 1
+def picture(simulation: Simulation, console: Console) -> Group:
+    """Everything there is to see, about 24 lines of text."""
+    return _together({name: draw(simulation, console, {}) for name, draw in PARTS.items()})
+
+
+def _together(parts: Mapping[str, RenderableType]) -> Group:
     beside = Table.grid(padding=(0, 2))
-    beside.add_row(_world(simulation, console.color_system is not None), _layers(simulation, width - WORLD_COLUMNS - 3))
-    return Group(_header(simulation), beside, _curves(simulation, width), _timing(simulation, width, frames))
+    beside.add_row(parts["world"], parts["layers"])
+    return Group(parts["header"], beside, parts["figures"])
+
+
+def _width(console: Console) -> int:
+    return max(60, min(console.width, 120)) - 1
 
 
 def _header(simulation: Simulation) -> Text:
     seconds = simulation.tick_index / simulation.config.clock.tick_hz
-    parts = [simulation.config.world.id, simulation.brain_name, f"tick {simulation.tick_index:,} ({seconds:.1f} s)"]
+    parts = [simulation.config.world.id.rpartition("/")[2], simulation.brain_name]
+    parts += [f"tick {simulation.tick_index:,} ({seconds:.1f} s)"]
     task = simulation.telemetry.task_name(simulation.environment.task)
     parts += [task] if task else []
     parts += [] if simulation.learning else ["learning off"]
-    return Text("  ".join(parts) + "   Ctrl-C saves and stops", style="bold", no_wrap=True, overflow="ellipsis")
+    parts += ["PAUSED"] if simulation.paused else []
+    return Text("  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
 
 
 def _world(simulation: Simulation, colours: bool) -> Text:
@@ -227,7 +283,7 @@ def _curves(simulation: Simulation, width: int) -> Text:
     return text
 
 
-def _timing(simulation: Simulation, width: int, frames: Mapping[str, int] | None) -> Text:
+def _timing(simulation: Simulation, width: int, frames: Mapping[str, int]) -> Text:
     statistics, period = simulation.clock.statistics, simulation.clock.period
     recent = statistics.last(width - 26)
     response = (statistics.end - statistics.due)[recent]
@@ -240,80 +296,23 @@ def _timing(simulation: Simulation, width: int, frames: Mapping[str, int] | None
     text.append(
         f"deadline {_milliseconds(period)} (full height), missed {statistics.misses:,} of {statistics.n:,}\n", "dim"
     )
-    frames = frames or {"drawn": 0, "shed": 0}
     text.append(
-        f"{'rate':<15}asked {_rate(statistics.asked_hz, 'flat out')}, achieved {_rate(statistics.recent_hz)}; "
-        f"frames drawn {frames['drawn']:,}, shed {frames['shed']:,}"
+        f"{'rate':<15}asked {as_hz(statistics.asked_hz, 'flat out')}, achieved {as_hz(statistics.recent_hz)}; "
+        f"frames drawn {frames.get('drawn', 0):,}, shed {frames.get('shed', 0):,}"
     )
     return text
-
-
-def _rate(hz: float | None, otherwise: str = "-") -> str:
-    return otherwise if hz is None else f"{hz:,.1f} Hz"
 
 
 def _milliseconds(nanoseconds: float | None) -> str:
     return "-" if nanoseconds is None else f"{nanoseconds / 1e6:.2f} ms"
 
 
-def show_result(result: dict[str, Any], console: Console) -> None:
-    """The figures of a run as tables."""
-    head = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    asked, episodes = _rate(result["asked_hz"], "flat out"), result["episodes"]
-    rows = {
-        "world": result["world"],
-        "brain": f"{result['brain']}{' on ' + result['backend'] if result['backend'] else ''}",
-        "ticks": f"{result['ticks']:,}",
-        "accuracy": as_percent(result["accuracy"]),
-        "score": as_number(result["score"]),
-        "probe": ", ".join(f"{task} {as_percent(value)}" for task, value in (result["probe"] or {}).items()) or "-",
-        "reward": as_number(result["reward"]),
-        "episodes": f"{episodes['count']}, mean return of the last 20 {as_number(episodes['last_20_mean'])}",
-        "rate": f"asked {asked}, achieved {_rate(result['achieved_hz'])}",
-        "execution": _percentiles(result["execution_ms"]),
-        "response": _percentiles(result["response_ms"]),
-        "missed": f"{result['misses']:,} of {result['n']:,} deadlines",
-        "hash": result["hash"],
-    }
-    if not episodes["count"]:
-        del rows["episodes"]
-    if result["agents"]:
-        del rows["score"]
-    for name, value in rows.items():
-        head.add_row(name, str(value))
-    console.print(head)
-    if result["agents"]:
-        agents = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("agent", "accuracy", "score", "last 10 s", "reward", "events"):
-            agents.add_column(heading, justify="left" if heading in ("agent", "events") else "right")
-        for name, own in result["agents"].items():
-            agents.add_row(
-                name,
-                as_percent(own["accuracy"]),
-                as_number(own["score"]),
-                as_number(own.get("score_last_10s")),
-                as_number(own["reward"]),
-                ", ".join(f"{event} {count}" for event, count in own["events"].items()),
-            )
-        console.print()
-        console.print(agents)
-    if result["phases"] and result["phases"][0]["task"] is not None:
-        phases = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("phase", "from tick", "ticks", "accuracy", "score", "events"):
-            phases.add_column(heading, justify="left" if heading in ("phase", "events") else "right")
-        for phase in result["phases"]:
-            events = ", ".join(f"{name} {count}" for name, count in phase["events"].items())
-            phases.add_row(
-                phase["task"],
-                f"{phase['start']:,}",
-                f"{phase['ticks']:,}",
-                as_percent(phase["accuracy"]),
-                as_number(phase["score"]),
-                events,
-            )
-        console.print()
-        console.print(phases)
-
-
-def _percentiles(milliseconds: dict[str, float | None]) -> str:
-    return ", ".join(f"{name} {as_number(value, 3)} ms" for name, value in milliseconds.items() if value is not None)
+Part = Callable[[Simulation, Console, Mapping[str, int]], RenderableType]
+PARTS: dict[str, Part] = {
+    "header": lambda simulation, console, frames: _header(simulation),
+    "world": lambda simulation, console, frames: _world(simulation, console.color_system is not None),
+    "layers": lambda simulation, console, frames: _layers(simulation, _width(console) - WORLD_COLUMNS - 3),
+    "figures": lambda simulation, console, frames: Group(
+        _curves(simulation, _width(console)), _timing(simulation, _width(console), frames), Text(HINT, style="dim")
+    ),
+}

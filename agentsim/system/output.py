@@ -52,3 +52,8 @@ def as_percent(value: float | None) -> str:
 def as_number(value: float | None, digits: int = 2) -> str:
     """A number, or a dash."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def as_hz(hz: float | None, otherwise: str = "-") -> str:
+    """A rate, or what there is to say otherwise."""
+    return otherwise if hz is None else f"{hz:,.1f} Hz"

@@ -23,8 +23,9 @@ class Frames:
     last 24 costs: the second highest, or for a hungry one the median. All times are integer nanoseconds.
     """
 
-    def __init__(self, now: Callable[[], int]):
-        self.now = now
+    def __init__(self, now: Callable[[], int], rates: tuple[int, int] = (60, 30)):
+        """`rates`: frames a second that are asked for where they are cheap, and where they are not."""
+        self.now, self._rates = now, rates
         self.drawn = 0
         self.shed = 0
         self._pending: deque[Slice] = deque()
@@ -35,7 +36,8 @@ class Frames:
     @property
     def rate(self) -> int:
         """Frames a second that are asked for at the moment."""
-        return 60 if sum(self.cost(name, typical=True) for name in self._costs) < CHEAP else 30
+        cheap, dear = self._rates
+        return cheap if sum(self.cost(name, typical=True) for name in self._costs) < CHEAP else dear
 
     @property
     def due(self) -> int:

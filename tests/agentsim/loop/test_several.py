@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from agentsim.cli import terminal
+from agentsim.cli.results import show_result
 from agentsim.config.load import Config, load_config
 from agentsim.config.sections import WorldConfig
 from agentsim.errors import UserError
@@ -291,7 +292,7 @@ def test_the_terminal_shows_every_agent(overrides: tuple[str, ...]) -> None:
     simulation.run(130)
     console = Console(width=110, record=True, file=io.StringIO())
     console.print(terminal.picture(simulation, console))
-    terminal.show_result(simulation.close(), console)
+    show_result(simulation.close(), console)
     shown = console.export_text()
     for agent in simulation.environment.agents:
         assert agent in shown
