@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from agentsim.system.output import results_alone
+
 
 def _import(modules: list[str] | None) -> list[str]:
     if modules:
@@ -34,7 +36,17 @@ Override = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; KEY= takes it out. Repeatable."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="The seed of everything random.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+
+
+def _json(context: typer.Context, asked: bool) -> bool:
+    if asked:
+        context.with_resource(results_alone())
+    return asked
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", callback=_json, help="Print one JSON object on stdout, everything else on stderr.")
+]
 Brains = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="A brain to run instead of the config's own. Repeatable.")
 ]

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import sys
+from collections.abc import Iterator
 from typing import IO, Any
 
-import typer
 from rich import console
+
+_results: list[IO[str]] = []  # the stdout that is for results alone, while there is one
 
 
 def print_json(value: Any) -> None:
     """One JSON object, on one line of stdout."""
-    text = json.dumps(finite(value), allow_nan=False)
+    text, stream = json.dumps(finite(value), allow_nan=False), (_results or [sys.stdout])[-1]
     try:
-        typer.echo(text)
+        stream.write(f"{text}\n")
+        stream.flush()
     except BrokenPipeError:
-        discard(sys.stdout)
+        discard(stream)
+
+
+@contextlib.contextmanager
+def results_alone() -> Iterator[None]:
+    """Within, stdout is for `print_json`; what anybody else writes there, in Python or not, goes to stderr."""
+    stream = sys.stdout
+    with contextlib.ExitStack() as after:
+        with contextlib.suppress(OSError, ValueError):  # no file at all, in tests
+            if stream.fileno() == 1:
+                stream.flush()
+                real = os.dup(1)
+                os.dup2(2, 1)
+                after.callback(os.close, real)
+                after.callback(os.dup2, real, 1)
+                stream = after.enter_context(os.fdopen(os.dup(real), "w", encoding="utf-8", errors="backslashreplace"))
+        after.enter_context(contextlib.redirect_stdout(sys.stderr))
+        _results.append(stream)
+        after.callback(_results.pop)
+        yield
 
 
 class Console(console.Console):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -83,3 +84,28 @@ def test_a_module_that_cannot_be_imported(source: str, message: str, folder: Pat
     said = refused("run", "cartpole", "--import", "odd_module", "--ticks", "5", "--headless")
     assert said.startswith("agentsim: --import odd_module: ") and said.count("\n") == 1
     assert re.search(message, said), said
+
+
+def test_json_is_alone_on_stdout() -> None:
+    """Whatever a brain prints, in Python or past it: the object is all there is on stdout, the rest on stderr."""
+    assert call("new", "brain", "talker").exit_code == 0
+    source = Path("talker.py").read_text()
+    chatter = '        print("acting")\n        os.write(1, b"from C\\n")\n'
+    source = source.replace("        self.scores = np.einsum", f"{chatter}        self.scores = np.einsum", 1)
+    Path("talker.py").write_text(source.replace("import annotations\n", "import annotations\n\nimport os\n", 1))
+    words = [
+        *AGENTSIM,
+        "run",
+        "talker.yaml",
+        "--import",
+        "talker",
+        "--ticks",
+        "20",
+        "--headless",
+        "--out",
+        "run",
+        "--json",
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["ticks"] == 20 and done.stdout.count("\n") == 1
+    assert done.stderr.count("acting") >= 20 and done.stderr.count("from C") >= 20
