@@ -31,7 +31,7 @@ class Mutant(NamedTuple):
 
 MUTANTS = [
     Mutant(
-        "simulation",
+        "building",
         'STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end',
         'STREAMS = ("world", "probe", "brain")',
         "test_what_a_run_is",

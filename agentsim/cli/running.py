@@ -18,6 +18,7 @@ from agentsim.config.load import load_config, ticks_asked
 from agentsim.config.sections import ClockConfig, Pacing
 from agentsim.config.validation import first_problem
 from agentsim.errors import UserError, said
+from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.runs import recorded
 from agentsim.runs.directory import new_run_directory
@@ -140,14 +141,24 @@ def _window_first(headless: bool) -> Iterator[None]:
         yield
 
 
+class _Notices(Listener):
+    """Says on stderr what a person should know."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def notice(self, text: str) -> None:
+        """Print it."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
 def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:
     """Run to the end in a window, in the terminal where there is no display, or headless; returns the figures.
 
     With `quiet`, stdout is left alone.
     """
     console, aside = (Console(stderr=stderr, highlight=False) for stderr in (headless or quiet, True))
-    if simulation.environment.notice is not None:
-        aside.print(simulation.environment.notice, markup=False)
+    simulation.listen(_Notices(aside))
     try:
         if headless:
             no_window()

@@ -17,8 +17,18 @@ from agentsim.config.naming import brain_names
 from agentsim.config.sections import MemberConfig
 from agentsim.config.validation import suggest
 from agentsim.errors import UserError
+from agentsim.system.chance import seed_shared
 from brains.brain import Body, Brain
 from brains.team import Seat, Team
+
+STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end
+
+
+def streams_of(seed: int) -> dict[str, np.random.SeedSequence]:
+    """What each draws from. The generators that a process shares, from which other people's worlds may draw, begin anew
+    too."""
+    seed_shared(seed)
+    return dict(zip(STREAMS, np.random.SeedSequence(seed).spawn(len(STREAMS)), strict=True))
 
 
 def build_team(

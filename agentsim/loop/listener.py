@@ -28,7 +28,7 @@ class Listener:
         """A new command takes effect now. Those that the simulation was built with are not told."""
 
     def notice(self, text: str) -> None:
-        """A command had no effect, and why."""
+        """What a person should know, such as that a command had no effect, and why."""
 
     def learned(self, tick: int, steps: int) -> None:
         """With slack learning: how many learning steps the tick made."""

@@ -11,14 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agentsim.compiled import abort, pool
 from agentsim.config.load import Config
 from agentsim.config.validation import first_problem
 from agentsim.errors import FAILURES, UserError, said
 from agentsim.loop import figures
-from agentsim.loop.building import kernels_of, timetable
+from agentsim.loop.building import kernels_of, streams_of, timetable
 from agentsim.loop.clock import Clock
 from agentsim.loop.commands import Command, Script
 from agentsim.loop.environment import Environment
@@ -34,7 +32,6 @@ from agentsim.system.hashing import rolling_hash
 from agentsim.system.process import CollectInSlack, end_on_signals, one_compute_thread
 from brains.brain import Brain, Experience, Learning, State, figures_of
 
-STREAMS = ("world", "brain", "probe")  # one random stream each; new names go at the end
 _CULPRITS = ("a command", "the brain's act()", "the world's step()", "the brain's learning", "recording")  # by phase
 
 
@@ -52,7 +49,7 @@ class Simulation:
     ) -> None:
         """Build everything; with a `script` another run is done again; `drawn`: see Environment. Raises UserError."""
         self.config = config
-        self.streams = dict(zip(STREAMS, np.random.SeedSequence(config.run.seed).spawn(len(STREAMS)), strict=True))
+        self.streams = streams_of(config.run.seed)
         self.environment = environment = Environment(config.world, self.streams["world"], drawn=drawn)
         self.resident = Resident(config, environment, self.streams["brain"])
         self.clock = clock or Clock(config.clock)

@@ -19,6 +19,7 @@ from agentsim.runs.checkpoint import CHECKPOINT, BackgroundWriter, checkpoint_of
 from agentsim.runs.directory import METRICS, Recorder, read_lines
 from agentsim.runs.recording import read_recording, read_result
 from agentsim.runs.tensorboard import Board
+from agentsim.system.chance import state_of_shared
 
 A_LONG_TICK, IN_A_HURRY = 0.5, 1.5  # seconds
 LONG_EPISODE = 216_000  # ticks: an hour at 60 Hz
@@ -136,9 +137,14 @@ class Checkpoints(Listener):
     def __init__(self, recorder: Recorder, every: int) -> None:
         self._recorder, self._every = recorder, max(1, every)
         self._saved: int | None = None
-        self._told = False
+        self._told = set[str]()
+        self._chance: str | None = None
         self._last = time.monotonic()
         self._writer = BackgroundWriter(recorder.directory / CHECKPOINT, recorder.fail)
+
+    def begins(self) -> None:
+        """See where the shared generators are."""
+        self._chance = state_of_shared()
 
     def ticked(self, simulation: Simulation) -> None:
         """Save, if it is time, or if a tick takes so long that nobody will want to live it again."""
@@ -151,14 +157,27 @@ class Checkpoints(Listener):
         self._recorder.flush_slack()
         header, arrays = checkpoint_of(simulation)
         self._writer.save(header, arrays)
-        lived = len(arrays.get("environment/journal.actions", ()))
-        if lived > LONG_EPISODE and not self._told:
-            self._told = True
+        lived, world = len(arrays.get("environment/journal.actions", ())), simulation.config.world.id
+        if lived > LONG_EPISODE:
+            self._say_once(
+                "length",
+                simulation,
+                f"{world} cannot tell its state, and its episode is {lived:,} ticks long: to resume, all of it is "
+                "lived again; with get_state() and set_state() that takes no time",
+            )
+        if self._chance is not None and self._chance != state_of_shared():
+            self._say_once(
+                "chance",
+                simulation,
+                f"{world} or {simulation.brain_name} draws from Python's or NumPy's shared generator: a resumed run "
+                "will not be the same; a world has self.np_random, a brain its seed",
+            )
+
+    def _say_once(self, what: str, simulation: Simulation, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
             for listener in simulation.listeners:
-                listener.notice(
-                    f"{simulation.config.world.id} cannot tell its state, and its episode is {lived:,} ticks long: to "
-                    "resume, all of it is lived again; with get_state() and set_state() that takes no time"
-                )
+                listener.notice(text)
 
     def wait(self) -> None:
         """Return when everything is on disk."""

@@ -44,8 +44,11 @@ def _within(t: float, freedom: int) -> float:
 
 
 def as_interval(found: dict[str, Any] | None, scale: float = 1.0, digits: int = 1) -> str:
-    """`12.3 ± 0.4`, or a dash."""
+    """`12.3 ± 0.4`, or a dash. Of a share (`scale` 100) whose interval is most of what there is, `46.2 (0 to 100)`."""
     if found is None:
         return "-"
     mean = f"{scale * found['mean']:.{digits}f}"
+    if scale == 100 and 0 <= found["mean"] <= 1 and (found["half_width"] or 0) > 0.5:
+        low, high = max(0.0, found["mean"] - found["half_width"]), min(1.0, found["mean"] + found["half_width"])
+        return f"{mean} ({100 * low:.0f} to {100 * high:.0f})"
     return mean if found["half_width"] is None else f"{mean} ± {scale * found['half_width']:.{digits}f}"

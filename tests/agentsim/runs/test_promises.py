@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -165,3 +167,46 @@ def test_what_would_make_a_tick_endless_has_an_upper_end(override: str) -> None:
     with pytest.raises(UserError, match=override.partition("=")[0].rpartition(".")[2]):
         Simulation(load_config("duel", overrides=[override]), drawn=False)
     assert Simulation(config, drawn=False).end_tick == 60
+
+
+class Gambler(gymnasium.Env[Any, Any]):
+    """Draws from NumPy's shared generator, and from Python's."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return np.array([np.random.random(), random.random()], np.float32), 1.0, False, False, {}  # noqa: NPY002
+
+
+gymnasium.register("test/Gambler-v0", entry_point=Gambler)
+
+
+def test_a_world_that_draws_from_the_shared_generators_is_the_same_in_every_run_and_said(
+    make_config: Make, tmp_path: Path
+) -> None:
+    """Seeded with the run; nobody keeps their state, so a resume would be another life, and a person is told."""
+    notices: list[str] = []
+
+    class Listening(Listener):
+        def notice(self, text: str) -> None:
+            notices.append(text)
+
+    hashes = []
+    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
+        np.random.seed(len(name))  # noqa: NPY002
+        with record(make_config("test/Gambler-v0", run__seed=seed), tmp_path / name) as simulation:
+            simulation.listen(Listening())
+            simulation.run(100)
+            hashes.append(simulation.close()["hash"])
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert len(notices) == 3 and all("shared generator" in notice for notice in notices)
+    notices.clear()
+    with record(make_config("CartPole-v1"), tmp_path / "four") as simulation:
+        simulation.listen(Listening())
+        simulation.run(100)
+    assert notices == []

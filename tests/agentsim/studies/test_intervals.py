@@ -24,3 +24,12 @@ def test_interval_is_t_times_the_standard_error() -> None:
     assert intervals.interval([None]) is None
     assert intervals.as_interval(found, 100) == "200.0 ± 248.4"
     assert intervals.as_interval(None) == "-"
+
+
+def test_an_interval_of_a_share_stays_within_what_there_is() -> None:
+    """Two seeds, 30.4 and 62.0 %: Student's t says 46.2 +- 201.2, which says no more than 0 to 100."""
+    found = intervals.interval([0.304, 0.620])
+    assert found is not None and found["half_width"] == pytest.approx(12.7062 * 0.158, rel=1e-4)
+    assert intervals.as_interval(found, 100) == "46.2 (0 to 100)"
+    assert intervals.as_interval({"mean": 0.99, "half_width": 0.02, "n": 9}, 100) == "99.0 ± 2.0"
+    assert intervals.as_interval({"mean": -3.0, "half_width": 2.0, "n": 9}, 1) == "-3.0 ± 2.0"
