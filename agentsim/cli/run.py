@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,22 @@ def _positive(value: float | None) -> float | None:
     return value
 
 
+def _size(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", value):
+        raise typer.BadParameter("give width and height in pixels, for example 1920x1080")
+    return value
+
+
+def _pixels(size: str | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    width, height = size.split("x")
+    return int(width), int(height)
+
+
+Size = Annotated[
+    str | None, typer.Option(metavar="WxH", callback=_size, help="The window's size in pixels; f is full screen.")
+]
 Headless = Annotated[bool, typer.Option("--headless", help="No window and no live view.")]
 Speed = Annotated[
     float | None, typer.Option(metavar="X", callback=_positive, help="Run at X times the pace of the config.")
@@ -51,6 +68,7 @@ def run(
     seed: Seed = None,
     pacing: Annotated[Pacing | None, typer.Option(help="How to wait for a tick; none: run flat out.")] = None,
     speed: Speed = None,
+    size: Size = None,
     modules: Import = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run directory; by default a new one under runs/.")
@@ -74,6 +92,7 @@ def run(
     """
     from agentsim.cli import running
 
+    window = _pixels(size)
     if seconds is not None and ticks is not None:
         raise UserError("--seconds and --ticks contradict each other; give one of them")
     if speed is not None and pacing is Pacing.none:
@@ -84,7 +103,7 @@ def run(
         if given:
             raise UserError(f"--resume goes on with the run as it was configured; leave out {', '.join(given)}")
         simulation = running.resume(
-            resume, pacing and pacing.value, speed, headless=headless, seconds=seconds, ticks=ticks
+            resume, pacing and pacing.value, speed, headless=headless, size=window, seconds=seconds, ticks=ticks
         )
     else:
         overrides = list(set_ or [])
@@ -97,10 +116,11 @@ def run(
             overrides,
             out,
             headless=headless,
+            size=window,
             seconds=seconds,
             ticks=ticks,
         )
-    result = running.live(simulation, headless=headless, quiet=as_json)
+    result = running.live(simulation, headless=headless, quiet=as_json, size=window)
     _show_result(result, as_json)
     directory, end = result["run_directory"], simulation.end_tick
     tick = result.get("saved_ticks", simulation.tick_index)
@@ -119,6 +139,7 @@ def replay(
     directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     headless: Headless = False,
     speed: Speed = None,
+    size: Size = None,
     modules: Import = None,
     as_json: AsJson = False,
 ) -> None:
@@ -133,8 +154,9 @@ def replay(
     """
     from agentsim.cli import running
 
-    simulation, check = running.replay(directory, headless=headless, speed=speed)
-    result = running.live(simulation, headless=headless, quiet=as_json)
+    window = _pixels(size)
+    simulation, check = running.replay(directory, headless=headless, speed=speed, size=window)
+    result = running.live(simulation, headless=headless, quiet=as_json, size=window)
     difference = check.first_difference
     _show_result(result | {"first_difference": difference}, as_json)
     if simulation.error is not None:

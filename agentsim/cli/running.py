@@ -36,6 +36,7 @@ def start(
     out: Path | None = None,
     *,
     headless: bool,
+    size: tuple[int, int] | None = None,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
@@ -48,7 +49,7 @@ def start(
     brain_name = re.sub(r"[^\w.-]+", "-", config.name_of_brain)[:60]
     directory = new_run_directory(f"{Path(source).stem}-{brain_name}-seed-{config.run.seed}", out)
     try:
-        with _window_first(headless):
+        with _window_first(headless, size):
             return recorded.record(config, directory, drawn=not headless)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -68,12 +69,13 @@ def resume(
     speed: float | None = None,
     *,
     headless: bool,
+    size: tuple[int, int] | None = None,
     seconds: float | None = None,
     ticks: int | None = None,
 ) -> Simulation:
     """Go on with a run; `seconds` and `ticks` count from its beginning. Raises UserError."""
     _check_speed(speed)
-    with _window_first(headless), _with_its_modules(directory):
+    with _window_first(headless, size), _with_its_modules(directory):
         simulation = recorded.restored(directory, drawn=not headless)
     if pacing == "none" and simulation.config.learn.slack:
         raise UserError("--pacing none: this run learns in the slack of its ticks; flat out there is none")
@@ -90,10 +92,12 @@ def resume(
     return simulation
 
 
-def replay(directory: Path, *, headless: bool, speed: float | None = None) -> tuple[Simulation, recorded.Check]:
+def replay(
+    directory: Path, *, headless: bool, speed: float | None = None, size: tuple[int, int] | None = None
+) -> tuple[Simulation, recorded.Check]:
     """A simulation that does again what was recorded, headless flat out unless a speed is given, and the comparison."""
     _check_speed(speed)
-    with _window_first(headless), _with_its_modules(directory):
+    with _window_first(headless, size), _with_its_modules(directory):
         simulation, check = recorded.replay(directory, drawn=not headless)
     if not simulation.end_tick:
         raise UserError(f"{directory}: nothing was recorded yet: no state hash, and no result")
@@ -131,12 +135,12 @@ def _with_its_modules(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _window_first(headless: bool) -> Iterator[None]:
+def _window_first(headless: bool, size: tuple[int, int] | None) -> Iterator[None]:
     """Open the window, where there will be one: what it is going to show may take seconds to import and to build."""
     if headless or display_problem() is not None:
         yield
         return
-    open_window()
+    open_window(size)
     with meanwhile(starting):
         yield
 
@@ -152,10 +156,10 @@ class _Notices(Listener):
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, Any]:
+def live(simulation: Simulation, *, headless: bool, quiet: bool, size: tuple[int, int] | None = None) -> dict[str, Any]:
     """Run to the end in a window, in the terminal where there is no display, or headless; returns the figures.
 
-    With `quiet`, stdout is left alone.
+    With `quiet`, stdout is left alone. `size`: of the window, in pixels.
     """
     console, aside = (Console(stderr=stderr, highlight=False) for stderr in (headless or quiet, True))
     simulation.listen(_Notices(aside))
@@ -170,7 +174,7 @@ def live(simulation: Simulation, *, headless: bool, quiet: bool) -> dict[str, An
         else:
             from agentsim import window
 
-            window.run(simulation, stay=sys.stdin.isatty())
+            window.run(simulation, size=size, stay=sys.stdin.isatty())
     finally:
         result = simulation.close()
     return result

@@ -8,16 +8,18 @@ from typing import Any
 import pygame
 
 from agentsim.compiled.waiting import meanwhile
+from agentsim.loop.commands import StampedCommand
 from agentsim.loop.listener import Listener
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.timings import SECOND
 from agentsim.window.controls import Controls
 from agentsim.window.display import open_window
 from agentsim.window.frames import Frames
-from agentsim.window.keys import action_of
+from agentsim.window.keys import REPEATING, action_of
 from agentsim.window.picture import Picture
 
 POLL = SECOND // 120  # how often a person is listened to, at most
+AT_ONCE = {"toggle_help", "toggle_menu", "move", "choose", "escape", "full_screen"}  # a late tick for these is welcome
 LONG = SECOND // 60  # slack beyond this is spent here, listening; the clock sleeps through the rest
 
 
@@ -29,6 +31,7 @@ class App(Listener):
         self.simulation = simulation
         open_window(size)
         pygame.display.set_caption(f"agentsim: {simulation.config.world.id}")
+        pygame.key.set_repeat(400, 40)  # ms
         self.source = simulation.clock.source
         self.controls = Controls(simulation)
         self.frames = Frames(self.source.now)
@@ -37,6 +40,7 @@ class App(Listener):
         self._polled = 0
         self._rested = 0  # when, flat out, something may be drawn again
         self._dragging = False
+        self._held = set[int]()  # keys that are down
 
     def run(self, ticks: int | None = None, *, stay: bool = False) -> None:
         """Until `ticks` more are done, the run's end, or the person quits; an error keeps the window open, and with
@@ -90,6 +94,10 @@ class App(Listener):
                 return
             self.source.sleep(POLL)
 
+    def command(self, stamped: StampedCommand) -> None:
+        """Mark it on the curves."""
+        self.picture.mark(stamped.tick, stamped.command)
+
     def notice(self, text: str) -> None:
         """Show it for a while."""
         self.picture.toast(text)
@@ -117,13 +125,29 @@ class App(Listener):
                 self._rested = 0  # a person sees at once what they did
             self.controls.follow_mouse()
 
+    def _press(self, event: pygame.event.Event) -> None:
+        """Do what a key means; while it is held down, again only what a person wants again."""
+        action, again = action_of(event, self.controls.shelf.menu), event.key in self._held
+        self._held.add(event.key)
+        if action is None or (again and action[0] not in REPEATING):
+            return
+        if said := self.controls.perform(*action):
+            self.picture.toast(said)
+        if action[0] in ("full_screen", "escape") and pygame.display.get_surface() is not None:
+            self.picture.resize()
+        if action[0] in AT_ONCE:
+            self.frames.hurry()
+
     def _obey(self, event: pygame.event.Event) -> None:
         match event.type:
             case pygame.QUIT:
                 self.controls.quit()
             case pygame.KEYDOWN:
-                if (action := action_of(event)) is not None and (said := self.controls.perform(*action)):
-                    self.picture.toast(said)
+                self._press(event)
+            case pygame.KEYUP:
+                self._held.discard(event.key)
+            case pygame.WINDOWFOCUSLOST:
+                self._held.clear()  # whatever is let go now, another window hears of
             case pygame.MOUSEBUTTONDOWN if event.button == 1 and self.picture.world_rect.collidepoint(event.pos):
                 self._dragging = True
                 self.controls.drag(event.pos, self.picture.world_rect)

@@ -21,7 +21,8 @@ INK: Colour = (232, 236, 241)
 DIM: Colour = (146, 156, 170)
 BLUE: Colour = (88, 166, 255)  # blue and orange are told apart by every common kind of colour blindness
 ORANGE: Colour = (255, 159, 67)
-RED: Colour = (255, 92, 92)  # deadline misses and errors only
+GREEN: Colour = (112, 220, 140)  # what is right, and the evader, as in its world
+RED: Colour = (255, 92, 92)  # deadline misses, errors and wrong answers only
 
 
 def _diverging(steps: int = 255) -> NDArray[np.uint8]:

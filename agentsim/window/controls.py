@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from math import log2
-from pathlib import Path
 
 from pygame import Rect, Surface
 
-from agentsim.config.brain import checked
-from agentsim.config.brain_file import SUFFIX
 from agentsim.errors import UserError
-from agentsim.loop.building import fitting_brains, fitting_files
 from agentsim.loop.commands import (
-    ChangeBrain,
     Command,
     DragTarget,
     Push,
     ResetWorld,
     SetLearning,
-    SwapBrain,
     SwitchTask,
 )
-from agentsim.loop.keeping import save_brain
 from agentsim.loop.simulation import Simulation
+from agentsim.window.display import full_screen, is_full_screen
 from agentsim.window.keys import Key
+from agentsim.window.shelf import Shelf
+from agentsim.window.showing import SPANS
 from agentsim.window.video import Video
-from brains.rules import RULES
 
 SLOWEST, FASTEST = -4, 4  # speeds are powers of two
 
@@ -41,14 +35,11 @@ class Controls:
 
     def __init__(self, simulation: Simulation):
         self.simulation = simulation
-        body, present = simulation.environment.body, simulation.resident.present
-        self.whose: str | None = next(iter(present.brains), None)  # of several brains, the one to swap
-        self.brains = [*fitting_brains(body), *fitting_files(Path(), body)]
-        if not present.brains and present.name_of_brain not in dict(self.brains):
-            self.brains.insert(0, (present.name_of_brain, dict(present.one_brain)))
+        self.shelf = Shelf(simulation, self._submit)
         self.video: Video | None = None
         self._ended_videos: list[Video] = []
         self.quitting = self.help = self.ended = False
+        self.span = SPANS[0]  # simulated seconds that the curves show
         self._paced = "sleep" if simulation.clock.pacing == "none" else simulation.clock.pacing
         self._drag: tuple[float, float] | None = None
         self._let_go = False
@@ -56,11 +47,12 @@ class Controls:
 
     def perform(self, action: str, argument: int) -> str:
         """Do what a key means."""
-        if action == "pause" and self.ended:
+        over = self.simulation.error is not None or (self.ended and action == "pause")
+        if over and action not in {"toggle_help", "record", "quit", "full_screen", "escape", "next_span"}:
             return "the run has ended: q quits"
-        if self.simulation.error is not None and action not in {"toggle_help", "record", "quit"}:
-            return "the run has ended: q quits"
-        return str(getattr(self, action)(argument))
+        if action == "toggle_menu":
+            self.help = False
+        return str(getattr(self.shelf if hasattr(self.shelf, action) else self, action)(argument))
 
     def offers(self, key: Key) -> bool:
         """Whether this world, and whoever lives in it, has what the key is for."""
@@ -120,70 +112,6 @@ class Controls:
         task = ((waiting.task if waiting else environment.task) + 1) % len(environment.tasks)
         return self._submit(SwitchTask(task=task), f"task: {environment.tasks[task]}")
 
-    def swap(self, direction: int) -> str:
-        """The next brain of the list."""
-        names = [name for name, _ in self.brains]
-        if not names:
-            return "no brain in configs/brains fits this world"
-        present = self._present()
-        at = names.index(present) + direction if present in names else min(direction, 0)
-        return "this is the only brain here" if names == [present] else self.pick(at % len(names))
-
-    def pick(self, index: int) -> str:
-        """A brain of the list: as it was when it left, if it has lived here."""
-        if index >= len(self.brains):
-            return f"there are {len(self.brains)} brains for this world"
-        name, config = self.brains[index]
-        if name == self._present():
-            return f"{name} is here; n puts in a new one"
-        kept = self.simulation.resident.kept(name, checked(config), self.whose)
-        age = f", {kept.ticks:,} ticks old" if kept else ""
-        whose = f"{self.whose}, " if self.whose else ""
-        swap = SwapBrain(name=name, config=config, whose=self.whose)
-        return self._submit(swap, f"{whose}brain {index + 1}: {name}{age}")
-
-    def renew(self, _: int = 0) -> str:
-        """The present brain, from nothing; the one that it was is kept."""
-        config, name = self.simulation.resident.config_of(self.whose)
-        return self._submit(SwapBrain(name=name, config=dict(config), whose=self.whose, fresh=True), f"a new {name}")
-
-    def change_rule(self, _: int = 0) -> str:
-        """The next learning rule; what was learned stays."""
-        config, _name = self.simulation.resident.config_of(self.whose)
-        waiting, rules = self.simulation.orders.waiting(ChangeBrain), [*RULES]
-        rule = (waiting.changes if waiting else {}).get("rule", config.get("rule"))
-        if rule not in rules:
-            return "this brain has no rule to change"
-        rule = rules[(rules.index(rule) + 1) % len(rules)]
-        return self._submit(ChangeBrain(changes={"rule": rule}, whose=self.whose), f"rule: {rule}")
-
-    def change_rate(self, direction: int) -> str:
-        """Half or twice the learning rate; what was learned stays."""
-        config, _name = self.simulation.resident.config_of(self.whose)
-        waiting = self.simulation.orders.waiting(ChangeBrain)
-        rate = (waiting.changes if waiting else {}).get("learning_rate", config.get("learning_rate"))
-        if rate is None:
-            return "this brain has no learning rate"
-        rate *= 2.0**direction
-        return self._submit(
-            ChangeBrain(changes={"learning_rate": rate}, whose=self.whose), f"learning rate: {rate:.3g}"
-        )
-
-    def _present(self) -> str:
-        """The brain that lives here now, or will from the next tick on."""
-        waiting = self.simulation.orders.waiting(SwapBrain)
-        if waiting is not None and waiting.whose == self.whose:
-            return waiting.name
-        return self.simulation.resident.config_of(self.whose)[1]
-
-    def next_agent(self, _: int = 0) -> str:
-        """The next of several brains is the one to swap."""
-        names = list(self.simulation.resident.present.brains)
-        if self.whose not in names:
-            return "there is one brain here"
-        self.whose = names[(names.index(self.whose) + 1) % len(names)]
-        return f"[ ] and 1 … 9 swap the brain of {self.whose}"
-
     def learning(self, _: int = 0) -> str:
         """Learn, or only act."""
         waiting = self.simulation.orders.waiting(SetLearning)
@@ -235,19 +163,6 @@ class Controls:
         self.simulation.save()
         return f"saved: {self.simulation.run_directory}"
 
-    def save_brain(self, _: int = 0) -> str:
-        """The brain that lives now, in a file of its own."""
-        directory, tick = self.simulation.run_directory, self.simulation.tick_index
-        if directory is None:
-            return "this run has no directory to save in"
-        name = re.sub(r"[^\w-]+", "-", self.simulation.resident.config_of(self.whose)[1])
-        path = directory / f"{name}-{tick:08d}{SUFFIX}"
-        try:
-            save_brain(self.simulation, path, self.whose)
-        except UserError as error:
-            return str(error)
-        return f"saved: {path}"
-
     def record(self, _: int = 0) -> str:
         """Start a video, or end it; it begins with the next frame."""
         if self.video is not None:
@@ -290,5 +205,23 @@ class Controls:
 
     def toggle_help(self, _: int = 0) -> str:
         """The list of keys."""
-        self.help = not self.help
+        self.help, self.shelf.menu = not self.help, False
+        return ""
+
+    def next_span(self, _: int = 0) -> str:
+        """How much of the past the curves show."""
+        self.span = SPANS[(SPANS.index(self.span) + 1) % len(SPANS)]
+        return "curves: everything" if self.span is None else f"curves: the last {self.span:g} s"
+
+    def full_screen(self, _: int = 0) -> str:
+        """The whole screen, or a window again."""
+        full_screen(not is_full_screen())
+        return ""
+
+    def escape(self, _: int = 0) -> str:
+        """Close what is open, else leave full screen."""
+        if self.shelf.menu or self.help:
+            self.shelf.menu = self.help = False
+        elif is_full_screen():
+            full_screen(False)
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -83,3 +84,24 @@ def pygame_version() -> str:
     import pygame
 
     return f"{pygame.version.ver}, SDL {'.'.join(map(str, pygame.get_sdl_version()))}"
+
+
+_window_size: list[tuple[int, int]] = []  # of the window that a full screen took the place of
+
+
+def is_full_screen() -> bool:
+    """Whether the window takes the whole screen."""
+    return bool(_window_size)
+
+
+def full_screen(wanted: bool) -> None:
+    """Let the window take the whole screen, or give it back the size it had. Nothing happens where SDL refuses."""
+    import pygame
+
+    with contextlib.suppress(pygame.error):
+        if wanted and not _window_size:
+            size = pygame.display.get_surface().get_size()
+            pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+            _window_size.append(size)
+        elif not wanted and _window_size:
+            pygame.display.set_mode(_window_size.pop(), pygame.RESIZABLE)

@@ -29,7 +29,7 @@ class Frames:
         self.drawn = 0
         self.shed = 0
         self._pending: deque[Slice] = deque()
-        self._due = now()
+        self._due, self._hurry = now(), 0  # frames that somebody waits for
         self._costs: dict[str, deque[int]] = {}
         self._started: dict[str, int] = {}  # when each slice last ran
 
@@ -51,6 +51,11 @@ class Frames:
             return 0
         return costs[len(costs) // 2] if typical else costs[-2] if len(costs) > 8 else costs[-1]
 
+    def hurry(self) -> None:
+        """Somebody has asked for something and waits: draw the next frame, and what is left of this one, whether that
+        fits or not."""
+        self._due, self._hurry = self.now(), 2 if self._pending else 1
+
     def spend(self, until: int | None, begin: Callable[[], list[Slice]]) -> None:
         """Draw as many slices as are expected to end before `until` (None: nothing is due, draw the whole frame).
 
@@ -61,7 +66,7 @@ class Frames:
             name, _ = self._pending[0]
             now = self.now()
             waited = now - self._started.setdefault(name, now)
-            fits = until is None or now + self.cost(name, typical=waited > HUNGRY) + MARGIN <= until
+            fits = until is None or self._hurry or now + self.cost(name, typical=waited > HUNGRY) + MARGIN <= until
             late = until is not None and now >= until
             if not fits and waited < (LATE if late else STARVED):
                 return
@@ -70,6 +75,10 @@ class Frames:
             self._draw(*self._pending.popleft())
             if not self._pending:
                 self.drawn += 1
+                if self._hurry:
+                    self._hurry -= 1
+                    self._due = self.now()
+                    self._turn(begin)
 
     def draw(self, frame: list[Slice]) -> None:
         """Draw a whole frame at once, before the run; it only counts for what it teaches about costs."""

@@ -46,6 +46,7 @@ KEYS = (
         "pick",
         tuple((getattr(pygame, f"K_{pad}{n}"), n - 1) for n in range(1, 10) for pad in ("", "KP")),
     ),
+    Key("tab", "all brains: arrows, then enter", "toggle_menu", ((pygame.K_TAB, 0),)),
     Key("n", "the present brain, from nothing", "renew", ((pygame.K_n, 0),)),
     Key("u", "next learning rule; what was learned stays", "change_rule", ((pygame.K_u, 0),)),
     Key("<  >", "half, twice the learning rate", "change_rate"),
@@ -57,11 +58,26 @@ KEYS = (
     Key("v", "record a video, end it", "record", ((pygame.K_v, 0),)),
     Key("mouse", "drag the target"),
     Key("←  →", "push the cart", "push", _both(pygame.K_LEFT, pygame.K_RIGHT)),
+    Key("w", "curves: everything, the last minute, 10 s", "next_span", ((pygame.K_w, 0),)),
+    Key("f", "full screen, and back", "full_screen", ((pygame.K_f, 0), (pygame.K_F11, 0))),
+    Key("esc", "close what is open, leave full screen", "escape", ((pygame.K_ESCAPE, 0),)),
     Key("h", "show or hide this list", "toggle_help", ((pygame.K_h, 0), (pygame.K_F1, 0))),
     Key("q", "save and quit", "quit", ((pygame.K_q, 0),)),
 )
 
 ACTIONS = {code: (key.action, argument) for key in KEYS for code, argument in key.codes}
+# while a list is open: what these keys do instead
+IN_A_LIST = {
+    pygame.K_UP: ("move", -1),
+    pygame.K_DOWN: ("move", 1),
+    pygame.K_PAGEUP: ("move", -10),
+    pygame.K_PAGEDOWN: ("move", 10),
+    pygame.K_HOME: ("move", -1000),
+    pygame.K_END: ("move", 1000),
+    pygame.K_RETURN: ("choose", 0),
+    pygame.K_KP_ENTER: ("choose", 0),
+}
+REPEATING = {"step", "move", "push", "speed"}  # actions that a key does again while it is held down
 CHARACTERS = {
     "+": ("speed", 1),
     "-": ("speed", -1),
@@ -73,8 +89,10 @@ CHARACTERS = {
 }
 
 
-def action_of(event: pygame.event.Event) -> tuple[str, int] | None:
+def action_of(event: pygame.event.Event, in_a_list: bool = False) -> tuple[str, int] | None:
     """(action, argument) of a key press: by what it types, whatever the keyboard, else by the key itself."""
+    if in_a_list and event.key in IN_A_LIST:
+        return IN_A_LIST[event.key]
     if event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META):
         return None
     typed = CHARACTERS.get(getattr(event, "unicode", ""))

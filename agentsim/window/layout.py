@@ -8,49 +8,94 @@ from dataclasses import dataclass, fields
 from pygame import Rect
 
 DESIGN_SIZE = (960, 640)  # every measure below is in pixels of this size, and scales with the window
-SMALLEST_SIZE = (720, 480)  # below this the picture is cut off rather than made unreadable
+SMALLEST_SIZE = (240, 160)  # below this the picture is cut off rather than made unreadable
+LOW, NARROW = 480, 720  # pixels: below one of these there is room for fewer panels
+SMALLEST_SCALE = 0.75
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The panels of a window of `size` pixels. `scale` is pixels per design pixel."""
+    """The panels of a window of `size` pixels, None for one that has no room. `scale` is pixels per design pixel."""
 
     size: tuple[int, int]
     scale: float
     header: Rect
-    world: Rect
-    brain: Rect
-    curves: Rect
-    ticks: Rect
-    pace: Rect
     footer: Rect
+    world: Rect
+    brain: Rect | None = None
+    curves: Rect | None = None
+    ticks: Rect | None = None
+    pace: Rect | None = None
 
     def panels(self) -> dict[str, Rect]:
-        """Every rectangle by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"size", "scale"}}
+        """Every rectangle that there is, by name."""
+        places = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"size", "scale"}}
+        return {name: place for name, place in places.items() if place is not None}
 
 
 def arrange(size: tuple[int, int]) -> Layout:
-    """World and brain side by side, curves, tick times and pace below, a line of text above and below them."""
+    """World and brain side by side, curves, tick times and pace below, a line of text above and below them all; in a
+    low or a narrow window what there is room for, the world first, then the brain, then the curves."""
     width, height = max(size[0], SMALLEST_SIZE[0]), max(size[1], SMALLEST_SIZE[1])
-    scale = min(width / DESIGN_SIZE[0], height / DESIGN_SIZE[1])
+    scale = max(SMALLEST_SCALE, min(width / DESIGN_SIZE[0], height / DESIGN_SIZE[1]))
     margin, gap = round(12 * scale), round(8 * scale)
     header = Rect(margin, 0, width - 2 * margin, round(44 * scale))
     footer = Rect(margin, height - round(28 * scale), width - 2 * margin, round(28 * scale))
+    inner = Rect(margin, header.bottom, header.width, footer.top - header.bottom)
+    if height < LOW:
+        panels = _side_by_side(inner, gap, round(260 * scale))
+    elif width < NARROW:
+        panels = _one_below_another(inner, gap, round(150 * scale))
+    else:
+        panels = _in_two_rows(inner, gap, round(184 * scale), round(248 * scale))
+    return Layout((width, height), scale, header, footer, **panels)
 
-    below = round(184 * scale)
-    above = footer.top - header.bottom - gap - below
-    inner = header.width
-    world = Rect(margin, header.bottom, min(above, round(inner * 0.5)), above)
-    brain = Rect(world.right + gap, world.top, header.right - world.right - gap, above)
 
+def _in_two_rows(inner: Rect, gap: int, below: int, pace_width: int) -> dict[str, Rect]:
+    above = inner.height - gap - below
+    world = Rect(inner.left, inner.top, min(above, round(inner.width * 0.5)), above)
+    brain = Rect(world.right + gap, world.top, inner.right - world.right - gap, above)
     top = world.bottom + gap
-    pace_width = round(248 * scale)
-    ticks_width = round((inner - pace_width) * 0.36)
-    curves = Rect(margin, top, inner - pace_width - ticks_width - 2 * gap, below)
+    ticks_width = round((inner.width - pace_width) * 0.36)
+    curves = Rect(inner.left, top, inner.width - pace_width - ticks_width - 2 * gap, below)
     ticks = Rect(curves.right + gap, top, ticks_width, below)
-    pace = Rect(ticks.right + gap, top, pace_width, below)
-    return Layout((width, height), scale, header, world, brain, curves, ticks, pace, footer)
+    return {
+        "world": world,
+        "brain": brain,
+        "curves": curves,
+        "ticks": ticks,
+        "pace": Rect(ticks.right + gap, top, pace_width, below),
+    }
+
+
+def _side_by_side(inner: Rect, gap: int, least: int) -> dict[str, Rect]:
+    """The world as a square at the left, and beside it as many of the others as are wide enough."""
+    others = [name for name in ("brain", "curves") if inner.width >= inner.height + gap + least]
+    if inner.width < inner.height + 2 * (gap + least):
+        others = others[:1]
+    world = Rect(inner.left, inner.top, inner.height if others else inner.width, inner.height)
+    width = (inner.right - world.right - gap * len(others)) // max(1, len(others))
+    places = {
+        name: Rect(world.right + gap + k * (width + gap), inner.top, width, inner.height)
+        for k, name in enumerate(others)
+    }
+    return {"world": world, **places}
+
+
+def _one_below_another(inner: Rect, gap: int, least: int) -> dict[str, Rect]:
+    """The world on top, and below it as many of the others as are high enough."""
+    tall = max(least, min(inner.width, inner.height // 2))
+    world = Rect(inner.left, inner.top, inner.width, tall)
+    left = inner.bottom - world.bottom - gap
+    brain = Rect(inner.left, world.bottom + gap, inner.width, left)
+    if left < 2 * least + gap:
+        return {"world": world, "brain": brain}
+    brain.height = left - least - gap
+    return {
+        "world": world,
+        "brain": brain,
+        "curves": Rect(inner.left, brain.bottom + gap, inner.width, least),
+    }
 
 
 def fit(picture: tuple[int, int], box: Rect) -> Rect:

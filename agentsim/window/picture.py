@@ -11,25 +11,28 @@ from numpy.typing import NDArray
 from pygame import Rect, Surface
 
 from agentsim.errors import said
+from agentsim.loop.commands import Command
 from agentsim.loop.simulation import Simulation
 from agentsim.loop.timings import SECOND
 from agentsim.window import overlays
-from agentsim.window.canvas import BLUE, DIM, GROUND, INK, ORANGE, RED, Canvas
+from agentsim.window.canvas import BLUE, DIM, GREEN, GROUND, INK, ORANGE, RED, Canvas
 from agentsim.window.controls import Controls, speed_name
 from agentsim.window.conversion import layers_of, pixels_of
 from agentsim.window.frames import Frames, Slice
 from agentsim.window.keys import KEYS
 from agentsim.window.layout import arrange
 from agentsim.window.panels.brain import draw_brain
-from agentsim.window.panels.curves import Curve, draw_curves
+from agentsim.window.panels.curves import draw_curves
 from agentsim.window.panels.header import draw_footer, draw_header
 from agentsim.window.panels.pace import draw_pace
 from agentsim.window.panels.ticks import draw_ticks
 from agentsim.window.panels.world import draw_world
-from brains.team import Team
+from agentsim.window.showing import curves_of, layers_of_brain, mark_of
+from brains.brain import figures_of
 
 TOAST = 2 * SECOND
-FOOTER = "space pause    .  step    + -  speed    t  task    [ ]  brain    l  learning    h  all keys    q  quit"
+MOST_MARKS = 500
+FOOTER = "space pause    .  step    + -  speed    t  task    [ ] tab  brains    l  learning    h  all keys    q  quit"
 
 # The panels, and how many ns at least lie between two drawings of each.
 PANELS = {
@@ -58,6 +61,8 @@ class Picture:
         self._image: Surface | None = None
         self._pixels: NDArray[np.uint8] | None = None
         self._peaks: dict[str, float] = {}
+        self.marks: list[tuple[int, str]] = []  # (tick, what a person did then)
+        self._dragged = -2  # the tick of the last one
         self._pace, self._pace_since = (simulation.clock.pacing, simulation.clock.speed, False), 0
         self._toast, self._toast_until = "", 0
         self.resize()
@@ -86,6 +91,15 @@ class Picture:
         self.toast("the run has ended: q closes the window")
         self._drawn.pop("header", None)
 
+    def mark(self, tick: int, command: Command) -> None:
+        """Keep what a person did, for the curves; of a drag only its beginning."""
+        what = mark_of(command)
+        goes_on = what == "drag" and self._dragged >= tick - 1
+        if what == "drag":
+            self._dragged = tick
+        if what is not None and not goes_on:
+            self.marks = [*self.marks, (tick, what)][-MOST_MARKS:]
+
     def toast(self, text: str) -> None:
         """Say something for two seconds."""
         self._toast, self._toast_until = text, self._now() + TOAST
@@ -99,7 +113,12 @@ class Picture:
             "header": self._header(),
             "world": (simulation.tick_index, simulation.environment.task),
             "brain": (simulation.tick_index, simulation.brain_name),
-            "curves": (len(simulation.telemetry.rows), len(simulation.telemetry.totals.phases)),
+            "curves": (
+                len(simulation.telemetry.rows),
+                len(simulation.telemetry.totals.phases),
+                len(self.marks),
+                self.controls.span,
+            ),
             "ticks": simulation.clock.statistics.n,
             "pace": (simulation.clock.statistics.n, simulation.clock.statistics.asked_hz, simulation.paused),
             "footer": "",
@@ -110,7 +129,8 @@ class Picture:
         if self._overlay_key != self._overlays_wanted():
             frame.append(("overlays", self._draw_overlays))
             self._uncover()
-        for name, interval in PANELS.items():
+        places = self.layout.panels()
+        for name, interval in ((name, PANELS[name]) for name in PANELS if name in places):
             fresh = name not in self._drawn
             if fresh or (self._drawn[name] != shows[name] and now - self._times[name] >= interval):
                 self._drawn[name], self._times[name] = shows[name], now
@@ -209,32 +229,25 @@ class Picture:
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body
         activity = self._guard("the brain's activity()", lambda: layers_of(brain.activity())) or {}
-        observation, agents = self.simulation.environment.observation, self.simulation.environment.agents
-        senses = {f"{agent} senses": observation[lane : lane + 1] for lane, agent in enumerate(agents)}
-        activity = {**(senses or {"observation": observation}), **activity}
-        layers = {name: np.asarray(layer, np.float64)[0].ravel() for name, layer in activity.items()}
-        peaks = {}
-        for name, layer in layers.items():
-            largest = float(np.abs(layer[np.isfinite(layer)]).max(initial=1e-6))
-            peaks[name] = max(largest, 0.99 * self._peaks.get(name, 0.0))
-        self._peaks = peaks
-        chosen: dict[str, int] = {}
-        if (experience := self.simulation.last) is not None and body.discrete:
-            members = brain.members.items() if isinstance(brain, Team) else ()
-            for owner, lane in [(f"{name} ", int(member.lanes[0])) for name, member in members] or [("", 0)]:
-                last = [name for name in layers if name.startswith(owner)][-1:]
-                chosen |= {name: int(experience.action[lane]) for name in last if layers[name].size == body.actions}
-        units = sum(layer.size for layer in layers.values()) - body.observation_size * max(1, len(senses))
-        note = [f"{units} units"]
-        note.append(f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}")
-        draw_brain(self.canvas, rect, layers, peaks, chosen, "  ·  ".join(note))
+        figures = self._guard("the brain's figures()", lambda: figures_of(brain)) or {}
+        layers = layers_of_brain(self.simulation, activity, figures, self._peaks)
+        self._peaks = {layer.name: layer.peak for layer in layers}
+        units = sum(layer.values.size for layer in layers) - body.observation_size * body.lanes
+        latency = f"latency {brain.latency} tick{'' if brain.latency == 1 else 's'}"
+        draw_brain(self.canvas, rect, layers, f"{units} units  ·  {latency}")
 
     def _draw_curves(self, rect: Rect) -> None:
-        telemetry, hz = self.simulation.telemetry, self.simulation.config.clock.tick_hz
+        simulation, span = self.simulation, self.controls.span
+        telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
         switches = [(phase.start / hz, telemetry.task_name(phase.task) or "") for phase in telemetry.totals.phases]
-        first = telemetry.rows[0].tick if telemetry.rows else self.simulation.tick_index
+        marks = [(tick / hz, what) for tick, what in self.marks]
+        first = telemetry.rows[0].tick if telemetry.rows else simulation.tick_index
         since = max(0.0, first / hz - 1.5) if first > 1.5 * hz else 0.0  # later than 0 in a run that was resumed
-        draw_curves(self.canvas, rect, curves_of(self.simulation), switches, since)
+        note = ""
+        if span is not None:
+            since, note = max(since, simulation.tick_index / hz - span), f", last {span:g} s"
+        colours = (BLUE, GREEN if simulation.environment.agents else ORANGE)
+        draw_curves(self.canvas, rect, curves_of(simulation, span), colours, switches, marks, since, note)
 
     def _draw_ticks(self, rect: Rect) -> None:
         statistics, clock = self.simulation.clock.statistics, self.simulation.clock
@@ -256,15 +269,15 @@ class Picture:
         share = statistics.misses / max(1, statistics.n)
         p50, p99 = (statistics.execution.percentile(percent) or 0.0 for percent in (50, 99))
         loss = next((row.loss for row in reversed(metrics) if row.loss is not None), None)
-        rows = [
+        rows = [  # the first ones, where there is no room for all
             ("real time", "-" if factor is None else f"{factor:.2f}x of {wanted}", INK),
             ("tick p50 / p99", f"{p50 / 1e6:.2f} / {p99 / 1e6:.2f} ms", INK),
             ("misses", f"{statistics.misses:,}  ({100 * share:.2f} %)", RED if share >= 0.01 else INK),
-            ("frames", f"{self.frames.drawn:,} drawn, {self.frames.shed:,} shed", INK),
-            ("loss", "-" if loss is None else f"{loss:.3g}", INK),
         ]
         for name, own in list(metrics[-1].agents.items() if metrics else ())[:2]:
             rows.append((f"{name}, score", "-" if own.score is None else f"{own.score:.2f}", INK))
+        rows.append(("loss", "-" if loss is None else f"{loss:.3g}", INK))
+        rows.append(("frames", f"{self.frames.drawn:,} drawn, {self.frames.shed:,} shed", INK))
         rates = [("target", "max" if asked is None else _hertz(asked)), ("achieved", _hertz(achieved))]
         draw_pace(self.canvas, rect, rates, rows)
 
@@ -280,13 +293,14 @@ class Picture:
         """Have everything drawn again that lies under the present overlays."""
         for _, place in self._overlays:
             self._changed.append(self.canvas.surface.fill(GROUND, place))
-            for name in PANELS:
-                if place.colliderect(getattr(self.layout, name)):
+            for name, panel in self.layout.panels().items():
+                if place.colliderect(panel):
                     self._drawn.pop(name, None)
 
     def _overlays_wanted(self) -> tuple[object, ...]:
         problem = self.problem if self.simulation.paused else None
-        return self._toast, self.controls.help, self.simulation.error, problem
+        menu = self.controls.shelf.menu and (self.controls.shelf.at, self.simulation.tick_index // 30)
+        return self._toast, self.controls.help, menu, self.simulation.error, problem
 
     def _draw_overlays(self) -> None:
         self._overlay_key = self._overlays_wanted()
@@ -303,46 +317,17 @@ class Picture:
             self._overlays.append(overlays.error_card(self.canvas, "Paused: no picture", lines, self.layout.size))
         if self.controls.help:
             keys = [(key.label, key.what) for key in KEYS if self.controls.offers(key)]
-            brains = [(str(n) if n < 10 else "·", name) for n, (name, _) in enumerate(self.controls.brains, 1)]
-            columns = [("Keys", keys), ("Brains", brains[: len(keys)])]
+            half = -(-len(keys) // 2)
+            columns = [("Keys", keys[:half]), ("", keys[half:])]
             self._overlays.append(overlays.help_card(self.canvas, columns, self.layout.size))
+        elif self.controls.shelf.menu:
+            rows, at = self.controls.shelf.menu_rows(), self.controls.shelf.at
+            self._overlays.append(overlays.list_card(self.canvas, "Brains", rows, at, self.layout.size))
         if self._toast:
-            self._overlays.append(overlays.toast_card(self.canvas, self._toast, self.layout.world))
+            covered = self._overlays[-1][1] if self._overlays else None
+            self._overlays.append(overlays.toast_card(self.canvas, self._toast, self.layout.world, covered))
         self._changed += [place for _, place in self._overlays]
 
 
 def _hertz(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:,.0f} Hz" if rate >= 1000 else f"{rate:.1f} Hz"
-
-
-def curves_of(simulation: Simulation) -> list[Curve]:
-    """Accuracy and score where the world has them, or the accuracy of two agents; else episode returns and the loss."""
-    telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
-    rows = telemetry.rows
-    ticks = [row.tick for row in rows]
-
-    def known(ticks: list[int], values: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        pairs = [(tick / hz, value) for tick, value in zip(ticks, values, strict=True) if value is not None]
-        both = np.array(pairs, np.float64).reshape(-1, 2)
-        return both[:, 0], both[:, 1]
-
-    accuracy, score = known(ticks, [row.accuracy for row in rows]), known(ticks, [row.score for row in rows])
-    if agents := simulation.environment.agents:
-        own = [known(ticks, [row.agents[name].accuracy for row in rows]) for name in agents]
-        return [
-            Curve(f"{name}, accuracy", *curve, colour, percent=True)
-            for name, curve, colour in zip(agents, own, (BLUE, ORANGE), strict=False)
-        ]
-    if len(accuracy[0]) or len(score[0]) or simulation.environment.body.teacher:
-        low = -1.0 if score[1].min(initial=0) < 0 else 0.0  # beyond -1 and 1 it is clipped; the legend says how much
-        return [
-            Curve("accuracy", *accuracy, BLUE, percent=True),
-            Curve("score", *score, ORANGE, low),
-        ]
-    returns = known([tick for tick, _ in telemetry.returns], [value for _, value in telemetry.returns])
-    loss = known(ticks, [row.loss for row in rows])
-    named = (("return", returns, BLUE), ("loss", loss, ORANGE))
-    return [
-        Curve(name, *curve, colour, min(0.0, curve[1].min(initial=0)), curve[1].max(initial=0) or 1.0)
-        for name, curve, colour in named
-    ]

@@ -2,61 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pygame
-from numpy.typing import NDArray
 from pygame import Rect
 
-from agentsim.window.canvas import DIM, INK, RED, Canvas
+from agentsim.window.canvas import DIM, GREEN, GROUND, INK, RED, Canvas
 from agentsim.window.layout import shown_layers
+from agentsim.window.shown import Layer
 
 
-def draw_brain(
-    canvas: Canvas,
-    rect: Rect,
-    activity: dict[str, NDArray[Any]],
-    peaks: dict[str, float],
-    chosen: dict[str, int],
-    note: str,
-) -> None:
-    """Every layer's activity as a strip of cells, input on top: blue below zero, orange above.
-
-    `activity` name -> (units,); `peaks` name -> the magnitude that gets the full colour; `chosen`: layer ->
-    the cell of it that is outlined, the action taken.
-    """
+def draw_brain(canvas: Canvas, rect: Rect, layers: Sequence[Layer], note: str) -> None:
+    """Every layer's activity as a strip of cells, input on top: blue below zero, orange above; the chosen cell has a
+    white edge, the right one a green edge within it, or a red one where another was chosen."""
     inner = canvas.panel(rect, "Brain")
     head = (rect.right - canvas.px(10), rect.top + canvas.px(14))
-    gutter = canvas.px(96)
+    words = [(layer.name, 11) for layer in layers] + [(_link(layer), 10) for layer in layers]
+    widest = max(canvas.width(text, size) for text, size in words) + canvas.px(10)
+    gutter = min(max(canvas.px(96), widest), inner.width // 3)
     cells = Rect(inner.left + gutter, inner.top, inner.width - gutter, inner.height)
-    units = [layer.size for layer in activity.values()]
-    line, gap = canvas.line_height(11), canvas.px(1)
-    layers = list(activity.items())
-    shown, placed = shown_layers(units, cells, canvas.scale)
+    shown, placed = shown_layers([layer.values.size for layer in layers], cells, canvas.scale)
     if len(shown) < len(layers):
         note = f"{len(layers) - len(shown)} more layers  ·  {note}"
     canvas.text(note, head, size=11, colour=DIM, anchor="midright", width=rect.width - canvas.px(80))
     for index, (strip, rows, columns) in zip(shown, placed, strict=True):
-        name, layer = layers[index]
-        broken = not np.isfinite(layer).all()
-        xs, ys = canvas.cells(strip, rows, columns, layer / peaks[name])
-        if name in chosen:
-            row, column = divmod(chosen[name], columns)
-            edge = Rect(xs[column], ys[row], xs[column + 1] - xs[column] - gap, ys[row + 1] - ys[row] - gap)
-            pygame.draw.rect(canvas.surface, INK, edge, canvas.px(2))
-        size, colour = f"{layer.size}", RED if broken else INK
-        if broken:
-            name = f"{name}: not finite"
+        layer = layers[index]
+        xs, ys = canvas.cells(strip, rows, columns, layer.values / layer.peak)
+        _draw_names(canvas, layer, xs, ys, columns)
+        gap = canvas.px(1)
+        for cell, colour, within in ((layer.chosen, INK, 0), (layer.right, _verdict(layer), canvas.px(4))):
+            if cell is not None:
+                row, column = divmod(cell, columns)
+                edge = Rect(xs[column], ys[row], xs[column + 1] - xs[column] - gap, ys[row + 1] - ys[row] - gap)
+                pygame.draw.rect(canvas.surface, colour, edge.inflate(-2 * within, -2 * within), canvas.px(2))
+        if not np.isfinite(layer.values).all():
             pygame.draw.rect(canvas.surface, RED, strip, canvas.px(2))
-        if strip.height >= 2 * line:
-            top = strip.centery - line
-            canvas.text(name, (inner.left, top), size=11, colour=colour, width=gutter - canvas.px(8))
-            size = f"{layer.size}  ±{peaks[name]:.2g}"
-            canvas.text(size, (inner.left, top + line), size=10, colour=DIM, width=gutter - canvas.px(8))
-        else:
-            taken = canvas.text(
-                size, (cells.left - canvas.px(8), strip.centery), size=10, colour=DIM, anchor="midright"
-            )
-            width = taken.left - inner.left
-            canvas.text(name, (inner.left, strip.centery), size=11, colour=colour, anchor="midleft", width=width)
+        _draw_words(canvas, layer, Rect(inner.left, strip.top, gutter - canvas.px(8), strip.height))
+
+
+def _verdict(layer: Layer) -> tuple[int, int, int]:
+    return GREEN if layer.right == layer.chosen else RED
+
+
+def _link(layer: Layer) -> str:
+    return "" if layer.link is None else f"link {layer.link[0]:.2f}  gap {layer.link[1]:.1g}"
+
+
+def _draw_words(canvas: Canvas, layer: Layer, box: Rect) -> None:
+    """Name, size and what else there is, in as many lines as fit beside a strip."""
+    line, broken = canvas.line_height(11), not np.isfinite(layer.values).all()
+    name, colour = (f"{layer.name}: not finite", RED) if broken else (layer.name, INK)
+    size = f"{layer.values.size}"
+    if box.height < 2 * line:
+        taken = canvas.text(size, (box.right, box.centery), size=10, colour=DIM, anchor="midright")
+        room = taken.left - box.left - canvas.px(4)
+        canvas.text(name, (box.left, box.centery), size=11, colour=colour, anchor="midleft", width=room)
+        return
+    words = [(name, 11, colour), (f"{size}  ±{layer.peak:.2g}", 10, DIM)]
+    if layer.link is not None:
+        words.append((_link(layer), 10, DIM))
+    words = words[: box.height // line]
+    top = box.centery - len(words) * line // 2
+    for number, (text, letters, ink) in enumerate(words):
+        canvas.text(text, (box.left, top + number * line), size=letters, colour=ink, width=box.width)
+
+
+def _draw_names(canvas: Canvas, layer: Layer, xs: list[int], ys: list[int], columns: int) -> None:
+    """What each cell stands for, at its foot, where all of the names fit."""
+    line = canvas.line_height(9)
+    if not layer.names or min(b - a for a, b in pairwise(ys)) < 2 * line:
+        return
+    room = min(b - a for a, b in pairwise(xs)) - canvas.px(4)
+    if max(canvas.width(name, 9) for name in layer.names) > room:
+        return
+    for cell, name in enumerate(layer.names):
+        row, column = divmod(cell, columns)
+        at = ((xs[column] + xs[column + 1]) // 2, ys[row + 1] - line - canvas.px(5))
+        shadow = canvas.render(name, 9, GROUND)
+        canvas.surface.blit(shadow, shadow.get_rect(midtop=(at[0] + 1, at[1] + 1)))
+        canvas.text(name, at, size=9, anchor="midtop")

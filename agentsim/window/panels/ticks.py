@@ -52,4 +52,8 @@ def draw_ticks(
         y = plot.bottom - 1 - height(period)
         canvas.surface.fill(ORANGE, (plot.left, y, plot.width, canvas.px(1)))
         canvas.text(f"{period:.3g}", (plot.left - canvas.px(5), y), size=10, colour=ORANGE, anchor="midright")
-        canvas.text("deadline", (plot.right - canvas.px(3), y), size=10, colour=ORANGE, anchor="topright")
+        word = (plot.right - canvas.px(3), y)
+        behind = Rect(0, 0, canvas.width("deadline", 10) + canvas.px(6), canvas.line_height(10))
+        behind.topright = (plot.right, y + canvas.px(1))
+        canvas.fill(behind, WELL, radius=3)  # or it would be orange on red
+        canvas.text("deadline", word, size=10, colour=ORANGE, anchor="topright")

@@ -303,14 +303,14 @@ def test_the_window_shows_every_brain_and_swaps_the_one_that_was_chosen(monkeypa
     import pygame
 
     from agentsim.window.app import App
-    from agentsim.window.picture import curves_of
+    from agentsim.window.showing import curves_of
 
     simulation = Simulation(duel())
     app = App(simulation, (960, 640))
     app.run(70)
     assert [curve.name for curve in curves_of(simulation)] == ["chaser, accuracy", "evader, accuracy"]
-    assert app.controls.next_agent() == "[ ] and 1 … 9 swap the brain of evader"
-    said = app.controls.pick(0)
+    assert app.controls.shelf.next_agent() == "[ ] and 1 … 9 swap the brain of evader"
+    said = app.controls.shelf.pick(0)
     assert said.startswith("evader, brain 1: ")
     simulation.run(1)
     assert simulation.resident.present.brains["evader"].brain_name == said.removeprefix("evader, brain 1: ")

@@ -31,6 +31,8 @@ class Person(App):
             action()
         elif action is not None:
             pygame.event.post(action)
+            if action.type == pygame.KEYDOWN:
+                pygame.event.post(pygame.event.Event(pygame.KEYUP, key=action.key, mod=0))
         self._polled = -SECOND
         super()._turn(until)
 

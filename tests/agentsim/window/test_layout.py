@@ -22,10 +22,11 @@ from agentsim.window.panels.curves import decimate
 from tests.agentsim.window.person import PHASES, Person, key
 
 Make = Callable[..., Config]
+SMALL = [(400, 300), (1590, 300), (420, 700), (240, 160), (719, 2000), (960, 479)]
 SIZES = [(960, 640), (1280, 800), (1920, 1080), (2560, 1440), (1000, 1600)]
 
 
-@pytest.mark.parametrize("size", [*SIZES, (300, 200)])
+@pytest.mark.parametrize("size", [*SIZES, *SMALL, (100, 100)])
 def test_panels_do_not_overlap(size: tuple[int, int]) -> None:
     arranged = layout.arrange(size)
     everything = Rect(0, 0, *arranged.size)
@@ -96,7 +97,30 @@ def test_a_resized_window_is_arranged_anew(make_config: Make) -> None:
     look = lambda: sizes.append(person.picture.layout.size)  # noqa: E731
     person.actions = iter([resize, None, None, look, shrink, None, None, look, key(pygame.K_q)])
     person.run()
-    assert sizes == [(1500, 900), layout.SMALLEST_SIZE]
+    assert sizes == [(1500, 900), (400, 300)]
+
+
+@pytest.mark.parametrize(
+    ("size", "panels"),
+    [
+        ((1590, 300), {"world", "brain", "curves"}),
+        ((400, 300), {"world"}),
+        ((640, 300), {"world", "brain"}),
+        ((420, 700), {"world", "brain", "curves"}),
+        ((400, 490), {"world", "brain"}),
+        ((960, 640), {"world", "brain", "curves", "ticks", "pace"}),
+    ],
+)
+def test_a_small_window_shows_what_there_is_room_for(
+    size: tuple[int, int], panels: set[str], make_config: Make
+) -> None:
+    """The world in all of them; and a run in it is drawn without a word of complaint."""
+    arranged = layout.arrange(size)
+    assert set(arranged.panels()) == {"header", "footer"} | panels
+    assert all(rect.width >= 100 and rect.height >= 100 for name, rect in arranged.panels().items() if name in panels)
+    person = Person(Simulation(make_config(phases=PHASES)), *[None] * 6, key(pygame.K_h), *[None] * 6, size=size)
+    person.run()
+    assert person.picture.problem is None and person.simulation.error is None
 
 
 def test_cells_have_the_colour_of_their_level() -> None:
