@@ -106,20 +106,28 @@ def run(
             resume, pacing and pacing.value, speed, headless=headless, size=window, seconds=seconds, ticks=ticks
         )
     else:
-        overrides = list(set_ or [])
-        overrides += [f"run.seed={seed}"] if seed is not None else []
-        overrides += [f"clock.pacing={pacing.value}"] if pacing is not None else []
-        overrides += [f"clock.speed={speed}"] if speed is not None else []
-        simulation = running.start(
-            "arena" if config is None else config,
-            brain,
-            overrides,
-            out,
-            headless=headless,
-            size=window,
-            seconds=seconds,
-            ticks=ticks,
-        )
+        options = {
+            f"--seed {seed}": None if seed is None else f"run.seed={seed}",
+            f"--pacing {pacing and pacing.value}": pacing and f"clock.pacing={pacing.value}",
+            f"--speed {speed}": None if speed is None else f"clock.speed={speed}",
+        }
+        added = {option: key for option, key in options.items() if key is not None}
+        try:
+            simulation = running.start(
+                "arena" if config is None else config,
+                brain,
+                [*(set_ or []), *added.values()],
+                out,
+                headless=headless,
+                size=window,
+                seconds=seconds,
+                ticks=ticks,
+            )
+        except UserError as error:
+            message = str(error)
+            for option, key in added.items():  # which a person did not write
+                message = message.replace(f"--set {key}", option)
+            raise UserError(message) from error
     result = running.live(simulation, headless=headless, quiet=as_json, size=window)
     _show_result(result, as_json)
     directory, end = result["run_directory"], simulation.end_tick

@@ -73,7 +73,7 @@ def entries(
 
 def with_controls(source: str, asked: Sequence[Config], delays: Sequence[int] = ()) -> list[Entry]:
     """Some brains in one world and their controls, among them an oracle for each of `delays`. Raises UserError."""
-    if any(config.brains for config in asked):
+    if any(len(config.brains) > 1 for config in asked):
         raise UserError(f"{source}: has several brains; a learning benchmark compares single ones, give --brain NAME")
     environment = Environment(asked[0].world, np.random.SeedSequence(0))
     try:
@@ -98,7 +98,7 @@ def with_controls(source: str, asked: Sequence[Config], delays: Sequence[int] = 
 
 def _same(one: Config, other: Config) -> bool:
     """Whether two rows of one name are the same brain."""
-    return one.learn == other.learn and one.brain == other.brain
+    return (one.learn, one.brain, one.brains) == (other.learn, other.brain, other.brains)
 
 
 def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config:
@@ -114,7 +114,8 @@ def prepared(config: Config, seconds: float | None, ticks: int | None) -> Config
 
 
 def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
-    mapping = entry.config.one_brain
+    slow = next(iter(entry.config.brains.values()), None)  # one with a divider of the clock
+    mapping = entry.config.one_brain if slow is None else slow.brain
     try:
         brain = build_brain(mapping, body, np.random.SeedSequence(0))
     except UserError:
@@ -126,6 +127,10 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
         return
     frozen = entry.config.model_copy(update={"learn": entry.config.learn.model_copy(update={"steps_per_tick": 0})})
     yield Entry(entry.source, f"{entry.name}, frozen", frozen, control=True)
+    if slow is not None:
+        if body.oracle is not None:
+            yield _oracle_every(entry, slow.every, brain.latency)
+        return
     if mapping.get("replay") is not None:
         yield _with(entry.source, f"{entry.name}, no replay", entry.config, mapping | {"replay": None})
     if body.teacher and mapping.get("brain_ticks_per_world_tick", 1) > 1:
@@ -135,6 +140,15 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
         yield _with(entry.source, f"{entry.name}, sequential", entry.config, mapping | {"execution": "sequential"})
     if body.oracle is not None:
         yield _oracle(entry.source, entry.config, brain.latency)
+
+
+def _oracle_every(entry: Entry, every: int, delay: int) -> Entry:
+    """The oracle in the place of a brain with a divider: as late as that is, and holding its action as long."""
+    config = entry.config.with_brain({"kind": "oracle", "delay": delay}, "oracle")
+    ((role, member),) = entry.config.brains.items()
+    slow = member.model_copy(update={"brain": config.one_brain, "brain_name": "oracle"})
+    name = f"oracle, every {every} ticks, {delay} of those late"
+    return Entry(entry.source, name, entry.config.model_copy(update={"brains": {role: slow}}), control=True)
 
 
 def _oracle(source: str, config: Config, delay: int) -> Entry:

@@ -109,3 +109,17 @@ def test_json_is_alone_on_stdout() -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["ticks"] == 20 and done.stdout.count("\n") == 1
     assert done.stderr.count("acting") >= 20 and done.stderr.count("from C") >= 20
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--speed", "0.0001"], "agentsim: --speed 0.0001: clock.speed: should be greater"),
+        (["--speed", "1e9"], "agentsim: --speed 1000000000.0: clock.speed: should be less"),
+        (["--set", "clock=5", "--pacing", "none"], "agentsim: --pacing none: clock is a single value"),
+        (["--set", "run=5", "--seed", "3"], "agentsim: --seed 3: run is a single value"),
+        (["--set", "clock.speed=0"], "agentsim: --set clock.speed=0: "),
+    ],
+)
+def test_what_is_wrong_is_said_of_what_was_written(words: list[str], message: str) -> None:
+    assert refused("run", "arena", "--headless", "--ticks", "5", *words).startswith(message)

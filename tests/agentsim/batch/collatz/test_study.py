@@ -98,7 +98,7 @@ def test_lines_of_a_row() -> None:
     ((_, headings, (line,)),) = tables.sections(result)
     found = dict(zip(headings, line, strict=True))
     assert found["of 27"] == "2/2" and found["of 429"] == "10/12" and found["fresh 500,000"] == "1,234/1,234"
-    assert found["pass %"].startswith("60.000 ± 127.06")  # t(.975, 1) = 12.706 times 10 points
+    assert found["pass %"].startswith("60.000 (0 to 100)")  # 60 ± 127, as t(.975, 1) = 12.706
     assert (found["worst margin"], found["CPU s"], found["batches"]) == ("-3.000", "60", "5")
 
 
