@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentsim.system.machine import limit_threads
+from agentsim.system.process import interrupts_are_quiet
 
 # BLAS reads its number of threads when numpy is imported, before any function of the command line can run. A program
 # that imports agentsim is left to decide for itself.
 if any(Path(word).stem == "agentsim" for word in sys.orig_argv):
     limit_threads()
+    interrupts_are_quiet(sys.orig_argv)
 
 import worlds
 

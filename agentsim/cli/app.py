@@ -32,6 +32,7 @@ from agentsim.cli.train import app as train
 from agentsim.compiled.waiting import Show, meanwhile
 from agentsim.errors import UserError
 from agentsim.system.output import discard
+from agentsim.system.process import interrupts_are_heard
 
 logger = logging.getLogger("agentsim")
 
@@ -41,6 +42,7 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            interrupts_are_heard()
             with meanwhile(_announcement()):
                 return super().invoke(ctx)
         except (UserError, FailureError) as error:

@@ -74,7 +74,9 @@ def show(listing: Listing) -> None:
             table.add_row(name, description)
         console.print(table)
         console.print()
-    console.print("Any other Gymnasium id with flat Box observations and Discrete or Box actions is a world too.")
+    console.print(
+        "Any other Gymnasium id is a world too, where its observations have a fixed size: agentsim run LunarLander-v3."
+    )
 
 
 def _module(entry_point: Any) -> str:

@@ -11,9 +11,25 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 PATIENCE = 0.5  # seconds until somebody is told that the end is waited for
+
+
+def interrupts_are_quiet(words: Sequence[str]) -> None:
+    """Where these words of a command line start agentsim, let Ctrl-C end the process without a traceback, until
+    `interrupts_are_heard`: what is being imported by then can do nothing about it."""
+    starts = len(words) > 1 and (Path(words[1]).stem == "agentsim" or list(words[1:3]) == ["-m", "agentsim"])
+    main = threading.current_thread() is threading.main_thread()
+    if starts and main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupts_are_heard() -> None:
+    """From here on Ctrl-C raises KeyboardInterrupt again."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from agentsim.cli.results import _summed
 from agentsim.config.load import load_config
 from agentsim.errors import UserError
 from tests.agentsim.cli.command_line import call, refused
@@ -123,3 +125,35 @@ def test_json_is_alone_on_stdout() -> None:
 )
 def test_what_is_wrong_is_said_of_what_was_written(words: list[str], message: str) -> None:
     assert refused("run", "arena", "--headless", "--ticks", "5", *words).startswith(message)
+
+
+def test_many_phases_are_a_row_a_task() -> None:
+    """Fourteen phases in turn: ticks and events add up, shares are those of the ticks."""
+    phases = [
+        {
+            "task": task,
+            "start": 10 * k,
+            "ticks": 10 + k,
+            "accuracy": None if k == 2 else k / 20,
+            "score": None,
+            "events": {"catches": k},
+        }
+        for k, task in enumerate(["chase", "avoid"] * 7)
+    ]
+    chase, avoid = _summed(phases)
+    own = phases[::2]
+    assert (chase["task"], chase["start"], chase["ticks"]) == ("chase, 7 times", 0, sum(p["ticks"] for p in own))
+    known = [p for p in own if p["accuracy"] is not None]
+    mean = sum(p["accuracy"] * p["ticks"] for p in known) / sum(p["ticks"] for p in known)
+    assert chase["accuracy"] == pytest.approx(mean) and chase["score"] is None
+    assert avoid["events"] == {"catches": sum(range(1, 14, 2))}
+    assert _summed(phases[:12]) == phases[:12]
+
+
+@pytest.mark.parametrize("module", ["gymnasium", "typer"])
+def test_an_interrupt_while_modules_are_imported_has_no_traceback(module: str, folder: Path) -> None:
+    """One that comes in the middle of the import of a library: the process ends by it, without a word."""
+    (folder / f"{module}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run([*AGENTSIM, "list"], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -12,13 +12,15 @@ import pygame
 import pytest
 from pygame import Rect
 
-from agentsim.config.load import Config
+from agentsim.config.load import Config, load_config
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.recorded import record
 from agentsim.window import layout
 from agentsim.window.app import App
-from agentsim.window.canvas import BLUE, ORANGE, WELL, Canvas
+from agentsim.window.canvas import BLUE, GREEN, ORANGE, RED, WELL, Canvas
+from agentsim.window.panels.brain import draw_brain
 from agentsim.window.panels.curves import decimate
+from agentsim.window.shown import Layer
 from tests.agentsim.window.person import PHASES, Person, key
 
 Make = Callable[..., Config]
@@ -80,6 +82,60 @@ def test_no_text_is_cut_off_or_covers_another(size: tuple[int, int], make_config
             assert places[name].contains(rect), (name, words)
         for (a, one), (b, other) in itertools.combinations(drawn, 2):
             assert not one.colliderect(other.inflate(-2, -4)), (name, a, b)
+
+
+def test_what_does_not_fit_is_left_out_and_not_drawn_over(tmp_path: Path) -> None:
+    """The duel in the smallest window that has all panels: two brains' layers by their whole names, and of the figures
+    of the pace as many as there are lines."""
+    simulation = Simulation(load_config("duel", overrides=["clock.pacing=none"]))
+    simulation.run(120)
+    app = App(simulation, (960, 640))
+    drawn: dict[str, list[tuple[str, Rect]]] = {"brain": [], "pace": []}
+    draw_text = Canvas.text
+    for name, texts in drawn.items():
+        with pytest.MonkeyPatch.context() as patch:
+
+            def text(self: Canvas, words: str, *args: Any, **keys: Any) -> Rect:
+                rect = draw_text(self, words, *args, **keys)
+                texts.append((words, rect))  # noqa: B023
+                return rect
+
+            patch.setattr(Canvas, "text", text)
+            app.picture._drawer(name)()
+    words = [said for said, _ in drawn["brain"]]
+    assert {"chaser senses", "evader senses", "chaser 2 dense", "evader 2 dense"} <= {*words}
+    assert {"chaser, score", "evader, score"} <= {said for said, _ in drawn["pace"]}
+    for texts in drawn.values():
+        for (a, one), (b, other) in itertools.combinations(texts, 2):
+            assert not one.colliderect(other.inflate(-2, -4)), (a, b)
+
+
+def test_activity_that_is_not_finite_cries_out() -> None:
+    """A red edge and words, in a layer of which one number is not one."""
+    pygame.display.init()
+    pygame.font.init()
+    for value in (np.nan, np.inf, -np.inf):
+        canvas = Canvas(pygame.Surface((500, 200), depth=32), 1.0)
+        draw_brain(canvas, Rect(0, 0, 500, 200), [Layer("0 dense", np.array([0.1, value]), 1.0)], "")
+        pixels = pygame.surfarray.array3d(canvas.surface).reshape(-1, 3)
+        assert (pixels == RED).all(1).sum() > 200
+    calm = Canvas(pygame.Surface((500, 200), depth=32), 1.0)
+    draw_brain(calm, Rect(0, 0, 500, 200), [Layer("0 dense", np.array([0.1, 0.2]), 1.0)], "")
+    assert not (pygame.surfarray.array3d(calm.surface).reshape(-1, 3) == RED).all(1).any()
+
+
+def test_the_right_answer_is_green_where_it_was_chosen_and_red_where_not() -> None:
+    pygame.display.init()
+    pygame.font.init()
+    for right, colour, other in ((1, GREEN, RED), (0, RED, GREEN)):
+        canvas = Canvas(pygame.Surface((500, 200), depth=32), 1.0)
+        draw_brain(canvas, Rect(0, 0, 500, 200), [Layer("out", np.zeros(3), 1.0, chosen=1, right=right)], "")
+        pixels = pygame.surfarray.array3d(canvas.surface)
+        assert (pixels == colour).all(2).any() and not (pixels == other).all(2).any()
+        columns = np.flatnonzero((pixels == colour).all(2).any(1))
+        whole = np.flatnonzero((pixels == WELL).all(2).any(1))
+        place = (columns.mean() - whole.min()) / (whole.max() - whole.min())
+        assert int(3 * place) == right
 
 
 def test_a_resized_window_is_arranged_anew(make_config: Make) -> None:
