@@ -61,7 +61,8 @@ class Config(Section):
     """Everything a run is determined by, besides the commands of the person watching. See configs/arena.yaml.
 
     `brain` is a mapping {kind, and all keys of that kind's own model}; `brain_name` is what to call it.
-    `brains`, instead, names several, in a world of several agents: agent or role -> a brain and its divider.
+    `brains`, instead, names several, in a world of several agents: agent or role -> a brain and its divider; in a
+    world of one agent it may hold one, under any name, for its divider.
     `phases` is a timetable of tasks, a list or {repeat: N, of: [...]}; after the last one the task stays.
     """
 
@@ -72,7 +73,7 @@ class Config(Section):
     brain_name: str = ""
     """What to call it."""
     brains: dict[str, MemberConfig] = Field(default={})
-    """In place of `brain`, several: an agent or a role -> {brain, every}."""
+    """In place of `brain`, several: an agent or a role -> {brain, every}; or one that acts on every so many ticks."""
     clock: ClockConfig = ClockConfig()
     """The pace."""
     learn: LearnConfig = LearnConfig()
