@@ -50,7 +50,7 @@ class TorchNet:
         self.layers, self.readout = brain.config.layers, readout or brain.config.readout
         arrays = parts_of(network or brain.network, lane)
         self.parameters = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in arrays]
-        self.inputs = brain.config.tile or 0
+        self.inputs, self.skips = brain.config.tile or 0, brain.config.skip_to_output
 
     def activations(self, observation: Any) -> list[Tensor]:
         """A[0..L] of an observation (inputs,); the last is the output."""
@@ -59,6 +59,8 @@ class TorchNet:
         own = iter(self.parameters)
         for i, layer in enumerate(self.layers):
             x = activations[-1]
+            if self.skips and i == len(self.layers) - 1 > 1:
+                x = torch.cat(activations[1:])
             if layer.type == "swiglu":
                 gate_weight, up_weight, down_weight, gate, up, down = (next(own) for _ in range(6))
                 within = functional.silu(x @ gate_weight + gate) * (x @ up_weight + up)

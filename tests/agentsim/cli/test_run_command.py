@@ -77,7 +77,7 @@ def test_the_figures_are_a_table_without_json() -> None:
         (["--brain", "constant", "--set", "brain.action=.inf"], "brain.action: should be a finite number"),
         (["--seed", "-1"], "--seed"),
         (["--speed", "0"], "'--speed': give a number above 0"),
-        (["--speed", "1e9"], "--set clock.speed=1000000000.0: clock.speed: should be"),
+        (["--speed", "1e9"], "--speed 1000000000.0: clock.speed: should be"),
         (["--speed", "2", "--pacing", "none"], "contradict each other"),
         (["--pacing", "fast"], "fast"),
         (["--set", "clock.tick_hs=3"], "clock.tick_hs: unknown key, did you mean tick_hz?"),
