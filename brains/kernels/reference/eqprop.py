@@ -1,0 +1,309 @@
+"""Equilibrium propagation: an energy, its settling, its nudging, and the gradient that lies between two settled states.
+
+A network of layers s_0 = x (clamped), s_1 .. s_L, (B, n_l) each, with weights W_l (n_l, n_(l+1)) and the energy
+
+    E(s) = sum over l >= 1 of c_l [R(s_l) - b_l s_l - s_(l-1) W_(l-1) s_l],    c_1 = 1, c_(l+1) = gamma_l c_l
+
+where R' is the inverse of the units' nonlinearity; for units in a box, R(s) = s^2 / 2. Its minimum over one layer is
+s_l = sigma(z_l), z_l = s_(l-1) W_(l-1) + b_l + gamma_l s_(l+1) W_l'. A cost C of the last layer nudges: F = E + beta c_L C.
+Scellier and Bengio 2017 (gamma = 1); a gain gamma below 1 is the feedback scaling of FRE-RNN (arXiv 2508.11659), and
+exact here, since the contrast of W_l is divided by the gains above it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from brains.kernels.reference.units import Units
+
+States = list[Tensor]  # s_0 .. s_L
+
+
+@dataclass(frozen=True)
+class Net:
+    """weights[l] (n_l, n_(l+1)) and biases[l] (n_(l+1),), units[l] of s_(l+1), for l = 0 .. L - 1.
+
+    gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `feedback`[l], where it is given, takes the place
+    of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018).
+    """
+
+    weights: Sequence[Tensor]
+    biases: Sequence[Tensor]
+    units: Sequence[Units]
+    gains: Sequence[float] = ()
+    feedback: Sequence[Tensor] | None = None
+
+    @property
+    def depth(self) -> int:
+        """L, the layers that settle."""
+        return len(self.weights)
+
+    def gain(self, layer: int) -> float:
+        """gamma of what comes down to a layer 1 .. L - 1 from the one above."""
+        return self.gains[layer] if self.gains else 1.0
+
+    def scale(self, layer: int) -> float:
+        """c of a layer 1 .. L."""
+        return math.prod(self.gain(below) for below in range(1, layer))
+
+    def drive(self, x: Tensor) -> Tensor:
+        """x W_0 + b_1, what the clamped input does to the first layer: once a settling."""
+        return torch.addmm(self.biases[0].to(x.dtype), x, self.weights[0].to(x.dtype))
+
+    def field(self, states: States, layer: int, drive: Tensor) -> Tensor:
+        """z of a layer 1 .. L."""
+        z = drive
+        if layer > 1:
+            below = states[layer - 1]
+            z = torch.addmm(self.biases[layer - 1].to(below.dtype), below, self.weights[layer - 1].to(below.dtype))
+        if layer < self.depth:
+            above, down = states[layer + 1], (self.feedback or self.weights)[layer]
+            z = torch.addmm(z, above, down.to(above.dtype).T, alpha=self.gain(layer))
+        return z
+
+    def forward(self, x: Tensor, drive: Tensor | None = None) -> States:
+        """One pass upwards, without what comes down: where a free phase starts."""
+        states, z = [x], self.drive(x) if drive is None else drive
+        for layer, units in enumerate(self.units, start=1):
+            if layer > 1:
+                z = torch.addmm(self.biases[layer - 1], states[-1], self.weights[layer - 1])
+            states.append(units.of(z))
+        return states
+
+    def energy(self, states: States) -> Tensor:
+        """E of each sample, (B,)."""
+        total = torch.zeros(len(states[0]), dtype=states[0].dtype)
+        for layer, units in enumerate(self.units, start=1):
+            z = torch.addmm(self.biases[layer - 1], states[layer - 1], self.weights[layer - 1])
+            total = total + self.scale(layer) * (units.potential(states[layer]) - states[layer] * z).sum(1)
+        return total
+
+
+# --- costs of the last layer ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`value(s_L)` (B,), and `pull(s_L)` = -dC / ds_L (B, n_L). `target` is that of half the squared error: with units
+    in a box the nudged layer is then minimised exactly, (z + beta target) / (1 + beta)."""
+
+    value: Callable[[Tensor], Tensor]
+    pull: Callable[[Tensor], Tensor]
+    target: Tensor | None = None
+
+
+def squared_error(target: Tensor) -> Cost:
+    """C = |s_L - y|^2 / 2."""
+    return Cost(lambda s: ((s - target) ** 2).sum(1) / 2, lambda s: target - s, target)
+
+
+def cross_entropy(target: Tensor, temperature: float = 1.0) -> Cost:
+    """C = -log softmax(kappa s_L)[label], with one-hot targets and the inverse temperature kappa."""
+    return Cost(
+        lambda s: -(target * torch.log_softmax(temperature * s, 1)).sum(1),
+        lambda s: temperature * (target - torch.softmax(temperature * s, 1)),
+    )
+
+
+def read_out(target: Tensor, weight: Tensor, bias: Tensor) -> Cost:
+    """Cross-entropy of logits o = s_L W_out + b_out outside of the system (Laborieux et al. 2021)."""
+
+    def logits(s: Tensor) -> Tensor:
+        return torch.addmm(bias.to(s.dtype), s, weight.to(s.dtype))
+
+    return Cost(
+        lambda s: -(target * torch.log_softmax(logits(s), 1)).sum(1),
+        lambda s: (target - torch.softmax(logits(s), 1)) @ weight.to(s.dtype).T,
+    )
+
+
+def force(gradient: Tensor) -> Cost:
+    """Any loss by its gradient at the free state, (B, n_L): C = gradient . s_L, which pulls with a constant force."""
+    return Cost(lambda s: (gradient * s).sum(1), lambda s: -gradient.to(s.dtype).expand_as(s))
+
+
+# --- dynamics: one sweep from states to states ---------------------------------------------------------------------
+
+
+def blockwise(net: Net, states: States, drive: Tensor, beta: complex, cost: Cost | None) -> States:
+    """Each layer becomes its own minimum, from the last to the first: E, or F, never rises for units in a box with a
+    squared error and |beta| < 1 (Scellier et al. 2023)."""
+    states = list(states)
+    for layer in range(net.depth, 0, -1):
+        states[layer] = _fired(net, layer, net.field(states, layer, drive), states[layer], beta, cost)
+    return states
+
+
+def discrete(net: Net, states: States, drive: Tensor, beta: complex, cost: Cost | None) -> States:
+    """All layers at once, each from what the others just were (Ernoult et al. 2019)."""
+    fired = [
+        _fired(net, layer, net.field(states, layer, drive), states[layer], beta, cost)
+        for layer in range(1, net.depth + 1)
+    ]
+    return [states[0], *fired]
+
+
+EULER_STEP = 0.5
+
+
+def euler(net: Net, states: States, drive: Tensor, beta: complex, cost: Cost | None) -> States:
+    """All layers a step down the gradient of E, or F, within their boxes (Scellier and Bengio 2017).
+
+    The slope of the units is 1 on the closed box, its borders too, or they would stick there.
+    """
+    moved = [states[0]]
+    for layer, units in enumerate(net.units, start=1):
+        s = states[layer]
+        slope = net.field(states, layer, drive) - s
+        if cost is not None and layer == net.depth:
+            slope = slope + beta * cost.pull(s)
+        moved.append(units.of(s + EULER_STEP * slope))
+    return moved
+
+
+Dynamics = Callable[[Net, States, Tensor, complex, Cost | None], States]
+DYNAMICS: dict[str, Dynamics] = {"blockwise": blockwise, "discrete": discrete, "euler": euler}
+
+
+def _fired(net: Net, layer: int, z: Tensor, s: Tensor, beta: complex, cost: Cost | None) -> Tensor:
+    """sigma(z), nudged in the last layer: for a squared error in a box exactly, else by a force at what it just was."""
+    units = net.units[layer - 1]
+    if cost is None or layer < net.depth or beta == 0:
+        return units.of(z)
+    if cost.target is not None and units.box is not None:
+        return units.of((z + beta * cost.target) / (1 + beta))
+    return units.of(z + beta * cost.pull(s))
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Where a settling ended: the states, the sweeps it took, and the largest change of a unit in the last one."""
+
+    states: States
+    sweeps: int
+    residual: float
+
+
+def settle(
+    net: Net,
+    states: States,
+    sweeps: int,
+    *,
+    beta: complex = 0.0,
+    cost: Cost | None = None,
+    dynamics: Dynamics = blockwise,
+    drive: Tensor | None = None,
+    tolerance: float | None = None,
+) -> Settled:
+    """At most so many sweeps from `states`, fewer if the residual falls to `tolerance`. What it needs of memory does not
+    depend on how many."""
+    drive = net.drive(states[0]) if drive is None else drive
+    residual, done, before = 0.0, 0, states
+    for done in range(1, sweeps + 1):
+        before, states = states, dynamics(net, states, drive, beta, cost)
+        if tolerance is not None and (residual := moved(before, states)) <= tolerance:
+            return Settled(states, done, residual)
+    return Settled(states, done, moved(before, states))
+
+
+def moved(before: States, after: States) -> float:
+    """max |s(t) - s(t - 1)| over samples and units."""
+    return max(float((new - old).abs().max()) for old, new in zip(before[1:], after[1:], strict=True))
+
+
+# --- the gradient ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Of the mean cost with respect to weights and biases, and to `feedback` where it is learned by itself."""
+
+    weights: list[Tensor]
+    biases: list[Tensor]
+    feedback: list[Tensor] = field(default_factory=list)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter([*self.weights, *self.biases, *self.feedback])
+
+
+def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
+    """-(s_l+' s_(l+1)+ - s_l-' s_(l+1)-) / (span B), over the gains above W_l; `span` is the difference of the betas."""
+    weights, biases = [], []
+    for layer in range(net.depth):
+        share = -1 / (span * len(plus[0]) * _above(net, layer))
+        weights.append(share * (plus[layer].T @ plus[layer + 1] - minus[layer].T @ minus[layer + 1]))
+        biases.append(share * (plus[layer + 1] - minus[layer + 1]).sum(0))
+    return Gradient(weights, biases)
+
+
+def field_contrast(net: Net, free: States, plus: States, minus: States, span: float) -> Gradient:
+    """That of a vector field: what a unit was moved by, times what it hears in the free state; no gradient in general.
+
+    Scellier et al. 2018. `feedback`[l] moves s_l from s_(l+1), so its own contrast is (s_l+ - s_l-)' s_(l+1).
+    """
+    weights, biases, feedback = [], [], []
+    for layer in range(net.depth):
+        share = -1 / (span * len(free[0]) * _above(net, layer))
+        change = plus[layer + 1] - minus[layer + 1]
+        weights.append(share * (free[layer].T @ change))
+        biases.append(share * change.sum(0))
+        feedback.append(share * ((plus[layer] - minus[layer]).T @ free[layer + 1]))
+    return Gradient(weights, biases, feedback)
+
+
+def _above(net: Net, layer: int) -> float:
+    """c_L / c_(l+1), the gains between what W_l drives and the last layer."""
+    return math.prod(net.gain(above) for above in range(layer + 1, net.depth))
+
+
+def holomorphic(
+    net: Net, free: States, cost: Cost, *, radius: float, points: int, sweeps: int, dynamics: Dynamics = blockwise
+) -> Gradient:
+    """The derivative at beta = 0 by Cauchy's integral over `points` on a circle of that radius (Laborieux and Zenke
+    2022): complex states, smooth units; 2 points are the symmetric estimate."""
+    complex_type = torch.complex128 if free[0].dtype == torch.float64 else torch.complex64
+    start = [s.to(complex_type) for s in free]
+    drive = net.drive(start[0])
+    total: list[Tensor] | None = None
+    for point in range(points):
+        turn = complex(math.cos(2 * math.pi * point / points), math.sin(2 * math.pi * point / points))
+        states = settle(net, start, sweeps, beta=radius * turn, cost=cost, dynamics=dynamics, drive=drive).states
+        found = [
+            turn.conjugate() * each
+            for each in (
+                *(states[layer].T @ states[layer + 1] for layer in range(net.depth)),
+                *(states[layer + 1].sum(0) for layer in range(net.depth)),
+            )
+        ]
+        total = found if total is None else [old + new for old, new in zip(total, found, strict=True)]
+    assert total is not None
+    shares = [-1 / (points * radius * len(free[0]) * _above(net, layer)) for layer in range(net.depth)]
+    scaled = [share * each.real for share, each in zip(shares * 2, total, strict=True)]
+    return Gradient(scaled[: net.depth], scaled[net.depth :])
+
+
+def homeostasis(
+    net_weights: Sequence[Tensor], vectors: list[Tensor], top: float, bound: float
+) -> tuple[list[float], list[Tensor]]:
+    """gamma_l = min(top, bound / sigma_max(W_l)^2) for l = 1 .. L - 1, by one power iteration from the unit `vectors`
+    of the last time, which come back moved on. It keeps the settling a contraction as weights grow.
+
+    The spectral radius of a parallel sweep is at most 2 cos(pi / (L + 1)) max_l sqrt(gamma_l) sigma_max(W_l).
+    """
+    gains, moved_on = [1.0], [vectors[0]]
+    for weight, vector in zip(net_weights[1:], vectors[1:], strict=True):
+        image = weight.T @ (weight @ vector)
+        squared = float(image.norm())
+        gains.append(min(top, bound / max(squared, 1e-12)))
+        moved_on.append(image / squared if squared > 0 else vector)
+    return gains, moved_on
+
+
+def contraction_bound(depth: int) -> float:
+    """The largest `bound` of homeostasis at which parallel sweeps of L = `depth` layers are a contraction."""
+    return 1 / (4 * math.cos(math.pi / (depth + 1)) ** 2) if depth > 1 else math.inf
