@@ -6,4 +6,6 @@ nothing heavy; its configs are in configs/NAME. `training` trains its Task, `tri
 
 MODES = {  # as in `agentsim train NAME`: module:function
     "collatz": "agentsim.batch.collatz.mode:collatz",
+    "digits": "agentsim.batch.digits.mode:digits",
+    "mnist": "agentsim.batch.digits.mode:mnist",
 }

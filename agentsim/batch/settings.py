@@ -66,6 +66,11 @@ class TrainingConfig(Section):
             raise ValueError("give either minutes or batches")
         return self
 
+    @property
+    def most_fruitless(self) -> int | None:
+        """Looks at the whole validation set without a better one that end the training; None where it lasts."""
+        return None
+
     def to_yaml(self) -> str:
         """YAML text that `load` reads back as an equal config."""
         return located_yaml.dump(self.model_dump(mode="json"))

@@ -133,9 +133,17 @@ class _Run(Generic[Learner_co]):
     best_score: float | None = None
 
     @property
+    def fruitless(self) -> int:
+        """Looks at the whole validation set since the best one."""
+        scores = [point.score for point in self.curve if not point.quick]
+        return len(scores) - 1 - max((k for k, score in enumerate(scores) if score == self.best_score), default=-1)
+
+    @property
     def done(self) -> float:
         """How much of it is over, 0 to 1."""
         config = self.task.config
+        if config.most_fruitless is not None and self.fruitless >= config.most_fruitless:
+            return 1.0
         if config.batches is not None:
             return min(1.0, self.batches / config.batches)
         return min(1.0, self.cpu_seconds / 60 / (config.minutes or 1.0))

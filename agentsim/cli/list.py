@@ -86,7 +86,7 @@ def _module(entry_point: Any) -> str:
 
 def _described(folder: Path) -> dict[str, str]:
     """The configs in a folder."""
-    return {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def _type(layer: Any) -> str:

@@ -47,7 +47,7 @@ def schema_of(what: str) -> dict[str, Any]:
         case "brain":
             return brain_schema()
         case _ if what in MODES:
-            found = import_module(f"agentsim.batch.{what}.settings")
+            found = import_module(MODES[what].partition(":")[0].rpartition(".")[0] + ".settings")
             model = next(value for value in vars(found).values() if getattr(value, "mode", None) == what)
             return training_schema(model, what, settings.names(what))
     raise UserError(f"{what}: no such schema, {suggest(what, ['config', 'brain', *MODES], 'schemas')}")

@@ -1,0 +1,230 @@
+"""A network that settles, as something that can be trained: its parameters, its gradient, its answer, its figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from agentsim.batch.digits.images import CLASSES, Images
+from agentsim.batch.digits.settings import EqPropNetwork
+from brains.kernels.reference import eqprop
+from brains.kernels.reference.eqprop import Cost, Net, Settled, settle
+from brains.kernels.reference.units import UNITS, Units
+
+POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weights
+
+
+class EqPropEngine:
+    """Weights, biases and gains; `gradients` yields what to descend, `scores` what the settled output says."""
+
+    def __init__(self, network: EqPropNetwork, inputs: int, classes: int, chance: torch.Generator) -> None:
+        self.network = network
+        with_read_out = network.cost == "read_out"
+        sizes = [inputs, *network.hidden, *([] if with_read_out else [classes])]
+        self.weights = [uniform(rows, columns, rows, chance) for rows, columns in pairwise(sizes)]
+        self.biases = [uniform(1, columns, rows, chance)[0] for rows, columns in pairwise(sizes)]
+        self.out = [uniform(sizes[-1], classes, sizes[-1], chance), torch.zeros(classes)] if with_read_out else []
+        output = {"squared_error": "clip", "cross_entropy": "linear", "read_out": network.units}[network.cost]
+        if network.cost == "squared_error" and network.units in ("tanh", "rational_tanh", "sigmoid"):
+            output = "linear"
+        self.units = [UNITS[network.units]] * (len(self.weights) - 1) + [UNITS[output]]
+        self.feedback = self._feedback(chance) if network.feedback != "symmetric" else []
+        self.vectors = [torch.ones(weight.shape[1]) / math.sqrt(weight.shape[1]) for weight in self.weights]
+        self.gains = [network.gain] * len(self.weights)
+        for _ in range(POWER_ITERATIONS):
+            self._keep_contracting()
+        self.withheld = 0
+
+    def _feedback(self, chance: torch.Generator) -> list[Tensor]:
+        if self.network.feedback_start == "alike":
+            return [weight.clone() for weight in self.weights]
+        return [uniform(*weight.shape, weight.shape[0], chance) for weight in self.weights]
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All that is descended, layer by layer: what belongs to one layer has one rate."""
+        learned = self.feedback if self.network.feedback == "vector_field" else []
+        return [*self.weights, *self.biases, *learned, *self.out]
+
+    @property
+    def layers(self) -> list[int]:
+        """The layer that each parameter belongs to."""
+        depth = len(self.weights)
+        learned = range(depth) if self.network.feedback == "vector_field" else []
+        return [*range(depth), *range(depth), *learned, *[depth] * len(self.out)]
+
+    @property
+    def net(self) -> Net:
+        """The network as it now is."""
+        return Net(self.weights, self.biases, self.units, self.gains, self.feedback or None)
+
+    def cost(self, target: Tensor) -> Cost:
+        """The cost of one-hot targets."""
+        if self.network.cost == "squared_error":
+            return eqprop.squared_error(target)
+        if self.network.cost == "read_out":
+            return eqprop.read_out(target, *self.out)
+        return eqprop.cross_entropy(target, self.network.temperature)
+
+    def free(self, x: Tensor, net: Net | None = None) -> Settled:
+        """The free phase, from a pass upwards."""
+        net = net or self.net
+        drive = net.drive(x)
+        return settle(net, net.forward(x, drive), self.network.free_sweeps, dynamics=self._dynamics, drive=drive)
+
+    @property
+    def _dynamics(self) -> eqprop.Dynamics:
+        return eqprop.DYNAMICS[self.network.dynamics]
+
+    def scores(self, x: Tensor) -> Tensor:
+        """What each class is given, (B, classes): the largest is the answer."""
+        output = self.free(x).states[-1]
+        return torch.addmm(self.out[1], output, self.out[0]) if self.out else output
+
+    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+        """A gradient for every parameter, and the mean cost of the free phase; `continual` yields one a nudged sweep,
+        and settles on with the weights as they are by then. Nothing where the residual is above its limit."""
+        network, cost, net = self.network, self.cost(target), self.net
+        if network.noise:
+            net = replace(net, units=[_noisy(units, network.noise, chance) for units in net.units])
+        free = self.free(x, net)
+        loss = float(cost.value(free.states[-1]).mean())
+        if network.residual_limit is not None and not free.residual <= network.residual_limit:
+            self.withheld += 1
+            return
+        drive = net.drive(x)
+
+        def nudged(beta: float, start: eqprop.States, sweeps: int) -> eqprop.States:
+            return settle(net, start, sweeps, beta=beta, cost=cost, dynamics=self._dynamics, drive=drive).states
+
+        beta = network.beta
+        if network.estimator == "random_sign" and bool(torch.rand(1, generator=chance) < 0.5):
+            beta = -beta
+        if network.estimator == "continual":
+            before = free.states
+            for _ in range(network.nudged_sweeps):
+                drive = net.drive(x)
+                after = nudged(beta, before, 1)
+                yield self._with_read_out(eqprop.contrast(net, after, before, beta), free, target), loss
+                before = after
+            return
+        if network.estimator == "holomorphic":
+            gradient = eqprop.holomorphic(
+                net,
+                free.states,
+                cost,
+                radius=beta,
+                points=network.points,
+                sweeps=network.nudged_sweeps,
+                dynamics=self._dynamics,
+            )
+        else:
+            plus = nudged(beta, free.states, network.nudged_sweeps)
+            symmetric = network.estimator == "symmetric"
+            minus = nudged(-beta, free.states, network.nudged_sweeps) if symmetric else free.states
+            span = 2 * beta if symmetric else beta
+            if network.feedback == "vector_field":
+                gradient = eqprop.field_contrast(net, free.states, plus, minus, span)
+            else:
+                gradient = eqprop.contrast(net, plus, minus, span)
+        yield self._with_read_out(gradient, free, target), loss
+
+    def _with_read_out(self, gradient: eqprop.Gradient, free: Settled, target: Tensor) -> list[Tensor]:
+        """The read-out is outside of the system: its gradient is that of a softmax regression on the free state."""
+        own = []
+        if self.out:
+            output = free.states[-1]
+            error = (torch.softmax(torch.addmm(self.out[1], output, self.out[0]), 1) - target) / len(target)
+            own = [output.T @ error, error.sum(0)]
+        return [*gradient, *own]
+
+    def updated(self, before: list[Tensor], kept: float) -> None:
+        """After an update of the weights from `before`: feedback of Kolen and Pollack gets the same increments and
+        decays alike, to the share `kept`; gains follow the weights."""
+        if self.network.feedback == "kolen_pollack":
+            for own, weight, old in zip(self.feedback, self.weights, before, strict=True):
+                own.copy_(weight + kept * (own - old))
+        self._keep_contracting()
+
+    def _keep_contracting(self) -> None:
+        if self.network.homeostasis is not None:
+            self.gains, self.vectors = eqprop.homeostasis(
+                self.weights, self.vectors, self.network.gain, self.network.homeostasis
+            )
+
+    def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
+        """Means over the images: free and nudged energy; the largest residual and sweeps of the free phase; the least
+        gain; sqrt(gamma) sigma of the layer nearest to its bound; batches withheld."""
+        net, cost, free = self.net, self.cost(target), self.free(x)
+        plus = settle(
+            net, free.states, self.network.nudged_sweeps, beta=self.network.beta, cost=cost, dynamics=self._dynamics
+        )
+        nudge = self.network.beta * net.scale(net.depth) * cost.value(plus.states[-1])
+        return {
+            "energy": float(net.energy(free.states).mean()),
+            "nudged_energy": float((net.energy(plus.states) + nudge).mean()),
+            "residual": free.residual,
+            "sweeps": float(free.sweeps),
+            "gain": min(self.gains[1:], default=1.0),
+            "contraction": self.contraction,
+            "withheld": float(self.withheld),
+        }
+
+    @torch.no_grad()
+    def settling(self, images: Images, sweeps: int) -> dict[str, list[float]]:
+        """The energy of one image, {free, nudged}: so many sweeps from states of zero, then nudged from where they end.
+        The first nudged value is that of the free minimum."""
+        x = torch.from_numpy(images.flat)
+        net, cost = self.net, self.cost(torch.nn.functional.one_hot(torch.from_numpy(images.labels), CLASSES).float())
+        drive, beta = net.drive(x), self.network.beta
+        states: eqprop.States = [x, *(torch.zeros(1, len(bias)) for bias in self.biases)]
+        found: dict[str, list[float]] = {}
+        for phase, strength in (("free", 0.0), ("nudged", beta)):
+            found[phase] = []
+            for sweep in range(sweeps + 1):
+                states = self._dynamics(net, states, drive, strength, cost) if sweep else states
+                nudge = strength * net.scale(net.depth) * cost.value(states[-1])
+                found[phase].append(float(net.energy(states) + nudge))
+        return found
+
+    @property
+    def contraction(self) -> float:
+        """The largest sqrt(gamma_l) sigma_max(W_l), as the power iteration has it."""
+        norms = [float((weight @ vector).norm()) for weight, vector in zip(self.weights[1:], self.vectors[1:], strict=True)]
+        return max((math.sqrt(gain) * norm for gain, norm in zip(self.gains[1:], norms, strict=True)), default=0.0)
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What going on exactly needs besides the parameters."""
+        own = {f"feedback.{layer}": each for layer, each in enumerate(self.feedback)}
+        vectors = {f"vector.{layer}": each for layer, each in enumerate(self.vectors)}
+        gains = torch.tensor([*self.gains, self.withheld], dtype=torch.float64)
+        return {**own, **vectors, "gains": gains}
+
+    @kept.setter
+    def kept(self, state: dict[str, Tensor]) -> None:
+        for layer, each in enumerate(self.feedback):
+            each.copy_(state[f"feedback.{layer}"])
+        self.vectors = [state[f"vector.{layer}"] for layer in range(len(self.vectors))]
+        *self.gains, withheld = state["gains"].tolist()
+        self.withheld = int(withheld)
+
+
+def uniform(rows: int, columns: int, inputs: int, chance: torch.Generator) -> Tensor:
+    """U(+-1 / sqrt(inputs))."""
+    return (torch.rand(rows, columns, generator=chance) * 2 - 1) / math.sqrt(inputs)
+
+
+def _noisy(units: Units, deviation: float, chance: torch.Generator) -> Units:
+    """Units with noise of their own on every firing."""
+
+    def of(z: Tensor) -> Tensor:
+        noise = torch.randn(z.shape, generator=chance, dtype=z.real.dtype)
+        return units.of(z) + deviation * noise
+
+    return replace(units, of=of)

@@ -1,0 +1,189 @@
+"""What learns from images: an engine that gives gradients, and Adam, which makes updates of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agentsim.batch.digits.equilibrium import EqPropEngine, uniform
+from agentsim.batch.digits.images import CLASSES, Images
+from agentsim.batch.digits.settings import BackpropNetwork, EqPropNetwork, ImagesConfig
+from brains.brain import Float, State
+from brains.kernels.reference.units import UNITS
+
+ROWS = 2_000  # answered at a time
+
+
+class Engine(Protocol):
+    """What an update needs to know of a network."""
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All that is descended; the optimizer changes them in place."""
+        ...
+
+    @property
+    def layers(self) -> list[int]:
+        """The layer that each parameter belongs to."""
+        ...
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """Those that hear one layer and drive the next."""
+        ...
+
+    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+        """Gradients, in turn, of all parameters as they are by then, and the mean cost before the first of them."""
+        ...
+
+    def scores(self, x: Tensor) -> Tensor:
+        """(B, pixels) -> (B, classes), the largest is the answer."""
+        ...
+
+    def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
+        """What it tells of itself."""
+        ...
+
+    def updated(self, before: list[Tensor], kept: float) -> None:
+        """The optimizer has moved the weights from `before`, and decayed them to the share `kept`."""
+        ...
+
+    kept: dict[str, Tensor]  # what going on exactly needs besides the parameters
+
+
+class BackpropEngine:
+    """A feed-forward network with a softmax, its gradient by autograd."""
+
+    def __init__(self, network: BackpropNetwork, inputs: int, classes: int, chance: torch.Generator) -> None:
+        sizes = [inputs, *network.hidden, classes]
+        self.weights = [uniform(rows, columns, rows, chance).requires_grad_() for rows, columns in pairwise(sizes)]
+        self.biases = [uniform(1, columns, rows, chance)[0].requires_grad_() for rows, columns in pairwise(sizes)]
+        self.units = torch.relu if network.units == "relu" else UNITS[network.units].of
+        self.kept: dict[str, Tensor] = {}
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Weights, then biases."""
+        return [*self.weights, *self.biases]
+
+    @property
+    def layers(self) -> list[int]:
+        """The layer that each parameter belongs to."""
+        return [*range(len(self.weights))] * 2
+
+    def scores(self, x: Tensor) -> Tensor:
+        """The logits."""
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = self.units(torch.addmm(bias, x, weight))
+        return torch.addmm(self.biases[-1], x, self.weights[-1])
+
+    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+        """One gradient, of the cross-entropy."""
+        with torch.enable_grad():
+            loss = torch.nn.functional.cross_entropy(self.scores(x), target)
+            yield list(torch.autograd.grad(loss, self.parameters)), float(loss)
+
+    def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
+        """Nothing besides what every learner tells."""
+        return {}
+
+    def updated(self, before: list[Tensor], kept: float) -> None:
+        """Nothing follows from an update."""
+
+
+class ImageLearner:
+    """An engine and its optimizer, a Learner of `agentsim.batch.training`."""
+
+    def __init__(self, config: ImagesConfig, pixels: int) -> None:
+        self.config, chance = config, torch.Generator().manual_seed(config.seed)
+        self.engine: Engine
+        if isinstance(config.network, EqPropNetwork):
+            self.engine = EqPropEngine(config.network, pixels, CLASSES, chance)
+        else:
+            self.engine = BackpropEngine(config.network, pixels, CLASSES, chance)
+        rates = config.optimizer.learning_rate
+        self.rates = [rates[min(layer, len(rates) - 1)] for layer in self.engine.layers]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [parameter], "lr": rate}
+                for parameter, rate in zip(self.engine.parameters, self.rates, strict=True)
+            ],
+            betas=(0.9, config.optimizer.beta2),
+            weight_decay=config.optimizer.weight_decay,
+            fused=True,
+        )
+
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return sum(parameter.numel() for parameter in self.engine.parameters)
+
+    @torch.no_grad()
+    def learn(self, images: Images, number: int, done: float) -> float:
+        """One batch, the `number`th. Returns the mean cost."""
+        rate = (1 + math.cos(math.pi * done)) / 2 if self.config.optimizer.schedule == "cosine" else 1.0
+        for group, own in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = own * rate
+        x, target = torch.from_numpy(images.flat), _one_hot(images)
+        chance = torch.Generator().manual_seed(self.config.seed + 2**32 * (number + 1))
+        loss: float | None = None
+        for gradient, cost in self.engine.gradients(x, target, chance):
+            before = [weight.clone() for weight in self.engine.weights] if self._needs_before else []
+            for parameter, own_gradient in zip(self.engine.parameters, gradient, strict=True):
+                parameter.grad = own_gradient
+            self.optimizer.step()
+            self.engine.updated(before, 1 - self.optimizer.param_groups[0]["lr"] * self.config.optimizer.weight_decay)
+            loss = cost
+        return 0.0 if loss is None else loss
+
+    @property
+    def _needs_before(self) -> bool:
+        return getattr(self.config.network, "feedback", "") == "kolen_pollack"
+
+    @torch.no_grad()
+    def scores(self, images: Images) -> Float:
+        """(N, classes)."""
+        return torch.cat([self.engine.scores(rows) for rows in torch.from_numpy(images.flat).split(ROWS)]).numpy()
+
+    @torch.no_grad()
+    def figures(self, images: Images) -> dict[str, float]:
+        """What the engine tells of itself on images."""
+        return self.engine.figures(torch.from_numpy(images.flat), _one_hot(images))
+
+    def state_dict(self) -> State:
+        """Copies of the parameters, of Adam's moments, and of what the engine keeps besides."""
+        state = {f"parameter.{index}": p.detach().numpy().copy() for index, p in enumerate(self.engine.parameters)}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            state |= {f"adam.{index}.{name}": tensor.numpy().copy() for name, tensor in moments.items()}
+        return state | {f"kept.{name}": tensor.numpy().copy() for name, tensor in self.engine.kept.items()}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: State) -> None:
+        """Raises ValueError for a state of another shape."""
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        try:
+            for index, parameter in enumerate(self.engine.parameters):
+                if tensors[f"parameter.{index}"].shape != parameter.shape:
+                    raise ValueError(f"parameter {index} is {tuple(tensors[f'parameter.{index}'].shape)}")
+                parameter.copy_(tensors[f"parameter.{index}"])
+            self.engine.kept = {
+                name.removeprefix("kept."): tensor for name, tensor in tensors.items() if name.startswith("kept.")
+            }
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"a state of another network: {error}") from error
+        for name, tensor in tensors.items():
+            if name.startswith("adam."):
+                _, number, moment = name.split(".")
+                moments.setdefault(int(number), {})[moment] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+
+
+def _one_hot(images: Images) -> Tensor:
+    return torch.nn.functional.one_hot(torch.from_numpy(images.labels), CLASSES).float()

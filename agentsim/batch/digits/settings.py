@@ -1,0 +1,126 @@
+"""What training on images is determined by. Nothing heavy is imported, so that a config can be checked without torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from agentsim.batch.settings import TrainingConfig
+from agentsim.config.sections import Section
+
+Units = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(min_length=1)]
+SMOOTH = ("tanh", "sigmoid", "rational_tanh")
+
+
+class EqPropNetwork(Section):
+    """Layers that settle into a minimum of their energy and learn from how it moves when the output is nudged."""
+
+    kind: Literal["eqprop"] = "eqprop"
+    """Settles, and learns by equilibrium propagation."""
+    hidden: Units = (500,)
+    """Units of the hidden layers."""
+    units: Literal["clip", "clip2", "tanh", "sigmoid", "rational_tanh"] = "clip2"
+    """What hidden units are: clipped to 0..1 or 0..2, or smooth."""
+    cost: Literal["squared_error", "cross_entropy", "read_out"] = "squared_error"
+    """squared_error of clipped outputs; cross_entropy of linear ones; read_out: of logits outside of the system."""
+    temperature: PositiveFloat = 1.0
+    """Inverse temperature of the softmax of cross_entropy."""
+    dynamics: Literal["blockwise", "discrete", "euler"] = "blockwise"
+    """How a sweep moves the layers: one after the other, all at once, or all by a step."""
+    estimator: Literal["symmetric", "one_sided", "random_sign", "continual", "holomorphic"] = "symmetric"
+    """From which nudges the gradient comes."""
+    points: Annotated[int, Field(ge=2, le=64)] = 4
+    """Nudges of the holomorphic estimator, on a circle of radius beta."""
+    beta: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """How strongly the output is nudged."""
+    free_sweeps: NonNegativeInt = 6
+    """Sweeps of the free phase, after a pass upwards."""
+    nudged_sweeps: PositiveInt = 4
+    """Sweeps of each nudged phase."""
+    feedback: Literal["symmetric", "kolen_pollack", "vector_field"] = "symmetric"
+    """The weights on the way down: the same, their own with the same increments, or learned by themselves."""
+    feedback_start: Literal["alike", "apart"] = "alike"
+    """Whether weights of their own start as the others."""
+    gain: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """gamma, by which what comes down is scaled, at most."""
+    homeostasis: PositiveFloat | None = 0.5
+    """The bound that gamma times the largest squared singular value is held at; null: gamma never falls."""
+    residual_limit: PositiveFloat | None = None
+    """A free phase that ends with a larger residual teaches nothing, and is counted; null: all teach."""
+    noise: NonNegativeFloat = 0.0
+    """Standard deviation of the noise of every unit at every sweep, while it learns."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> EqPropNetwork:
+        """What goes with what."""
+        if self.estimator == "holomorphic" and (self.units not in SMOOTH or self.dynamics == "euler"):
+            raise ValueError("estimator: holomorphic needs smooth units (tanh, sigmoid, rational_tanh) and no euler")
+        if self.dynamics == "euler" and self.units in SMOOTH:
+            raise ValueError("dynamics: euler is for units in a box (clip, clip2)")
+        if self.feedback == "vector_field" and self.estimator not in ("symmetric", "one_sided", "random_sign"):
+            raise ValueError(f"feedback: a vector field has no {self.estimator} estimate; take estimator: symmetric")
+        return self
+
+
+class BackpropNetwork(Section):
+    """A feed-forward network of the same shape, which learns by backprop through a softmax: the baseline."""
+
+    kind: Literal["backprop"] = "backprop"
+    """Feed-forward, learns by backprop."""
+    hidden: Units = (500,)
+    """Units of the hidden layers."""
+    units: Literal["relu", "clip", "clip2", "tanh", "sigmoid", "rational_tanh"] = "relu"
+    """What hidden units are."""
+
+
+class Optimizer(Section):
+    """Adam with decoupled weight decay; the rate falls to 0 by the end of the training."""
+
+    learning_rate: tuple[PositiveFloat, ...] = (1e-3,)
+    """Of each layer's weights and biases; the last one is that of all further layers."""
+    beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    """Adam's memory of squares."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Decoupled."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """cosine: to 0 by the end."""
+
+
+class ImagesConfig(TrainingConfig):
+    """How a network is trained on images."""
+
+    least: ClassVar[str] = "`network: {kind: ...}` and `minutes: ...`"
+    example: ClassVar[str] = "network.beta=0.1"
+
+    network: Annotated[EqPropNetwork | BackpropNetwork, Field(discriminator="kind")]
+    """What learns."""
+    optimizer: Optimizer = Optimizer()
+    """How a gradient becomes an update."""
+    batch: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Images in a batch."""
+    shift: Annotated[int, Field(ge=0, le=4)] = 0
+    """Images are moved by up to so many pixels, each anew whenever it is seen."""
+    patience: PositiveInt | None = None
+    """Looks at the whole validation set without a better one after which training ends; null: it lasts."""
+
+    @property
+    def most_fruitless(self) -> int | None:
+        """Validations without a better one that end the training."""
+        return self.patience
+
+
+class DigitsConfig(ImagesConfig):
+    """Training on scikit-learn's digits: 1,797 images of 8 x 8, nothing to fetch."""
+
+    mode: ClassVar[str] = "digits"
+    data: Literal["digits"] = "digits"
+    """What is looked at."""
+
+
+class MnistConfig(ImagesConfig):
+    """Training on MNIST, or on Fashion-MNIST, 70,000 images of 28 x 28."""
+
+    mode: ClassVar[str] = "mnist"
+    data: Literal["mnist", "fashion-mnist"] = "mnist"
+    """What is looked at."""

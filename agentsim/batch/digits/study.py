@@ -1,0 +1,174 @@
+"""Trainings on images compared: seeds side by side, each looked at once on the test set, beside trivial controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from agentsim.batch import settings
+from agentsim.batch.digits.figures import picture
+from agentsim.batch.digits.images import CLASSES, Split, split_of
+from agentsim.batch.digits.learners import ImageLearner
+from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.digits.task import ImagesTask
+from agentsim.batch.settings import Asked, Study
+from agentsim.batch.trials import Check, Trial, train_all
+from agentsim.errors import UserError
+from agentsim.studies.intervals import as_interval, interval
+from agentsim.studies.pages import Section, page, write
+from agentsim.studies.report import print_table, report
+from agentsim.studies.sweep import study_directory
+
+DEFAULTS = {"digits": ("eqprop", "backprop"), "mnist": ("eqprop", "backprop")}
+VERSION = "images 1"
+FIGURES = ("accuracy", "confusion", "settling")
+SETTLING_SWEEPS = 30  # of the image whose settling is drawn
+AnyImages = type[DigitsConfig] | type[MnistConfig]
+
+
+def run(asked: Asked, model: AnyImages, data_dir: Path | None) -> Study:
+    """The result and what shows it. Raises UserError."""
+    mode = model.mode
+    sources = asked.configs or DEFAULTS[mode]
+    trials = list(trials_of(sources, asked, model))
+    splits = {trial.config.data: split_of(trial.config.data, data_dir) for trial in trials}  # type: ignore[attr-defined]
+    out = study_directory(asked.out, mode)
+    task = partial(ImagesTask, data_dir=data_dir)
+    swept = train_all(trials, task, partial(figures_of, splits=splits), FIGURES, jobs=asked.jobs, out=out)
+    rows: dict[str, dict[str, Any]] = {}
+    for trial in trials:
+        if trial in swept.kept:
+            row = rows.setdefault(trial.name, {"name": trial.name, "kind": trial.config.network.kind, "runs": []})  # type: ignore[attr-defined]
+            row["runs"].append({"seed": trial.config.seed, **swept.kept[trial]})
+    data = next(iter(splits))
+    result = report(
+        mode,
+        command=_command(asked, mode),
+        out=str(out),
+        data=data,
+        sizes={name: len(getattr(splits[data], name)) for name in ("train", "validation", "test")},
+        controls=controls(splits[data]),
+        interrupted=swept.interrupted,
+        failed=swept.failed,
+        rows=[*rows.values()],
+    )
+    drawn = picture(result)
+    write(out, mode, result, drawn, page(f"agentsim train {mode}", result, drawn, sections(result)))
+    return result, show
+
+
+def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Trial]:
+    """Every training that is asked for. Raises UserError for two configs of one name, and what `load` does."""
+    names = [Path(source).stem for source in sources]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
+    trials = []
+    for name, source in zip(names, sources, strict=True):
+        config = settings.load(model, source, asked.overrides)
+        try:
+            ImageLearner(config, 1)
+        except (RuntimeError, MemoryError) as error:
+            raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
+        for seed in range(config.seed, config.seed + asked.seeds):
+            trials.append(Trial(name, config.model_copy(update={"seed": seed}), version=VERSION))
+    if len({trial.config.data for trial in trials}) > 1:  # type: ignore[attr-defined]
+        raise UserError("--config: these are on different data; train them by two commands")
+    return trials
+
+
+def figures_of(learner: ImageLearner, check: Check, *, splits: dict[str, Split]) -> dict[str, Any]:
+    """The one look at the test set: `accuracy`, the `confusion` of classes (true, said); and, of a network that
+    settles, the energy of one test image sweep by sweep."""
+    test = splits[learner.config.data].test  # type: ignore[attr-defined]
+    said = learner.scores(test).argmax(1)
+    confusion = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(confusion, (test.labels, said), 1)
+    settling = getattr(learner.engine, "settling", None)
+    return {
+        "accuracy": float((said == test.labels).mean()),
+        "confusion": confusion.tolist(),
+        "settling": settling(test.first(1), SETTLING_SWEEPS) if settling else None,
+    }
+
+
+def controls(split: Split) -> dict[str, float]:
+    """What needs no network, on the same test set: the commonest class, the nearest mean of a class, and a linear
+    softmax regression by scikit-learn, on at most 10,000 training images."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import NearestCentroid
+
+    train, test = split.train, split.test
+    commonest = np.bincount(train.labels).argmax()
+    few = train.first(10_000)
+    regression = LogisticRegression(C=0.1, max_iter=200).fit(few.flat, few.labels)
+    return {
+        "the commonest class": float((test.labels == commonest).mean()),
+        "nearest class mean": float(NearestCentroid().fit(train.flat, train.labels).score(test.flat, test.labels)),
+        f"softmax regression on {len(few):,} images": float(regression.score(test.flat, test.labels)),
+    }
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------
+
+HEADINGS = ["trained", "seeds", "test %", "validation %", "by seed", "loss", "energy", "nudged", "residual", "sweeps"]
+HEADINGS += ["gain", "sqrt(gain) sigma", "withheld", "parameters", "batches", "CPU s", "ms a batch"]
+
+
+def sections(result: dict[str, Any]) -> list[Section]:
+    """The table: trained networks, then the controls. Means over seeds, with 95 % intervals."""
+    lines = [_line(row) for row in result["rows"]]
+    blank = [""] * (len(HEADINGS) - 3)
+    lines += [[name, "", f"{100 * accuracy:.2f}", *blank] for name, accuracy in result["controls"].items()]
+    sizes = result["sizes"]
+    title = f"{result['data']}: {sizes['train']:,} images learned, {sizes['validation']:,} to choose by, "
+    return [(title + f"{sizes['test']:,} tested on", HEADINGS, lines)]
+
+
+def _line(row: dict[str, Any]) -> list[str]:
+    runs = row["runs"]
+    best = [min((point for point in run["curve"] if not point["quick"]), key=lambda point: point["score"]) for run in runs]
+    last = [run["curve"][-1] for run in runs]
+    figures = [
+        _mean([point.get(name) for point in last], digits)
+        for name, digits in {"loss": ".4f", "energy": ".3f", "nudged_energy": ".3f", "residual": ".1e", "sweeps": ".0f"}.items()
+    ]
+    figures += [_mean([point.get(name) for point in last], ".3f") for name in ("gain", "contraction")]
+    return [
+        row["name"],
+        str(len(runs)),
+        as_interval(interval(run["accuracy"] for run in runs), 100, 2),
+        as_interval(interval(1 - point["score"] for point in best), 100, 2),
+        " ".join(f"{100 * run['accuracy']:.2f}" for run in runs),
+        *figures,
+        _mean([point.get("withheld") or None for point in last], ".0f"),
+        _mean([run["parameters"] for run in runs], ",.0f"),
+        _mean([run["batches"] for run in runs], ",.0f"),
+        _mean([run["cpu_seconds"] for run in runs], ",.0f"),
+        _mean([1e3 * run["cpu_seconds"] / run["batches"] for run in runs], ".2f"),
+    ]
+
+
+def _mean(values: Sequence[float | None], form: str) -> str:
+    known = [value for value in values if value is not None]
+    return format(sum(known) / len(known), form) if known else "-"
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """The table, and where the files are."""
+    for title, headings, lines in sections(result):
+        print_table(console, headings, lines, title)
+    mode = result["bench"]
+    console.print("The test set is looked at once, by what was best on the validation set, which is never learned.")
+    typer.echo(f"{mode}.png, {mode}.html, {mode}.json and trainings: {result['out']}", err=True)
+
+
+def _command(asked: Asked, mode: str) -> str:
+    """The command that does the same again, with the names of files but not where they are."""
+    words = [f"agentsim train {mode}", *(f"--config {Path(config).name}" for config in asked.configs)]
+    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])
