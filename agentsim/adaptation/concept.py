@@ -54,13 +54,11 @@ def bounds(seeds: int) -> dict[str, dict[str, Any]]:
 def strangers(seeds: int) -> list[dict[str, Any]]:
     """scikit-learn's multilayer perceptron, and its classifier that always names the commonest class, on the same data.
 
-    {name, train, held_out}, intervals over the seeds; empty where scikit-learn is not installed.
+    {name, train, held_out}, intervals over the seeds.
     """
-    try:
-        from sklearn.dummy import DummyClassifier
-        from sklearn.neural_network import MLPClassifier
-    except ModuleNotFoundError:
-        return []
+    from sklearn.dummy import DummyClassifier
+    from sklearn.neural_network import MLPClassifier
+
     kinds: dict[str, Any] = {
         "scikit-learn MLP 8-64-64-3": lambda seed: MLPClassifier((64, 64), max_iter=1000, random_state=seed),
         "scikit-learn most frequent class": lambda _: DummyClassifier(strategy="most_frequent"),

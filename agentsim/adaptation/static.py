@@ -209,6 +209,4 @@ def show(result: dict[str, Any], console: Console) -> None:
     """The tables, best modes first; every row is in the HTML file."""
     for title, headings, lines in static_table.sections(result):
         print_table(console, headings, lines, title)
-    if not result["controls"]:
-        typer.echo("no scikit-learn here: python -m pip install 'agentsim[static16]' adds its rows", err=True)
     typer.echo(f"trials, static16.png, static16.html and static16.json: {result['out']}", err=True)

@@ -31,6 +31,7 @@ _LIBRARIES = (
     "PyYAML",
     "rich",
     "safetensors",
+    "scikit-learn",
     "tensorboardX",
     "typer",
 )

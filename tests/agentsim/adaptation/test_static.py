@@ -39,6 +39,14 @@ def test_bounds_are_of_each_seed() -> None:
     assert len(found["ceiling"]["by_seed"]) == 3
 
 
+def test_scikit_learn_names_the_commonest_class_as_we_do() -> None:
+    """And its perceptron remembers its 500 samples, noise and all."""
+    perceptron, commonest = concept.strangers(2)
+    majority = concept.bounds(2)["majority"]
+    assert {name: majority[name] for name in commonest["held_out"]} == commonest["held_out"]
+    assert perceptron["train"]["mean"] > 0.95 and perceptron["held_out"]["mean"] > commonest["held_out"]["mean"]
+
+
 def trial(mode: str, **keys: Any) -> static.TrialConfig:
     mapping = dict(static.modes("dense"))[mode] | {"layers": [nets.dense(16), {"type": "dense"}]}
     return static.TrialConfig(brain=mapping, **({"epochs": 2, "seeds": 2, "samples": 30, "held_out": 40} | keys))
