@@ -22,6 +22,7 @@ from agentsim.cli.adapt import adapt
 from agentsim.cli.bench import app as bench
 from agentsim.cli.brain import app as brain
 from agentsim.cli.compare import compare
+from agentsim.cli.data import app as data
 from agentsim.cli.doctor import doctor
 from agentsim.cli.list import list_
 from agentsim.cli.new import new
@@ -117,6 +118,7 @@ for command in (run, replay, compare, adapt, list_, show, schema, doctor, new):
 app.add_typer(brain, name="brain")
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
+app.add_typer(data, name="data")
 
 
 def main() -> None:

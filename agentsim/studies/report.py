@@ -69,8 +69,9 @@ def print_table(
     console.print()
 
 
-def progress(what: str, total: int) -> tuple[Progress, Any]:
-    """A progress bar on stderr where that is a terminal, to be entered with `with`; and its task."""
+def progress(what: str, total: int | None) -> tuple[Progress, Any]:
+    """A progress bar on stderr where that is a terminal, to be entered with `with`; and its task. The total may be
+    unknown."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -12,7 +12,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write beside the file that is there and put in its place in one step, so that a crash leaves a whole one.
 
     Beside it is a new file of a name that nobody can guess. Raises OSError; then the old file is as it was, and nothing
-    lies beside it. A device or a pipe is written to, not replaced.
+    lies beside it, nor does it after a Ctrl-C. A device or a pipe is written to, not replaced.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(data)
@@ -24,7 +24,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)  # noqa: PTH105
-    except OSError:
+    except BaseException:
         new.unlink(missing_ok=True)
         raise
     with contextlib.suppress(OSError):  # some file systems cannot sync a directory
