@@ -71,10 +71,8 @@ class EqPropEngine:
             return eqprop.read_out(target, *self.out)
         return eqprop.cross_entropy(target, self.network.temperature)
 
-    def free(self, x: Tensor, net: Net | None = None) -> Settled:
+    def free(self, net: Net, x: Tensor, drive: Tensor) -> Settled:
         """The free phase, from a pass upwards."""
-        net = net or self.net
-        drive = net.drive(x)
         return settle(net, net.forward(x, drive), self.network.free_sweeps, dynamics=self._dynamics, drive=drive)
 
     @property
@@ -83,7 +81,8 @@ class EqPropEngine:
 
     def scores(self, x: Tensor) -> Tensor:
         """What each class is given, (B, classes): the largest is the answer."""
-        output = self.free(x).states[-1]
+        net = self.net
+        output = self.free(net, x, net.drive(x)).states[-1]
         return torch.addmm(self.out[1], output, self.out[0]) if self.out else output
 
     def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
@@ -92,12 +91,12 @@ class EqPropEngine:
         network, cost, net = self.network, self.cost(target), self.net
         if network.noise:
             net = replace(net, units=[_noisy(units, network.noise, chance) for units in net.units])
-        free = self.free(x, net)
+        drive = net.drive(x)
+        free = self.free(net, x, drive)
         loss = float(cost.value(free.states[-1]).mean())
         if network.residual_limit is not None and not free.residual <= network.residual_limit:
             self.withheld += 1
             return
-        drive = net.drive(x)
 
         def nudged(beta: float, start: eqprop.States, sweeps: int) -> eqprop.States:
             return settle(net, start, sweeps, beta=beta, cost=cost, dynamics=self._dynamics, drive=drive).states
@@ -160,7 +159,8 @@ class EqPropEngine:
     def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
         """Means over the images: free and nudged energy; the largest residual and sweeps of the free phase; the least
         gain; sqrt(gamma) sigma of the layer nearest to its bound; batches withheld."""
-        net, cost, free = self.net, self.cost(target), self.free(x)
+        net, cost = self.net, self.cost(target)
+        free = self.free(net, x, net.drive(x))
         plus = settle(
             net, free.states, self.network.nudged_sweeps, beta=self.network.beta, cost=cost, dynamics=self._dynamics
         )
@@ -195,7 +195,9 @@ class EqPropEngine:
     @property
     def contraction(self) -> float:
         """The largest sqrt(gamma_l) sigma_max(W_l), as the power iteration has it."""
-        norms = [float((weight @ vector).norm()) for weight, vector in zip(self.weights[1:], self.vectors[1:], strict=True)]
+        norms = [
+            float((weight @ vector).norm()) for weight, vector in zip(self.weights[1:], self.vectors[1:], strict=True)
+        ]
         return max((math.sqrt(gain) * norm for gain, norm in zip(self.gains[1:], norms, strict=True)), default=0.0)
 
     @property

@@ -1,4 +1,4 @@
-"""What learns from images: an engine that gives gradients, and Adam, which makes updates of them."""
+"""What learns from images: an engine that gives gradients, and what makes updates of them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class BackpropEngine:
         """One gradient, of the cross-entropy."""
         with torch.enable_grad():
             loss = torch.nn.functional.cross_entropy(self.scores(x), target)
-            yield list(torch.autograd.grad(loss, self.parameters)), float(loss)
+            yield list(torch.autograd.grad(loss, self.parameters)), float(loss.detach())
 
     def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
         """Nothing besides what every learner tells."""
@@ -109,15 +109,14 @@ class ImageLearner:
             self.engine = BackpropEngine(config.network, pixels, CLASSES, chance)
         rates = config.optimizer.learning_rate
         self.rates = [rates[min(layer, len(rates) - 1)] for layer in self.engine.layers]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [parameter], "lr": rate}
-                for parameter, rate in zip(self.engine.parameters, self.rates, strict=True)
-            ],
-            betas=(0.9, config.optimizer.beta2),
-            weight_decay=config.optimizer.weight_decay,
-            fused=True,
-        )
+        groups = [{"params": [each], "lr": rate} for each, rate in zip(self.engine.parameters, self.rates, strict=True)]
+        decay = config.optimizer.weight_decay
+        self.optimizer: torch.optim.Optimizer
+        if config.optimizer.kind == "adam":
+            betas = (0.9, config.optimizer.beta2)
+            self.optimizer = torch.optim.AdamW(groups, betas=betas, weight_decay=decay, fused=True)
+        else:
+            self.optimizer = torch.optim.SGD(groups, weight_decay=decay, fused=True)
 
     @property
     def size(self) -> int:
@@ -131,7 +130,7 @@ class ImageLearner:
         for group, own in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = own * rate
         x, target = torch.from_numpy(images.flat), _one_hot(images)
-        chance = torch.Generator().manual_seed(self.config.seed + 2**32 * (number + 1))
+        chance = torch.Generator().manual_seed(_seed_of(self.config.seed, number))
         loss: float | None = None
         for gradient, cost in self.engine.gradients(x, target, chance):
             before = [weight.clone() for weight in self.engine.weights] if self._needs_before else []
@@ -187,3 +186,8 @@ class ImageLearner:
 
 def _one_hot(images: Images) -> Tensor:
     return torch.nn.functional.one_hot(torch.from_numpy(images.labels), CLASSES).float()
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """Of a batch's own chance; torch's generator looks at 32 bits alone."""
+    return int(np.random.SeedSequence([seed, 2, number]).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""What training on images is determined by. Nothing heavy is imported, so that a config can be checked without torch."""
+"""What training on images is determined by. Nothing heavy is imported: a config can be checked without torch."""
 
 from __future__ import annotations
 
@@ -75,14 +75,16 @@ class BackpropNetwork(Section):
 
 
 class Optimizer(Section):
-    """Adam with decoupled weight decay; the rate falls to 0 by the end of the training."""
+    """Adam with decoupled weight decay, or plain gradient descent."""
 
+    kind: Literal["adam", "sgd"] = "adam"
+    """adam, or sgd: plain gradient descent."""
     learning_rate: tuple[PositiveFloat, ...] = (1e-3,)
     """Of each layer's weights and biases; the last one is that of all further layers."""
     beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Adam's memory of squares."""
     weight_decay: NonNegativeFloat = 0.0
-    """Decoupled."""
+    """Decoupled, of adam; of sgd added to the gradient."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """cosine: to 0 by the end."""
 
@@ -103,6 +105,15 @@ class ImagesConfig(TrainingConfig):
     """Images are moved by up to so many pixels, each anew whenever it is seen."""
     patience: PositiveInt | None = None
     """Looks at the whole validation set without a better one after which training ends; null: it lasts."""
+
+    @model_validator(mode="after")
+    def _small_steps(self) -> ImagesConfig:
+        """What moves the weights while the states still move has to move them little."""
+        if getattr(self.network, "estimator", "") == "continual" and self.optimizer.kind != "sgd":
+            raise ValueError(
+                "network.estimator: continual needs steps as small as its gradient; give optimizer.kind: sgd"
+            )
+        return self
 
     @property
     def most_fruitless(self) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 from agentsim.batch.digits.images import Images, batch_of, split_of
 from agentsim.batch.digits.learners import ImageLearner
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig

@@ -5,9 +5,9 @@ A network of layers s_0 = x (clamped), s_1 .. s_L, (B, n_l) each, with weights W
     E(s) = sum over l >= 1 of c_l [R(s_l) - b_l s_l - s_(l-1) W_(l-1) s_l],    c_1 = 1, c_(l+1) = gamma_l c_l
 
 where R' is the inverse of the units' nonlinearity; for units in a box, R(s) = s^2 / 2. Its minimum over one layer is
-s_l = sigma(z_l), z_l = s_(l-1) W_(l-1) + b_l + gamma_l s_(l+1) W_l'. A cost C of the last layer nudges: F = E + beta c_L C.
-Scellier and Bengio 2017 (gamma = 1); a gain gamma below 1 is the feedback scaling of FRE-RNN (arXiv 2508.11659), and
-exact here, since the contrast of W_l is divided by the gains above it.
+s_l = sigma(z_l), z_l = s_(l-1) W_(l-1) + b_l + gamma_l s_(l+1) W_l'. A cost C of the last layer nudges:
+F = E + beta c_L C. Scellier and Bengio 2017 (gamma = 1); a gain gamma below 1 is the feedback scaling of FRE-RNN (arXiv
+2508.11659), and exact here, since the contrast of W_l is divided by the gains above it.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def cross_entropy(target: Tensor, temperature: float = 1.0) -> Cost:
     """C = -log softmax(kappa s_L)[label], with one-hot targets and the inverse temperature kappa."""
     return Cost(
         lambda s: -(target * torch.log_softmax(temperature * s, 1)).sum(1),
-        lambda s: temperature * (target - torch.softmax(temperature * s, 1)),
+        lambda s: temperature * (target - _softmax(temperature * s)),
     )
 
 
@@ -118,8 +118,14 @@ def read_out(target: Tensor, weight: Tensor, bias: Tensor) -> Cost:
 
     return Cost(
         lambda s: -(target * torch.log_softmax(logits(s), 1)).sum(1),
-        lambda s: (target - torch.softmax(logits(s), 1)) @ weight.to(s.dtype).T,
+        lambda s: (target - _softmax(logits(s))) @ weight.to(s.dtype).T,
     )
+
+
+def _softmax(z: Tensor) -> Tensor:
+    """Over the columns, of complex numbers too."""
+    powers = torch.exp(z - z.real.amax(1, keepdim=True))
+    return powers / powers.sum(1, keepdim=True)
 
 
 def force(gradient: Tensor) -> Cost:
@@ -182,11 +188,16 @@ def _fired(net: Net, layer: int, z: Tensor, s: Tensor, beta: complex, cost: Cost
 
 @dataclass(frozen=True)
 class Settled:
-    """Where a settling ended: the states, the sweeps it took, and the largest change of a unit in the last one."""
+    """Where a settling ended: the states before and after the last sweep, and how many it took."""
 
+    before: States
     states: States
     sweeps: int
-    residual: float
+
+    @property
+    def residual(self) -> float:
+        """The largest change of a unit in the last sweep."""
+        return moved(self.before, self.states)
 
 
 def settle(
@@ -200,15 +211,14 @@ def settle(
     drive: Tensor | None = None,
     tolerance: float | None = None,
 ) -> Settled:
-    """At most so many sweeps from `states`, fewer if the residual falls to `tolerance`. What it needs of memory does not
-    depend on how many."""
+    """At most so many sweeps from `states`, fewer if the residual falls to `tolerance`. The memory that it needs does
+    not depend on how many."""
     drive = net.drive(states[0]) if drive is None else drive
-    residual, done, before = 0.0, 0, states
-    for done in range(1, sweeps + 1):
+    done, before = 0, states
+    while done < sweeps and (tolerance is None or done == 0 or moved(before, states) > tolerance):
         before, states = states, dynamics(net, states, drive, beta, cost)
-        if tolerance is not None and (residual := moved(before, states)) <= tolerance:
-            return Settled(states, done, residual)
-    return Settled(states, done, moved(before, states))
+        done += 1
+    return Settled(before, states, done)
 
 
 def moved(before: States, after: States) -> float:
@@ -232,12 +242,17 @@ class Gradient:
 
 
 def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
-    """-(s_l+' s_(l+1)+ - s_l-' s_(l+1)-) / (span B), over the gains above W_l; `span` is the difference of the betas."""
+    """-(s_l+' s_(l+1)+ - s_l-' s_(l+1)-) / (span B), over the gains above W_l; `span`: of the two betas."""
     weights, biases = [], []
     for layer in range(net.depth):
         share = -1 / (span * len(plus[0]) * _above(net, layer))
-        weights.append(share * (plus[layer].T @ plus[layer + 1] - minus[layer].T @ minus[layer + 1]))
-        biases.append(share * (plus[layer + 1] - minus[layer + 1]).sum(0))
+        change = share * (plus[layer + 1] - minus[layer + 1])
+        biases.append(change.sum(0))
+        if layer == 0:  # clamped, the same in both
+            weights.append(plus[0].T @ change)
+        else:
+            weights.append(torch.addmm(plus[layer].T @ plus[layer + 1], minus[layer].T, minus[layer + 1], alpha=-1))
+            weights[-1] *= share
     return Gradient(weights, biases)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Units:
-    """`of(z)`, the state that minimises R(s) - z s; `potential(s)` is R. `box` is where clipped and linear units lie."""
+    """`of(z)`, the state that minimises R(s) - z s; `potential(s)` is R. `box`: where clipped and linear units lie."""
 
     of: Callable[[Tensor], Tensor]
     potential: Callable[[Tensor], Tensor]

@@ -54,7 +54,7 @@ def test_check_shows_every_set_and_every_file() -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert result.exit_code == 0 and lines[1] == ["mnist", "mine", "whole", "7"]
     assert [line[0] for line in lines[2:6]] == [*NAMES] and all(line[1:] == ["as", "published"] for line in lines[2:6])
-    assert lines[6][:2] == ["fashion-mnist", "mine"] and ["not", "whole"] == lines[6][2:4]  # MNIST's, under its names
+    assert lines[6][:2] == ["fashion-mnist", "mine"] and lines[6][2:4] == ["not", "whole"]  # MNIST's, under its names
 
 
 def test_check_fails_where_the_set_that_is_named_is_not_whole() -> None:

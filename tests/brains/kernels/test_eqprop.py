@@ -1,4 +1,4 @@
-"""Equilibrium propagation against autograd through the settling, linear algebra, and what theory promises of energies."""
+"""Equilibrium propagation against autograd through the settling, linear algebra, and what theory says of energies."""
 
 from __future__ import annotations
 

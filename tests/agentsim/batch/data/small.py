@@ -71,7 +71,7 @@ def mirror(answer: Answer) -> Iterator[str]:
     """The address of a mirror that answers like this, on loopback."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             answer(self)
 
         def log_message(self, *_: object) -> None:
