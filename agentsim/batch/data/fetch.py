@@ -51,7 +51,7 @@ def _download(entry: Entry, file: File, folder: Path) -> bytes:
         try:
             return _published(file, f"{mirror}{file.name}.gz")
         except (OSError, http.client.HTTPException) as error:  # no network, no such page, a connection that breaks
-            failures.append(f"{mirror} failed ({said(error)})")
+            failures.append(f"{mirror} failed ({' '.join(said(error).split())})")
         except ValueError as error:
             failures.append(f"what {mirror} sent {error}")
     names = ", ".join(f"{each.name}.gz" for each in entry.files)

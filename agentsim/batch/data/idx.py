@@ -22,9 +22,7 @@ def parse(data: bytes, dimensions: int) -> NDArray[np.uint8]:
     if data[:4] != magic:
         if data.lstrip()[:1] == b"<":
             raise ValueError("is a web page, not data")
-        raise ValueError(
-            f"is no IDX file of {dimensions}-dimensional bytes: it begins {data[:4].hex(' ') or 'nowhere'}"
-        )
+        raise ValueError(f"is no IDX file of {dimensions} dimensions: it begins with {data[:4].hex(' ') or 'nothing'}")
     start = 4 + 4 * dimensions
     if len(data) < start:
         raise ValueError(f"is truncated: {len(data)} bytes are not even its header of {start}")

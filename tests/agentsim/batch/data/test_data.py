@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agentsim.batch import data
-from agentsim.batch.data.catalogue import CATALOGUE, NAMES
+from agentsim.batch.data.catalogue import CATALOGUE, MNIST, NAMES
 from agentsim.batch.data.check import UNSEALED, WHOLE, check
 from agentsim.errors import UserError
 from tests.agentsim.batch.data.small import ARRAYS, GZIPPED, PAGE, PLAIN, entry, packed, put
@@ -67,18 +67,19 @@ def test_gzipped_anew_is_as_good(tmp_path: Path) -> None:
     assert is_loaded(tmp_path) and {each.words for each in check(entry(), tmp_path)} == {WHOLE}
 
 
+MAGIC = "is no IDX file of 3 dimensions: it begins with"
 BAD = {
     "truncated": (PLAIN[IMAGES][:-1], "is truncated: it has 39 bytes, and its header promises 40"),
     "truncated in its header": (PLAIN[IMAGES][:9], "is truncated: 9 bytes are not even its header of 16"),
     "gzipped and truncated": (GZIPPED[f"{IMAGES}.gz"][:-9], "is truncated: its gzip stream has no end"),
     "gzipped and torn": (GZIPPED[f"{IMAGES}.gz"][:12] + bytes(30), "cannot be unpacked: "),
     "too long": (PLAIN[IMAGES] + b"!", "is too long: it has 41 bytes"),
-    "empty": (b"", "is no IDX file of 3 dimensions: it begins with nothing"),
+    "empty": (b"", f"{MAGIC} nothing"),
     "of another magic": (
         b"\0\0\x09\3" + PLAIN[IMAGES][4:],
-        "is no IDX file of 3 dimensions: it begins with 00 00 09 03",
+        f"{MAGIC} 00 00 09 03",
     ),
-    "labels": (PLAIN[LABELS], "is no IDX file of 3 dimensions: it begins with 00 00 08 01"),
+    "labels": (PLAIN[LABELS], f"{MAGIC} 00 00 08 01"),
     "of another shape": (packed(ARRAYS[0]), "is 5 x 4 x 3 bytes, not 2 x 4 x 3"),
     "a bit flipped": (PLAIN[IMAGES][:-1] + bytes([PLAIN[IMAGES][-1] ^ 1]), "has the md5 [0-9a-f]{32} unpacked, not "),
     "a web page": (PAGE, "is a web page, not data"),
@@ -112,7 +113,7 @@ def test_unpacked_fashion_is_checked_by_its_shape(tmp_path: Path, monkeypatch: p
     put(tmp_path, PLAIN)
     with pytest.raises(UserError, match="is of MNIST "):
         data.load("fashion-mnist", tmp_path)
-    monkeypatch.delitem(CATALOGUE, "mnist")
+    monkeypatch.setitem(CATALOGUE, "mnist", MNIST)
     fashion = entry(sealed=False)
     assert is_loaded(tmp_path, "fashion-mnist")
     assert {each.words for each in check(fashion, tmp_path)} == {WHOLE}
