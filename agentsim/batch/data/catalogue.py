@@ -1,4 +1,8 @@
-"""The data sets that can be fetched: their files, what is known of them, and where copies lie."""
+"""The data sets that can be fetched: their files, what is known of them, and where copies lie.
+
+MNIST is of Y. LeCun, C. Cortes and C. J. C. Burges, 1998; Fashion-MNIST of H. Xiao, K. Rasul and R. Vollgraf,
+arXiv:1708.07747, 2017.
+"""
 
 from __future__ import annotations
 
