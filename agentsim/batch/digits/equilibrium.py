@@ -43,7 +43,7 @@ class EqPropEngine:
     def _feedback(self, chance: torch.Generator) -> list[Tensor]:
         if self.network.feedback_start == "alike":
             return [weight.clone() for weight in self.weights]
-        return [uniform(*weight.shape, weight.shape[0], chance) for weight in self.weights]
+        return [uniform(len(weight), weight.shape[1], len(weight), chance) for weight in self.weights]
 
     @property
     def parameters(self) -> list[Tensor]:

@@ -148,7 +148,9 @@ class ImageLearner:
     @torch.no_grad()
     def scores(self, images: Images) -> Float:
         """(N, classes)."""
-        return torch.cat([self.engine.scores(rows) for rows in torch.from_numpy(images.flat).split(ROWS)]).numpy()
+        return torch.cat(
+            [self.engine.scores(rows) for rows in torch.split(torch.from_numpy(images.flat), ROWS)]
+        ).numpy()
 
     @torch.no_grad()
     def figures(self, images: Images) -> dict[str, float]:

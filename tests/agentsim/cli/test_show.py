@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from agentsim.batch import settings
 from agentsim.batch.collatz.settings import CollatzConfig
+from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.settings import TrainingConfig
 from agentsim.cli.app import app
 from agentsim.cli.show import described
 from agentsim.config.lines import lines
@@ -52,9 +54,10 @@ def test_every_key_of_every_brain_has_a_meaning(name: str) -> None:
     assert all(line.meaning for line in lines(load_config("arena", brain=name)))
 
 
-@pytest.mark.parametrize("name", settings.names("collatz"))
-def test_every_key_of_an_offline_mode_has_a_meaning(name: str) -> None:
-    assert all(line.meaning for line in lines(settings.load(CollatzConfig, name)))
+@pytest.mark.parametrize("model", [CollatzConfig, DigitsConfig, MnistConfig])
+def test_every_key_of_an_offline_mode_has_a_meaning(model: type[TrainingConfig]) -> None:
+    for name in settings.names(model.mode):
+        assert all(line.meaning for line in lines(settings.load(model, name)))
 
 
 def test_where_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

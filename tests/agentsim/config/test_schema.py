@@ -47,7 +47,8 @@ def validator(what: str) -> Draft202012Validator:
 
 def model_refuses(what: str, data: Any) -> bool:
     """Whether agentsim refuses the data for a key's own sake, not for what keys say together."""
-    models = {"config": TypeAdapter(Config), "brain": TypeAdapter(Brain), "collatz": TypeAdapter(CollatzConfig)}
+    models = {"config": TypeAdapter(Config), "brain": TypeAdapter(Brain)}
+    models |= {mode: TypeAdapter(model) for mode, model in TRAINED.items()}
     try:
         models[what].validate_python(data)
     except ValidationError as error:
@@ -63,7 +64,7 @@ def whole(what: str, path: Path) -> dict[str, Any]:
         case "brain":
             data = load_brain(path.stem)
         case _:
-            data = settings.load(CollatzConfig, path.stem).model_dump(mode="json")
+            data = settings.load(TRAINED[what], path.stem).model_dump(mode="json")
     return data
 
 
@@ -138,7 +139,7 @@ def test_files_with_a_key_too_many_are_refused_by_both(what: str, path: Path) ->
             elif what == "brain":
                 load_brain("./mutant.yaml")
             else:
-                settings.load(CollatzConfig, "mutant.yaml")
+                settings.load(TRAINED[what], "mutant.yaml")
 
 
 def inside(data: Any, at: tuple[Any, ...]) -> Any:

@@ -106,7 +106,9 @@ def test_every_setting_learns(setting: dict[str, Any]) -> None:
     if setting.get("estimator") == "continual":
         setting = {**setting, "beta": 0.5, "optimizer": {"kind": "sgd", "learning_rate": [0.03]}}
     task = trained(**{"batches": 150, "units": "clip", "beta": 0.1, **SWEEPS, **setting})
-    assert errors(task.learner, task.split.test) < (0.7 if {"apart", "continual"} & {*map(str, setting.values())} else 0.3)
+    assert errors(task.learner, task.split.test) < (
+        0.7 if {"apart", "continual"} & {*map(str, setting.values())} else 0.3
+    )
 
 
 def test_feedback_that_starts_alike_stays_so() -> None:
