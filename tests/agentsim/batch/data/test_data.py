@@ -72,7 +72,8 @@ BAD = {
     "truncated": (PLAIN[IMAGES][:-1], "is truncated: it has 39 bytes, and its header promises 40"),
     "truncated in its header": (PLAIN[IMAGES][:9], "is truncated: 9 bytes are not even its header of 16"),
     "gzipped and truncated": (GZIPPED[f"{IMAGES}.gz"][:-9], "is truncated: its gzip stream has no end"),
-    "gzipped and torn": (GZIPPED[f"{IMAGES}.gz"][:12] + bytes(30), "cannot be unpacked: "),
+    "no gzip stream": (GZIPPED[f"{IMAGES}.gz"][:10] + b"\xff" * 30, "cannot be unpacked: Error -3"),
+    "of another gzip checksum": (GZIPPED[f"{IMAGES}.gz"][:-8] + bytes(8), "cannot be unpacked: CRC check failed"),
     "too long": (PLAIN[IMAGES] + b"!", "is too long: it has 41 bytes"),
     "empty": (b"", f"{MAGIC} nothing"),
     "of another magic": (
