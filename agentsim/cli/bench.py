@@ -32,7 +32,7 @@ Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks of each r
 
 @app.callback()
 def bench() -> None:
-    """Measure ticks (the default), the loop, worlds, learning, the controls or Collatz windows, without a window.
+    """Measure ticks (the default), the loop, worlds, learning, controls, Collatz windows or settling, without a window.
 
     \b
     Examples:
@@ -42,6 +42,7 @@ def bench() -> None:
       agentsim bench worlds
       agentsim bench controls
       agentsim bench collatz
+      agentsim bench settle
       agentsim bench learning arena --seeds 10
       agentsim bench learning cartpole --seeds 10 --ticks 100000 --brain reward --brain reward-stepping
     """
@@ -106,6 +107,20 @@ def collatz(repeats: Repeats = 11, as_json: AsJson = False) -> None:
       agentsim bench collatz --json
     """
     from agentsim.batch.collatz import bench as benchmark
+
+    _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
+
+
+@app.command()
+def settle(repeats: Repeats = 11, as_json: AsJson = False) -> None:
+    """What settling and learning by equilibrium propagation cost, with the same loop in torch and numpy as yardsticks.
+
+    \b
+    Examples:
+      agentsim bench settle
+      agentsim bench settle --json
+    """
+    from agentsim.bench import settle as benchmark
 
     _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 

@@ -1,0 +1,1 @@
+"""Networks that settle into a minimum of their energy, and learn by equilibrium propagation."""

@@ -1,0 +1,188 @@
+"""A settling network in arrays, and its compiled phases: what a brain that learns while it acts is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from agentsim.compiled.cache import bound
+from brains.brain import Float, State
+from brains.kernels.program import settling as of
+
+LANE = 16  # numbers in a vector: rows are padded to whole ones, as the compiled kernels want them
+KERNELS = ("settle", "go_on", "gradient", "learn", "follow")
+POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weights
+
+
+class Core:
+    """sizes n_0 .. n_L, `units` of layers 1 .. L, B = `rows` samples at once.
+
+    `weights`[l] (n_l, n_(l+1)), `biases`[l] (n_(l+1),), `states`[l] (B, n_l) of the free phase, `target` (B, n_L) and
+    `gradients`, (weights, biases), are views of what the kernels work on; write into them in place.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        units: Sequence[str],
+        *,
+        rows: int = 1,
+        cost: str = "cross_entropy",
+        temperature: float = 3.0,
+        beta: float = 0.2,
+        free_sweeps: int = 2,
+        nudged_sweeps: int = 1,
+        gain: float = 1.0,
+        homeostasis: float | None = 0.5,
+        learning_rate: float = 6e-3,
+        beta2: float = 0.99,
+        weight_decay: float = 0.0,
+        residual_limit: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.sizes, depth = tuple(sizes), len(sizes) - 1
+        widths = [size + -size % LANE for size in sizes]
+        flipped = [False, False, *(a * v > b * w for (a, b), (w, v) in zip(*map(_pairs, (sizes, widths)), strict=True))]
+        offsets, end = [], 0
+        for index in range(1, depth + 1):
+            below = sizes[index] * widths[index - 1] if flipped[index] else sizes[index - 1] * widths[index]
+            offsets.append((end, end + below))
+            end += below + widths[index]
+        self._blocks = {name: np.zeros(end, np.float32) for name in ("value", "gradient", "moment1", "moment2")}
+        self._rows = {
+            name: [np.zeros((rows, width), np.float32) for width in widths] for name in ("state", "plus", "minus")
+        }
+        drive, target = np.zeros((rows, widths[1]), np.float32), np.zeros((rows, widths[-1]), np.float32)
+        scratch = np.zeros(2 * rows * max(widths), np.float32)
+        vectors = [np.zeros(width, np.float32) for width in widths]
+        images = [np.zeros(width, np.float32) for width in [0, *widths[:-1]]]
+        self.numbers = np.zeros(of.GAINS + depth + 1, np.float32)
+        self.layers = np.zeros((depth + 1, of.COLUMNS), np.int64)
+        self.program = np.zeros(of.ENTRIES, np.int64)
+        self._vectors = vectors
+
+        numbers = {of.BETA: beta, of.TEMPERATURE: temperature, of.GAIN: gain, of.BOUND: homeostasis or 0.0}
+        numbers |= {of.RATE: learning_rate, of.BETA2: beta2, of.DECAY: weight_decay, of.LIMIT: residual_limit or 0.0}
+        for entry, number in numbers.items():
+            self.numbers[entry] = number
+        self.numbers[of.GAINS :] = gain
+        for index, (size, width) in enumerate(zip(sizes, widths, strict=True)):
+            own = self.layers[index]
+            own[of.UNITS], own[of.WIDTH] = size, width
+            own[of.STATE], own[of.PLUS], own[of.MINUS] = (_at(rows_of[index]) for rows_of in self._rows.values())
+            own[of.VECTOR], own[of.IMAGE] = _at(vectors[index]), _at(images[index])
+            if index:
+                own[of.FLIPPED] = flipped[index]
+                own[of.KIND], (own[of.WEIGHT], own[of.BIAS]) = of.KINDS.index(units[index - 1]), offsets[index - 1]
+        entries = {of.DEPTH: depth, of.ROWS: rows, of.FREE: free_sweeps, of.NUDGED: nudged_sweeps, of.SIZE: end}
+        entries |= {of.COST: of.COSTS.index(cost), of.LAYERS: _at(self.layers), of.NUMBERS: _at(self.numbers)}
+        entries |= {of.DRIVE: _at(drive), of.TARGET: _at(target), of.SCRATCH: _at(scratch)}
+        places = (of.PARAMETERS, of.GRADIENT, of.MOMENT1, of.MOMENT2)
+        entries |= {place: _at(block) for place, block in zip(places, self._blocks.values(), strict=True)}
+        for entry, value in entries.items():
+            self.program[entry] = value
+
+        self.weights, self.biases = self._views("value", offsets, flipped)
+        self.gradients = self._views("gradient", offsets, flipped)
+        self.states = [row[:, :size] for row, size in zip(self._rows["state"], sizes, strict=True)]
+        self.target = target[:, : sizes[-1]]
+        kept = (self._rows, self._blocks, drive, target, scratch, vectors, images, self.numbers, self.layers)
+        calls = {name: bound(f"brains.kernels.cpu.eqprop:{name}", self.program, kept) for name in KERNELS}
+        self._settle, self._go_on, self._gradient, self._learn, self._follow = (calls[name] for name in KERNELS)
+        self._start(np.random.default_rng(seed), homeostasis)
+
+    def _views(
+        self, block: str, offsets: Sequence[tuple[int, int]], flipped: Sequence[bool]
+    ) -> tuple[list[Float], list[Float]]:
+        """(weights, biases) in a block of parameters, without their padding."""
+        whole, weights, biases = self._blocks[block], [], []
+        for index, (weight, bias) in enumerate(offsets, start=1):
+            below, size = self.sizes[index - 1 : index + 1]
+            if flipped[index]:
+                weights.append(whole[weight:bias].reshape(size, -1)[:, :below].T)
+            else:
+                weights.append(whole[weight:bias].reshape(below, -1)[:, :size])
+            biases.append(whole[bias : bias + size])
+        return weights, biases
+
+    def _start(self, chance: np.random.Generator, homeostasis: float | None) -> None:
+        """U(+-1 / sqrt(inputs)), the outputs' biases zero; gains for those weights."""
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            limit = 1 / math.sqrt(len(weight))
+            weight[...] = chance.uniform(-limit, limit, weight.shape)
+            bias[...] = chance.uniform(-limit, limit, bias.shape)
+        self.biases[-1][...] = 0
+        for vector, size in zip(self._vectors, self.sizes, strict=True):
+            vector[:size] = 1 / math.sqrt(size)
+        for _ in range(POWER_ITERATIONS if homeostasis else 0):
+            self._follow()
+
+    @property
+    def gains(self) -> Float:
+        """gamma_1 .. gamma_(L - 1)."""
+        return self.numbers[of.GAINS + 1 : -1]
+
+    @property
+    def residual(self) -> float:
+        """max |s(t) - s(t - 1)| of the last free sweep."""
+        return float(self.numbers[of.RESIDUAL])
+
+    @property
+    def withheld(self) -> int:
+        """Updates that were not made."""
+        return int(self.program[of.WITHHELD])
+
+    def settle(self, x: Any) -> Float:
+        """The free phase of x (B, n_0) from a pass upwards; returns a view of the outputs (B, n_L)."""
+        self.states[0][...] = x
+        self._settle()
+        return self.states[-1]
+
+    def go_on(self) -> Float:
+        """As many free sweeps more, from where the states are."""
+        self._go_on()
+        return self.states[-1]
+
+    def gradient(self, x: Any, target: Any) -> float:
+        """Free and nudged phases; `gradients` are then those of the mean cost, which is returned."""
+        self.states[0][...], self.target[...] = x, target
+        self._gradient()
+        return float(self.numbers[of.LOSS])
+
+    def learn(self, x: Any, target: Any) -> float:
+        """`gradient`, an update of Adam, homeostasis. Returns the mean cost."""
+        self.states[0][...], self.target[...] = x, target
+        self._learn()
+        return float(self.numbers[of.LOSS])
+
+    def state_dict(self) -> State:
+        """Copies of what going on exactly needs."""
+        vectors = {f"vector.{index}": vector.copy() for index, vector in enumerate(self._vectors)}
+        counts = self.program[[of.STEPS, of.WITHHELD]].copy()
+        own = {name: self._blocks[name].copy() for name in ("value", "moment1", "moment2")}
+        gains = self.numbers[of.GAINS :].copy()
+        return {**own, **vectors, "gains": gains, "counts": counts, "sizes": np.array(self.sizes)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Raises ValueError for a state of another shape."""
+        own = {name: self._blocks[name] for name in ("value", "moment1", "moment2")}
+        own |= {f"vector.{index}": vector for index, vector in enumerate(self._vectors)}
+        own["gains"] = self.numbers[of.GAINS :]
+        if {*own, "counts", "sizes"} != {*state} or state["sizes"].tolist() != [*self.sizes]:
+            raise ValueError("a state of another network")
+        for name, array in own.items():
+            array[...] = state[name]
+        self.program[[of.STEPS, of.WITHHELD]] = state["counts"]
+
+
+def _pairs(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Of neighbours above the input."""
+    return [*pairwise(sizes)][1:]
+
+
+def _at(array: Any) -> int:
+    return int(array.ctypes.data)
