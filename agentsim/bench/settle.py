@@ -35,8 +35,8 @@ def _by_the_reference(core: Any) -> Callable[[], object]:
     from brains.kernels.reference.eqprop import Net, settle
     from brains.kernels.reference.units import UNITS
 
-    tensors = [[torch.tensor(np.array(each)) for each in own] for own in (core.weights, core.biases)]
-    net, x = Net(*tensors, [UNITS["clip2"], UNITS["clip"]]), torch.rand(1, INPUTS)
+    weights, biases = ([torch.tensor(np.array(each)) for each in own] for own in (core.weights, core.biases))
+    net, x = Net(weights, biases, [UNITS["clip2"], UNITS["clip"]]), torch.rand(1, INPUTS)
     drive = net.drive(x)
     start = net.forward(x, drive)
     return torch.no_grad()(lambda: settle(net, start, SWEEPS, drive=drive))
@@ -112,7 +112,7 @@ def measure(*, repeats: int = 11, block: float = 0.2) -> dict[str, Any]:
         {"what": "the same loop in torch, nothing but it", "us": micros["torch"], "ratio": micros["torch"] / settled},
         {"what": "the same loop in numpy", "us": micros["numpy"], "ratio": micros["numpy"] / settled},
         {
-            "what": "its products alone, padded, by our kernel",
+            "what": "its products alone, by our kernel",
             "us": micros["bound"],
             "ratio": micros["bound"] / settled,
         },

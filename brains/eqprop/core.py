@@ -14,7 +14,7 @@ from brains.brain import Float, State
 from brains.kernels.program import settling as of
 
 LANE = 16  # numbers in a vector: rows are padded to whole ones, as the compiled kernels want them
-KERNELS = ("settle", "go_on", "gradient", "learn", "follow")
+KERNEL = "brains.kernels.cpu.eqprop:run"
 POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weights
 
 
@@ -91,8 +91,7 @@ class Core:
         self.states = [row[:, :size] for row, size in zip(self._rows["state"], sizes, strict=True)]
         self.target = target[:, : sizes[-1]]
         kept = (self._rows, self._blocks, drive, target, scratch, vectors, images, self.numbers, self.layers)
-        calls = {name: bound(f"brains.kernels.cpu.eqprop:{name}", self.program, kept) for name in KERNELS}
-        self._settle, self._go_on, self._gradient, self._learn, self._follow = (calls[name] for name in KERNELS)
+        self._run = bound(KERNEL, self.program, kept)
         self._start(np.random.default_rng(seed), homeostasis)
 
     def _views(
@@ -119,7 +118,11 @@ class Core:
         for vector, size in zip(self._vectors, self.sizes, strict=True):
             vector[:size] = 1 / math.sqrt(size)
         for _ in range(POWER_ITERATIONS if homeostasis else 0):
-            self._follow()
+            self._ask(of.FOLLOWING)
+
+    def _ask(self, what: int) -> None:
+        self.program[of.ASKED] = what
+        self._run()
 
     @property
     def gains(self) -> Float:
@@ -139,24 +142,24 @@ class Core:
     def settle(self, x: Any) -> Float:
         """The free phase of x (B, n_0) from a pass upwards; returns a view of the outputs (B, n_L)."""
         self.states[0][...] = x
-        self._settle()
+        self._ask(of.SETTLING)
         return self.states[-1]
 
     def go_on(self) -> Float:
         """As many free sweeps more, from where the states are."""
-        self._go_on()
+        self._ask(of.GOING_ON)
         return self.states[-1]
 
     def gradient(self, x: Any, target: Any) -> float:
         """Free and nudged phases; `gradients` are then those of the mean cost, which is returned."""
         self.states[0][...], self.target[...] = x, target
-        self._gradient()
+        self._ask(of.ESTIMATING)
         return float(self.numbers[of.LOSS])
 
     def learn(self, x: Any, target: Any) -> float:
         """`gradient`, an update of Adam, homeostasis. Returns the mean cost."""
         self.states[0][...], self.target[...] = x, target
-        self._learn()
+        self._ask(of.LEARNING)
         return float(self.numbers[of.LOSS])
 
     def state_dict(self) -> State:

@@ -9,27 +9,15 @@ import math
 
 import numpy as np
 
-from agentsim.compiled.jit import INTEGERS, inline, kernel
+from agentsim.compiled.jit import INTEGERS, OPTIONS, inline, kernel, njit
 from agentsim.compiled.pointers import at, floats, integers
 from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, square_root, store, total
-from brains.kernels.cpu.mathematics import (
-    clear_padding,
-    copy,
-    exponential,
-    fill,
-    flush,
-    is_finite,
-    maximum,
-    minimum,
-    sigmoid,
-    tanh,
-)
+from brains.kernels.cpu.mathematics import copy, fill, flush, is_finite, maximum
 from brains.kernels.cpu.products import add_outer, add_product, affine, transposed
+from brains.kernels.cpu.units import CLIP2, CROSS_ENTROPY, FORCE, SQUARED_ERROR, apply, pull, softmax
 from brains.kernels.program import settling as of
 
 F = np.float32
-LINEAR, CLIP, CLIP2, TANH, SIGMOID, _RATIONAL = range(len(of.KINDS))
-SQUARED_ERROR, CROSS_ENTROPY, FORCE = range(len(of.COSTS))
 
 
 @inline
@@ -38,7 +26,7 @@ def layer_of(program, layer):
     return at(integers(program[of.LAYERS]), layer * of.COLUMNS)
 
 
-@inline
+@njit(**OPTIONS)
 def upwards(layer, below, parameters, s, z, rows):
     """z = s W + b, of the layer below and of this one."""
     weight, bias = at(parameters, layer[of.WEIGHT]), at(parameters, layer[of.BIAS])
@@ -51,7 +39,7 @@ def upwards(layer, below, parameters, s, z, rows):
         affine(weight, bias, s, heard, z, width, rows, below[of.UNITS], width)
 
 
-@inline
+@njit(**OPTIONS)
 def downwards(layer, below, parameters, s, z, rows):
     """z += s W', of this layer and of the one below."""
     weight, width, reached = at(parameters, layer[of.WEIGHT]), layer[of.WIDTH], below[of.WIDTH]
@@ -61,7 +49,7 @@ def downwards(layer, below, parameters, s, z, rows):
         transposed(weight, s, width, z, reached, rows, below[of.UNITS], width, 1)
 
 
-@inline
+@njit(**OPTIONS)
 def outwards(layer, below, gradient, s, delta, rows):
     """gradient += sum over rows of s outer delta, of the layer below and of this one."""
     weight, width, heard = at(gradient, layer[of.WEIGHT]), layer[of.WIDTH], below[of.WIDTH]
@@ -71,61 +59,7 @@ def outwards(layer, below, gradient, s, delta, rows):
         add_outer(weight, s, heard, delta, width, rows, below[of.UNITS], width)
 
 
-@inline
-def apply(kind, row, units, width):
-    """sigma of a row of z in place; nothing is left beyond its units, nor near a denormal number."""
-    for o in range(0, width, WIDTH):
-        z = load(row, o)
-        if kind == CLIP:
-            z = maximum(minimum(z, splat(F(1.0))), splat(F(0.0)))
-        elif kind == CLIP2:
-            z = maximum(minimum(z, splat(F(2.0))), splat(F(0.0)))
-        elif kind == TANH:
-            z = tanh(z)
-        elif kind == SIGMOID:
-            z = sigmoid(z)
-        elif kind != LINEAR:
-            z = maximum(minimum(z, splat(F(3.0))), splat(F(-3.0)))
-            square = z * z
-            z = z * (splat(F(27.0)) + square) / fma(splat(F(9.0)), square, splat(F(27.0)))
-        store(row, o, flush(z))
-    clear_padding(row, units)
-
-
-@inline
-def softmax(row, found, temperature, units, width):
-    """found = softmax(temperature x row). Returns the logarithm of the sum of powers about the largest, and that."""
-    largest = row[0]
-    for o in range(1, units):
-        largest = max(largest, row[o])
-    sums = splat(F(0.0))
-    for o in range(0, width, WIDTH):
-        store(found, o, exponential(splat(temperature) * (load(row, o) - splat(largest))))
-    clear_padding(found, units)
-    for o in range(0, width, WIDTH):
-        sums = sums + load(found, o)
-    whole = total(sums)
-    for o in range(0, width, WIDTH):
-        store(found, o, load(found, o) / splat(whole))
-    return F(math.log(whole)), largest
-
-
-@inline
-def pull(program, numbers, s, target, found, units, width):
-    """found = -dC / ds of a row."""
-    if program[of.COST] == CROSS_ENTROPY:
-        softmax(s, found, numbers[of.TEMPERATURE], units, width)
-        for o in range(0, width, WIDTH):
-            store(found, o, splat(numbers[of.TEMPERATURE]) * (load(target, o) - load(found, o)))
-    elif program[of.COST] == FORCE:
-        for o in range(0, width, WIDTH):
-            store(found, o, splat(F(0.0)) - load(target, o))
-    else:
-        for o in range(0, width, WIDTH):
-            store(found, o, load(target, o) - load(s, o))
-
-
-@inline
+@njit(**OPTIONS)
 def fire(program, numbers, which, index, beta, rising):
     """One layer becomes its own minimum, given those beside it; rising: without what comes down."""
     layer, parameters, rows = layer_of(program, index), floats(program[of.PARAMETERS]), program[of.ROWS]
@@ -168,19 +102,18 @@ def sweep(program, numbers, which, count, beta):
 
 
 @inline
-def free_phase(program, numbers):
-    """Drive, a pass upwards, the free sweeps; and the residual of the last one, 0 without any."""
+def rise(program, numbers):
+    """The drive, and a pass upwards."""
     inputs, first = layer_of(program, 0), layer_of(program, 1)
     x, drive = floats(inputs[of.STATE]), floats(program[of.DRIVE])
     upwards(first, inputs, floats(program[of.PARAMETERS]), x, drive, program[of.ROWS])
     for index in range(1, program[of.DEPTH] + 1):
         fire(program, numbers, of.STATE, index, F(0.0), 1)
-    settled(program, numbers)
 
 
 @inline
 def settled(program, numbers):
-    """The free sweeps from where the states are."""
+    """The free sweeps from where the states are, and the residual of the last one, 0 without any."""
     residual = splat(F(0.0))
     if program[of.FREE] > 0:
         sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0))
@@ -305,47 +238,9 @@ def homeostasis(program, numbers):
             fill(vector, F(1.0) / F(math.sqrt(above[of.UNITS])), above[of.UNITS])
 
 
-@kernel(INTEGERS)
-def settle(program):
-    """The free phase."""
-    free_phase(program, floats(program[of.NUMBERS]))
-
-
-@kernel(INTEGERS)
-def go_on(program):
-    """The free sweeps alone, from where the states are, with the drive as it is."""
-    settled(program, floats(program[of.NUMBERS]))
-
-
-@kernel(INTEGERS)
-def gradient(program):
-    """Free phase, both nudged phases, the gradient; the mean cost of the free phase."""
-    gradient_of(program, floats(program[of.NUMBERS]))
-
-
-@kernel(INTEGERS)
-def learn(program):
-    """`gradient`, an update by it, and the gains that follow. Where it is not finite, or the residual above its limit,
-    nothing is changed, and it is counted."""
-    numbers = floats(program[of.NUMBERS])
-    gradient_of(program, numbers)
-    limit, residual = numbers[of.LIMIT], numbers[of.RESIDUAL]
-    if (limit > F(0.0) and not residual <= limit) or not adam(program, numbers):
-        program[of.WITHHELD] += 1
-    elif numbers[of.BOUND] > F(0.0):
-        homeostasis(program, numbers)
-
-
-@kernel(INTEGERS)
-def follow(program):
-    """The gains alone, one power iteration further."""
-    homeostasis(program, floats(program[of.NUMBERS]))
-
-
 @inline
-def gradient_of(program, numbers):
-    """What `gradient` is made of."""
-    free_phase(program, numbers)
+def nudge(program, numbers):
+    """The mean cost of the free phase, and both nudged phases from where it ended."""
     loss_of(program, numbers)
     for index in range(1, program[of.DEPTH] + 1):
         layer = layer_of(program, index)
@@ -356,4 +251,29 @@ def gradient_of(program, numbers):
     inputs[of.PLUS], inputs[of.MINUS] = inputs[of.STATE], inputs[of.STATE]
     sweep(program, numbers, of.PLUS, program[of.NUDGED], numbers[of.BETA])
     sweep(program, numbers, of.MINUS, program[of.NUDGED], -numbers[of.BETA])
+
+
+@kernel(INTEGERS)
+def run(program):
+    """As ASKED: the free sweeps from where the states are; the free phase; free and nudged phases and the gradient; an
+    update by it besides; or one power iteration alone. It is one kernel, for each would compile all that it is made of.
+
+    Where the gradient is not finite, or the residual above its limit, nothing is changed, and it is counted.
+    """
+    numbers, asked = floats(program[of.NUMBERS]), program[of.ASKED]
+    if asked == of.FOLLOWING:
+        homeostasis(program, numbers)
+        return
+    if asked != of.GOING_ON:
+        rise(program, numbers)
+    settled(program, numbers)
+    if asked < of.ESTIMATING:
+        return
+    nudge(program, numbers)
     contrast(program, numbers)
+    limit, residual = numbers[of.LIMIT], numbers[of.RESIDUAL]
+    if asked == of.LEARNING:
+        if (limit > F(0.0) and not residual <= limit) or not adam(program, numbers):
+            program[of.WITHHELD] += 1
+        elif numbers[of.BOUND] > F(0.0):
+            homeostasis(program, numbers)

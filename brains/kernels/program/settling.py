@@ -2,7 +2,9 @@
 `numbers` are float32; after them come the gains of the layers, gamma_l at GAINS + l."""
 
 DEPTH, ROWS, FREE, NUDGED, COST, DRIVE, SCRATCH, TARGET, PARAMETERS, GRADIENT, MOMENT1, MOMENT2, SIZE = range(13)
-LAYERS, NUMBERS, STEPS, WITHHELD, ENTRIES = range(13, 18)
+LAYERS, NUMBERS, STEPS, WITHHELD, ASKED, ENTRIES = range(13, 19)
+
+GOING_ON, SETTLING, ESTIMATING, LEARNING, FOLLOWING = range(5)  # what can be ASKED
 
 UNITS, WIDTH, KIND, STATE, PLUS, MINUS, WEIGHT, BIAS, VECTOR, IMAGE, FLIPPED, COLUMNS = range(12)
 # WEIGHT, BIAS: offsets of what drives this layer, (units below, WIDTH) and (WIDTH,), or FLIPPED (UNITS, WIDTH below),

@@ -1,0 +1,70 @@
+"""What a unit of a settling network can be, and what pulls at the last layer, on padded rows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from agentsim.compiled.jit import OPTIONS, njit
+from agentsim.compiled.vectors import WIDTH, fma, load, splat, store, total
+from brains.kernels.cpu.mathematics import clear_padding, exponential, flush, maximum, minimum, sigmoid, tanh
+from brains.kernels.program import settling as of
+
+F = np.float32
+LINEAR, CLIP, CLIP2, TANH, SIGMOID, _RATIONAL = range(len(of.KINDS))
+SQUARED_ERROR, CROSS_ENTROPY, FORCE = range(len(of.COSTS))
+
+
+@njit(**OPTIONS)
+def apply(kind, row, units, width):
+    """sigma of a row of z in place; nothing is left beyond its units, nor near a denormal number."""
+    for o in range(0, width, WIDTH):
+        z = load(row, o)
+        if kind == CLIP:
+            z = maximum(minimum(z, splat(F(1.0))), splat(F(0.0)))
+        elif kind == CLIP2:
+            z = maximum(minimum(z, splat(F(2.0))), splat(F(0.0)))
+        elif kind == TANH:
+            z = tanh(z)
+        elif kind == SIGMOID:
+            z = sigmoid(z)
+        elif kind != LINEAR:
+            z = maximum(minimum(z, splat(F(3.0))), splat(F(-3.0)))
+            square = z * z
+            z = z * (splat(F(27.0)) + square) / fma(splat(F(9.0)), square, splat(F(27.0)))
+        store(row, o, flush(z))
+    clear_padding(row, units)
+
+
+@njit(**OPTIONS)
+def softmax(row, found, temperature, units, width):
+    """found = softmax(temperature x row). Returns the logarithm of the sum of powers about the largest, and that."""
+    largest = row[0]
+    for o in range(1, units):
+        largest = max(largest, row[o])
+    sums = splat(F(0.0))
+    for o in range(0, width, WIDTH):
+        store(found, o, exponential(splat(temperature) * (load(row, o) - splat(largest))))
+    clear_padding(found, units)
+    for o in range(0, width, WIDTH):
+        sums = sums + load(found, o)
+    whole = total(sums)
+    for o in range(0, width, WIDTH):
+        store(found, o, load(found, o) / splat(whole))
+    return F(math.log(whole)), largest
+
+
+@njit(**OPTIONS)
+def pull(program, numbers, s, target, found, units, width):
+    """found = -dC / ds of a row."""
+    if program[of.COST] == CROSS_ENTROPY:
+        softmax(s, found, numbers[of.TEMPERATURE], units, width)
+        for o in range(0, width, WIDTH):
+            store(found, o, splat(numbers[of.TEMPERATURE]) * (load(target, o) - load(found, o)))
+    elif program[of.COST] == FORCE:
+        for o in range(0, width, WIDTH):
+            store(found, o, splat(F(0.0)) - load(target, o))
+    else:
+        for o in range(0, width, WIDTH):
+            store(found, o, load(target, o) - load(s, o))
