@@ -31,6 +31,6 @@ def test_all_loops_settle_to_the_same_outputs() -> None:
     """What is timed beside the kernel does the same: twenty sweeps of one network from its own drive."""
     core = Core((settle.INPUTS, settle.HIDDEN, settle.OUTPUTS), ("clip2", "clip"), cost="squared_error", free_sweeps=20)
     by_reference = settle._by_the_reference(core)().states  # type: ignore[attr-defined]
-    core.settle(np.array(by_reference[0]))
+    core.settle(by_reference[0].numpy())
     np.testing.assert_allclose(core.states[1], by_reference[1], atol=1e-5)
     np.testing.assert_allclose(core.states[2], by_reference[2], atol=1e-5)
