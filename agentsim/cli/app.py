@@ -21,6 +21,7 @@ import agentsim
 from agentsim.cli.adapt import adapt
 from agentsim.cli.bench import app as bench
 from agentsim.cli.brain import app as brain
+from agentsim.cli.check import app as check
 from agentsim.cli.compare import compare
 from agentsim.cli.data import app as data
 from agentsim.cli.doctor import doctor
@@ -119,6 +120,7 @@ app.add_typer(brain, name="brain")
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
 app.add_typer(data, name="data")
+app.add_typer(check, name="check")
 
 
 def main() -> None:

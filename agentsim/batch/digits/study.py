@@ -37,8 +37,14 @@ def run(asked: Asked, model: AnyImages, data_dir: Path | None) -> Study:
     mode = model.mode
     sources = asked.configs or DEFAULTS[mode]
     trials = list(trials_of(sources, asked, model))
+    return compare(trials, asked, mode, _command(asked, mode), data_dir), show
+
+
+def compare(trials: Sequence[Trial], asked: Asked, name: str, command: str, data_dir: Path | None) -> dict[str, Any]:
+    """Do the trainings that are missing; the result, once it lies in --out as NAME.png, .html and .json. Raises
+    UserError."""
     splits = {trial.config.data: split_of(trial.config.data, data_dir) for trial in trials}  # type: ignore[attr-defined]
-    out = study_directory(asked.out, mode)
+    out = study_directory(asked.out, name)
     task = partial(ImagesTask, data_dir=data_dir)
     swept = train_all(trials, task, partial(figures_of, splits=splits), FIGURES, jobs=asked.jobs, out=out)
     rows: dict[str, dict[str, Any]] = {}
@@ -48,19 +54,19 @@ def run(asked: Asked, model: AnyImages, data_dir: Path | None) -> Study:
             row["runs"].append({"seed": trial.config.seed, **swept.kept[trial]})
     data = next(iter(splits))
     result = report(
-        mode,
-        command=_command(asked, mode),
+        name,
+        command=command,
         out=str(out),
         data=data,
-        sizes={name: len(getattr(splits[data], name)) for name in ("train", "validation", "test")},
+        sizes={part: len(getattr(splits[data], part)) for part in ("train", "validation", "test")},
         controls=controls(splits[data]),
         interrupted=swept.interrupted,
         failed=swept.failed,
         rows=[*rows.values()],
     )
     drawn = picture(result)
-    write(out, mode, result, drawn, page(f"agentsim train {mode}", result, drawn, sections(result)))
-    return result, show
+    write(out, name, result, drawn, page(command, result, drawn, sections(result)))
+    return result
 
 
 def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Trial]:

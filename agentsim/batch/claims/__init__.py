@@ -1,0 +1,1 @@
+"""What is claimed of equilibrium propagation, each claim answered by a command: `agentsim check NAME`."""

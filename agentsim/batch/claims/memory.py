@@ -1,0 +1,121 @@
+"""What a gradient keeps in memory: of equilibrium propagation its states, of backprop through the settling every sweep.
+
+Counted, not sampled: bytes of all states that live at once, and bytes of what autograd saves for its way back.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from agentsim.batch.claims.gradient import show_verdicts
+from agentsim.studies.report import print_table, report
+from agentsim.system.process import one_compute_thread
+from brains.kernels.reference.eqprop import Net, blockwise, contrast, settle, squared_error
+from brains.kernels.reference.units import UNITS
+
+ROWS = 16
+SWEEPS, DEPTHS = (20, 50, 100, 200), (2, 4, 8, 16, 32, 64)
+WIDTH, LARGE = 64, 2_048
+
+
+def measure() -> dict[str, Any]:
+    """Bytes against sweeps and against depth, and one gradient of a wide network."""
+    with one_compute_thread():
+        by_sweeps = [_row(2, WIDTH, sweeps) for sweeps in SWEEPS]
+        by_depth = [_row(depth, WIDTH, 2 * depth) for depth in DEPTHS]
+        before = time.process_time()
+        large = _row(2, LARGE, 100, backprop=False)
+        large["cpu_seconds"] = time.process_time() - before
+    rows = [*by_sweeps, *by_depth, large]
+    return report("memory", rows=rows, verdicts=verdicts(by_sweeps, by_depth))
+
+
+def _row(depth: int, width: int, sweeps: int, *, backprop: bool = True) -> dict[str, Any]:
+    """One gradient of `depth` hidden layers by each; `eqprop` and `backprop` in bytes."""
+    chance = torch.Generator().manual_seed(0)
+    weights = [torch.randn(width, width, generator=chance) * 0.3 / width**0.5 for _ in range(depth + 1)]
+    net = Net(weights, [torch.zeros(width) for _ in weights], [UNITS["tanh"]] * len(weights))
+    x, target = torch.rand(ROWS, width, generator=chance), torch.rand(ROWS, width, generator=chance)
+    found: dict[str, Any] = {
+        "depth": depth,
+        "width": width,
+        "sweeps": sweeps,
+        "eqprop": _by_nudging(net, x, target, sweeps),
+    }
+    return found | ({"backprop": _by_autograd(net, x, target, sweeps)} if backprop else {})
+
+
+def _by_nudging(net: Net, x: torch.Tensor, target: torch.Tensor, sweeps: int) -> int:
+    """The largest number of bytes of states that live at once: those before and after a sweep, of each phase, and the
+    drive. Sweep by sweep, so that they are seen."""
+    cost, drive, most = squared_error(target), net.drive(x), 0
+    ends: list[list[torch.Tensor]] = []
+    start = net.forward(x, drive)
+    for beta in (0.0, 0.1, -0.1):
+        states = start if beta == 0 else ends[0]
+        for _ in range(sweeps):
+            after = settle(net, states, 1, beta=beta, cost=cost, drive=drive).states
+            alive = {tensor.data_ptr(): tensor.nbytes for own in (*ends, states, after) for tensor in own}
+            most, states = max(most, sum(alive.values()) + drive.nbytes), after
+        ends.append(states)
+    contrast(net, ends[1], ends[2], 0.2)
+    return most
+
+
+def _by_autograd(net: Net, x: torch.Tensor, target: torch.Tensor, sweeps: int) -> int:
+    """Bytes that autograd saves for its way back, each storage counted once, parameters not at all."""
+    weights = [weight.clone().requires_grad_() for weight in net.weights]
+    own = Net(weights, net.biases, net.units)
+    ignored, saved = {weight.untyped_storage().data_ptr() for weight in weights}, {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in ignored:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        states, drive = own.forward(x), own.drive(x)
+        for _ in range(sweeps):
+            states = blockwise(own, states, drive, 0.0, None)
+        loss = squared_error(target).value(states[-1]).mean()
+    found = sum(saved.values())
+    torch.autograd.grad(loss, weights)
+    return found
+
+
+def verdicts(by_sweeps: list[dict[str, Any]], by_depth: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Constant in the sweeps; in depth as its states, which are stored whatever learns."""
+    first, last = by_sweeps[0], by_sweeps[-1]
+    constant = first["eqprop"] == last["eqprop"]
+    growth = by_depth[-1]["eqprop"] / by_depth[0]["eqprop"]
+    figure = f"{first['eqprop']:,} to {last['eqprop']:,} bytes; backprop {first['backprop']:,} to {last['backprop']:,}"
+    deep = f"{growth:.0f} times the bytes at {by_depth[-1]['depth'] / by_depth[0]['depth']:.0f} times the depth"
+    return [
+        {"claim": "memory does not grow with sweeps", "verdict": _said(constant), "figure": figure},
+        {"claim": "memory does not grow with depth (O(1))", "verdict": _said(growth < 2), "figure": deep},
+    ]
+
+
+def _said(holds: bool) -> str:
+    return "holds" if holds else "does not hold"
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """The table, then claims and verdicts."""
+    headings = ("hidden layers", "width", "sweeps", "EqProp, bytes", "backprop, bytes", "ratio", "CPU s")
+    lines = [
+        [
+            *(f"{row[name]:,}" for name in ("depth", "width", "sweeps", "eqprop")),
+            f"{row['backprop']:,}" if "backprop" in row else "-",
+            f"{row['backprop'] / row['eqprop']:.1f}" if "backprop" in row else "-",
+            f"{row['cpu_seconds']:.1f}" if "cpu_seconds" in row else "-",
+        ]
+        for row in result["rows"]
+    ]
+    print_table(console, headings, lines, f"States and what autograd saves, {ROWS} samples, besides the parameters")
+    show_verdicts(result, console)

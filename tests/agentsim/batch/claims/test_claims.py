@@ -1,0 +1,89 @@
+"""`agentsim check`: verdicts both ways by numbers made by hand, memory by counting, and the commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from agentsim.batch.claims import gradient, memory, variants
+from agentsim.cli.app import app
+
+
+def rows_with(cosine: float) -> list[dict[str, Any]]:
+    return [{**gradient._words(case), "cosines": [cosine] * 3} for case in gradient.CASES]
+
+
+def test_verdicts_of_the_gradient_go_both_ways() -> None:
+    good, bad = (gradient.verdicts(rows_with(cosine)) for cosine in (0.99999, 0.5))
+    said = ["holds", "holds", "does not hold", "does not hold", "holds"]
+    assert [row["verdict"] for row in good] == said
+    assert [row["verdict"] for row in bad] == ["holds" if one != "holds" else "does not hold" for one in said]
+
+
+def test_verdicts_of_memory_go_both_ways() -> None:
+    def rows(own: tuple[int, int]) -> list[dict[str, Any]]:
+        return [{"depth": 2 + 62 * k, "eqprop": bytes_, "backprop": 1} for k, bytes_ in enumerate(own)]
+
+    for own, said in (((8, 8), "holds"), ((8, 80), "does not hold")):
+        assert [row["verdict"] for row in memory.verdicts(rows(own), rows(own))] == [said, said]
+
+
+def test_memory_of_sweeps() -> None:
+    """By hand: of 3 layers of 64 units and 16 samples, input, two states of one phase, two that ended, the drive."""
+    short, long = (memory._row(2, 64, sweeps) for sweeps in (20, 200))
+    layer = 16 * 64 * 4
+    assert short["eqprop"] == long["eqprop"] == layer * (1 + 2 * 3 + 2 * 3 + 1)
+    assert 9 < long["backprop"] / short["backprop"] < 11
+
+
+def test_one_gradient_is_examined() -> None:
+    """A contraction in float64 is the gradient, in direction and in size; one nudge is further from it than two."""
+    case = gradient.Case("small", (12, 10, 4), "tanh", 0.5, beta=0.05, precision="float64")
+    cosine, residual, size = gradient._examined(case, 0)
+    one_sided = gradient._examined(gradient.replace(case, one_sided=True), 0)
+    assert cosine > 0.9999
+    assert residual < 1e-12
+    assert size == pytest.approx(1, abs=0.01)
+    assert one_sided[0] < cosine
+
+
+def test_differences_are_paired_by_seed() -> None:
+    runs = {"beta .3": {0: 0.9, 1: 0.8}, "beta 0.01": {1: 0.7, 0: 0.6}}
+    rows = [
+        {"name": name, "runs": [{"seed": seed, "accuracy": value} for seed, value in own.items()]}
+        for name, own in runs.items()
+    ]
+    found = variants.differences("beta", rows)
+    assert found["beta 0.01 - beta .3"]["mean"] == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize("check", variants.VARIANTS)
+def test_commands_that_train(check: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [*variants.VARIANTS[check]]
+    chosen = ("EqProp 32", "backprop 32") if check == "size" else (names[0], names[-1])
+    shown = {name: variants.VARIANTS[check][name] for name in chosen}
+    monkeypatch.setitem(variants.VARIANTS, check, shown)
+    words = ["check", check, "--seeds", "1", "--batches", "5", "--jobs", "1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    assert [row["name"] for row in json.loads(done.stdout)["rows"]] == [*shown]
+    assert (tmp_path / f"{check}.html").exists()
+    assert "points of accuracy" in CliRunner().invoke(app, words).stdout
+
+
+def test_commands_that_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [case for case in gradient.CASES if case.sizes[0] < 100 and case.beta == 0.01]
+    monkeypatch.setattr(gradient, "CASES", few)
+    monkeypatch.setattr(gradient, "verdicts", lambda rows: [])
+    done = CliRunner().invoke(app, ["check", "gradient", "--seeds", "1"])
+    assert done.exit_code == 0, done.output
+    assert "gamma 0.3" in done.stdout
+    monkeypatch.setattr(memory, "LARGE", 64)
+    monkeypatch.setattr(memory, "DEPTHS", (2, 4))
+    done = CliRunner().invoke(app, ["check", "memory", "--json"])
+    assert done.exit_code == 0, done.output
+    assert [row["verdict"] for row in json.loads(done.stdout)["verdicts"]] == ["holds", "holds"]
