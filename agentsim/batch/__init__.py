@@ -5,6 +5,7 @@ nothing heavy; its configs are in configs/NAME. `training` trains its Task, `tri
 """
 
 MODES = {  # as in `agentsim train NAME`: module:function
+    "cartpole_pg": "agentsim.batch.policy_gradient.mode:cartpole_pg",
     "collatz": "agentsim.batch.collatz.mode:collatz",
     "digits": "agentsim.batch.digits.mode:digits",
     "mnist": "agentsim.batch.digits.mode:mnist",

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from agentsim.batch import settings
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
 from agentsim.cli.app import app
 from agentsim.cli.show import described
@@ -54,7 +55,7 @@ def test_every_key_of_every_brain_has_a_meaning(name: str) -> None:
     assert all(line.meaning for line in lines(load_config("arena", brain=name)))
 
 
-@pytest.mark.parametrize("model", [CollatzConfig, DigitsConfig, MnistConfig])
+@pytest.mark.parametrize("model", [CollatzConfig, DigitsConfig, MnistConfig, PolicyConfig])
 def test_every_key_of_an_offline_mode_has_a_meaning(model: type[TrainingConfig]) -> None:
     for name in settings.names(model.mode):
         assert all(line.meaning for line in lines(settings.load(model, name)))

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from agentsim.batch import MODES, settings
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
 from agentsim.config import located_yaml
 from agentsim.config.brain import Brain
@@ -27,7 +28,12 @@ from agentsim.config.sources import configs_directory
 from agentsim.errors import UserError
 
 CONFIGS = configs_directory()
-TRAINED: dict[str, type[TrainingConfig]] = {"collatz": CollatzConfig, "digits": DigitsConfig, "mnist": MnistConfig}
+TRAINED: dict[str, type[TrainingConfig]] = {
+    "cartpole_pg": PolicyConfig,
+    "collatz": CollatzConfig,
+    "digits": DigitsConfig,
+    "mnist": MnistConfig,
+}
 WHAT = {"config": CONFIGS, "brain": CONFIGS / "brains", **{mode: CONFIGS / mode for mode in MODES}}
 FILES = [(what, path) for what, folder in WHAT.items() for path in sorted(folder.glob("*.yaml"))]
 BAD: list[Any] = [-1, 0.5, 10**9, "nonsense", True, [], {}, {"nonsense": 1}, [-1]]
