@@ -39,7 +39,7 @@ TINY = {"hidden": [8, 8], "environments": 4, "horizon": 16, "epochs": 3, "valida
 
 
 def config(batches: int = 6, kind: str = "eqprop", **given: Any) -> PolicyConfig:
-    return PolicyConfig.model_validate({"engine": {"kind": kind}, "batches": batches, **TINY, **given})
+    return PolicyConfig.model_validate({**TINY, "engine": {"kind": kind}, "batches": batches, **given})
 
 
 # --- the gradient ----------------------------------------------------------------------------------------------------
@@ -268,11 +268,12 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path: Path, kind: 
 
 @pytest.mark.parametrize("kind", ["eqprop", "backprop"])
 def test_it_learns(kind: str) -> None:
-    """A few thousand steps; the untrained network and always the same action fall after ten."""
-    task = PolicyTask(PolicyConfig.model_validate({"engine": {"kind": kind}, "batches": 30, "hidden": [32, 32]}))
-    assert greedy_returns(task.learner, 2, 20).mean() < 60
+    """4,096 steps; the untrained network and always the same action fall after ten."""
+    given = {"batches": 16, "environments": 8, "horizon": 32, "hidden": [32, 32], "epochs": 10, "learning_rate": 3e-3}
+    task = PolicyTask(config(kind=kind, **given, eval_interval=100))
+    assert greedy_returns(task.learner, 2, 20).mean() < 20
     training.train(task)
-    assert greedy_returns(task.learner, 2, 20).mean() > 150
+    assert greedy_returns(task.learner, 2, 20).mean() > 60
 
 
 def test_both_engines_start_alike() -> None:
@@ -287,7 +288,7 @@ def test_both_engines_start_alike() -> None:
 
 
 def test_linear_search_stays_within_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What counts is what it lived through; and a long search solves CartPole, as is well known."""
+    """What counts is what it lived through; and luck alone comes far, as is well known."""
     lived: list[int] = []
     real = cartpole.returns
 
@@ -297,10 +298,10 @@ def test_linear_search_stays_within_its_steps(monkeypatch: pytest.MonkeyPatch) -
         return found
 
     monkeypatch.setattr(cartpole, "returns", counted)
-    found = controls.linear_search(config(), 30_000, 20)
+    found = controls.linear_search(config(), 10_000, 20)
     *search, _beyond, _test = lived
-    assert sum(search) <= 30_000 < sum(search) + _beyond
-    assert found.mean() > 300
+    assert sum(search) <= 10_000 < sum(search) + _beyond
+    assert found.mean() > 100
     assert controls.linear_search(config(), 0, 20).mean() < 20, "nothing was tried"
 
 
