@@ -45,7 +45,7 @@ def run(asked: Asked) -> Study:
     for trial in trials:
         if trial in swept.kept:
             row = rows.setdefault(trial.name, {"name": trial.name, **_about(trial.config), "runs": []})
-            row["runs"].append({"seed": trial.config.seed, **_judged(swept.kept[trial], row["steps"])})
+            row["runs"].append({"seed": trial.config.seed, **judged(swept.kept[trial], row["steps"])})
     first = [trial.config for trial in trials if trial.name == trials[0].name and trial in swept.kept]
     result = report(
         MODE,
@@ -98,7 +98,7 @@ def _about(config: Any) -> dict[str, Any]:
     return {"kind": config.engine.kind, "steps": config.steps, "observation_noise": config.observation_noise}
 
 
-def _judged(kept: dict[str, Any], steps: int) -> dict[str, Any]:
+def judged(kept: dict[str, Any], steps: int) -> dict[str, Any]:
     """A training's result with means of its returns; the area under the curve, as a mean of what validation says; and
     after how many steps that first says that it is solved."""
     points = [point for point in kept["curve"] if not point["quick"]]

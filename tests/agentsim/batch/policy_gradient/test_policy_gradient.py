@@ -19,8 +19,9 @@ from agentsim.batch.policy_gradient import cartpole, controls
 from agentsim.batch.policy_gradient.engines import BackpropEngine, EqPropEngine, initial
 from agentsim.batch.policy_gradient.ppo import ACTIONS, OUTPUTS, advantages, losses, normalised, shortened
 from agentsim.batch.policy_gradient.settings import BackpropSettings, EqPropSettings, PolicyConfig
-from agentsim.batch.policy_gradient.study import differences
+from agentsim.batch.policy_gradient.study import differences, figures_of, judged
 from agentsim.batch.policy_gradient.task import PolicyTask, greedy_returns
+from agentsim.batch.trials import folder_of
 from agentsim.cli.app import app
 from agentsim.errors import UserError
 from agentsim.runs.checkpoint import CHECKPOINT
@@ -345,19 +346,27 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_the_last_net_is_the_one_that_learned_to_the_end(tmp_path: Path) -> None:
-    """The best by validation is put back in the end; `last` is measured on what was there before."""
-    from agentsim.batch.policy_gradient.study import figures_of
-    from agentsim.batch.trials import folder_of
-
-    given = config(batches=4, learning_rate=0.05)
+    """The best by validation, here the first, is put back in the end; `last` is measured on what was there before."""
+    given = config(batches=12, learning_rate=0.02)
     folder = folder_of(given, tmp_path)
     folder.mkdir(parents=True)
-    task = PolicyTask(given)
+    task, looks = PolicyTask(given), iter(range(100))
+    task.validate = lambda *, quick: {"score": float(next(looks))}  # type: ignore[method-assign]
     last: list[Any] = []
     trained = training.train(task, folder, on_progress=lambda p: last.append(greedy_returns(task.learner, 2, 100)))
     found = figures_of(trained.learner, lambda more: None, out=tmp_path)
     assert found["last"] == last[-1].tolist()
-    assert found["best"] == greedy_returns(trained.learner, 2, 100).tolist()
+    assert found["best"] == last[1].tolist() != found["last"]
+
+
+def test_a_curve_is_judged_by_its_whole_looks() -> None:
+    points = [
+        {"batch": batch, "score": -score, "quick": quick}
+        for batch, score, quick in ((5, 500.0, True), (10, 100.0, False), (20, 475.0, False), (30, 400.0, False))
+    ]
+    found = judged({"curve": points, "last": [1, 2], "best": [3, 4]}, 256)
+    assert found["area"] == pytest.approx(325)
+    assert (found["last_return"], found["best_return"], found["solved_after"]) == (1.5, 3.5, 20 * 256)
 
 
 @pytest.mark.parametrize(
