@@ -31,7 +31,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
     assert named - {"is"} == COMMANDS | {*GROUPS}
     assert {mode for mode in MODES if f"agentsim train {mode}" in text} == {*MODES}
     for group, inner in GROUPS.items():
-        assert set(re.findall(rf"agentsim {group} ([a-z]+)", text)) <= inner
+        assert set(re.findall(rf"agentsim {group} ([a-z_]+)", text)) <= inner
 
 
 def test_the_readme_is_two_screens() -> None:
