@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from agentsim.batch.digits.images import CLASSES, Images
 from agentsim.batch.digits.settings import EqPropNetwork
+from agentsim.batch.digits.wiring import uniform, wires_of
 from brains.kernels.reference import eqprop
 from brains.kernels.reference.eqprop import Cost, Net, Settled, settle
 from brains.kernels.reference.units import UNITS, Units
@@ -22,28 +22,28 @@ POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weig
 class EqPropEngine:
     """Weights, biases and gains; `gradients` yields what to descend, `scores` what the settled output says."""
 
-    def __init__(self, network: EqPropNetwork, inputs: int, classes: int, chance: torch.Generator) -> None:
+    def __init__(self, network: EqPropNetwork, pixels: int, classes: int, chance: torch.Generator) -> None:
         self.network = network
         with_read_out = network.cost == "read_out"
-        sizes = [inputs, *network.hidden, *([] if with_read_out else [classes])]
-        self.weights = [uniform(rows, columns, rows, chance) for rows, columns in pairwise(sizes)]
-        self.biases = [uniform(1, columns, rows, chance)[0] for rows, columns in pairwise(sizes)]
-        self.out = [uniform(sizes[-1], classes, sizes[-1], chance), torch.zeros(classes)] if with_read_out else []
+        wires = wires_of(network.convolutions, [*network.hidden, *([] if with_read_out else [classes])], pixels)
+        self.links, last = [wire.link for wire in wires], wires[-1].units
+        self.weights, self.biases = map(list, zip(*(wire.start(chance) for wire in wires), strict=True))
+        self.out = [uniform((last, classes), last, chance), torch.zeros(classes)] if with_read_out else []
         output = {"squared_error": "clip", "cross_entropy": "linear", "read_out": network.units}[network.cost]
         if network.cost == "squared_error" and network.units in ("tanh", "rational_tanh", "sigmoid"):
             output = "linear"
         self.units = [UNITS[network.units]] * (len(self.weights) - 1) + [UNITS[output]]
-        self.feedback = self._feedback(chance) if network.feedback != "symmetric" else []
-        self.vectors = [torch.ones(weight.shape[1]) / math.sqrt(weight.shape[1]) for weight in self.weights]
+        self.feedback: list[Tensor] = []
+        if network.feedback != "symmetric":
+            alike = network.feedback_start == "alike"
+            self.feedback = [
+                w.clone() if alike else wire.start(chance)[0] for w, wire in zip(self.weights, wires, strict=True)
+            ]
+        self.vectors = [torch.ones(wire.units) / math.sqrt(wire.units) for wire in wires]
         self.gains = [network.gain] * len(self.weights)
         for _ in range(POWER_ITERATIONS):
             self._keep_contracting()
         self.withheld = 0
-
-    def _feedback(self, chance: torch.Generator) -> list[Tensor]:
-        if self.network.feedback_start == "alike":
-            return [weight.clone() for weight in self.weights]
-        return [uniform(len(weight), weight.shape[1], len(weight), chance) for weight in self.weights]
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -61,7 +61,7 @@ class EqPropEngine:
     @property
     def net(self) -> Net:
         """The network as it now is."""
-        return Net(self.weights, self.biases, self.units, self.gains, self.feedback or None)
+        return Net(self.weights, self.biases, self.units, self.gains, self.feedback or None, self.links)
 
     def cost(self, target: Tensor) -> Cost:
         """The cost of one-hot targets."""
@@ -153,7 +153,7 @@ class EqPropEngine:
     def _keep_contracting(self) -> None:
         if self.network.homeostasis is not None:
             self.gains, self.vectors = eqprop.homeostasis(
-                self.weights, self.vectors, self.network.gain, self.network.homeostasis
+                self.net, self.vectors, self.network.gain, self.network.homeostasis
             )
 
     def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
@@ -182,7 +182,8 @@ class EqPropEngine:
         x = torch.from_numpy(images.flat)
         net, cost = self.net, self.cost(torch.nn.functional.one_hot(torch.from_numpy(images.labels), CLASSES).float())
         drive, beta = net.drive(x), self.network.beta
-        states: eqprop.States = [x, *(torch.zeros(1, len(bias)) for bias in self.biases)]
+        states = [torch.zeros_like(s) for s in net.forward(x, drive)]
+        states[0] = x
         found: dict[str, list[float]] = {}
         for phase, strength in (("free", 0.0), ("nudged", beta)):
             found[phase] = []
@@ -195,8 +196,10 @@ class EqPropEngine:
     @property
     def contraction(self) -> float:
         """The largest sqrt(gamma_l) sigma_max(W_l), as the power iteration has it."""
+        net = self.net
         norms = [
-            float((weight @ vector).norm()) for weight, vector in zip(self.weights[1:], self.vectors[1:], strict=True)
+            float(eqprop.fallen(net, layer, vector[None]).norm())
+            for layer, vector in enumerate(self.vectors[1:], start=1)
         ]
         return max((math.sqrt(gain) * norm for gain, norm in zip(self.gains[1:], norms, strict=True)), default=0.0)
 
@@ -215,11 +218,6 @@ class EqPropEngine:
         self.vectors = [state[f"vector.{layer}"] for layer in range(len(self.vectors))]
         *self.gains, withheld = state["gains"].tolist()
         self.withheld = int(withheld)
-
-
-def uniform(rows: int, columns: int, inputs: int, chance: torch.Generator) -> Tensor:
-    """U(+-1 / sqrt(inputs))."""
-    return (torch.rand(rows, columns, generator=chance) * 2 - 1) / math.sqrt(inputs)
 
 
 def _noisy(units: Units, deviation: float, chance: torch.Generator) -> Units:

@@ -16,6 +16,7 @@ CLASSES = 10
 SPLIT_SEED = 20_261_126
 VALIDATION = 10_000  # of MNIST's training images
 DIGITS_TEST, DIGITS_VALIDATION = 360, 180  # of 1,797
+PIXELS = {"digits": 8 * 8, "mnist": 28 * 28, "fashion-mnist": 28 * 28}
 BRIGHTEST = {"digits": 16.0}  # else 255
 
 

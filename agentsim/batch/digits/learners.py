@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agentsim.batch.digits.equilibrium import EqPropEngine, uniform
+from agentsim.batch.digits.equilibrium import EqPropEngine
 from agentsim.batch.digits.images import CLASSES, Images
 from agentsim.batch.digits.settings import BackpropNetwork, EqPropNetwork, ImagesConfig
+from agentsim.batch.digits.wiring import wires_of
 from brains.brain import Float, State
 from brains.kernels.reference.units import UNITS
 
@@ -60,10 +60,11 @@ class Engine(Protocol):
 class BackpropEngine:
     """A feed-forward network with a softmax, its gradient by autograd."""
 
-    def __init__(self, network: BackpropNetwork, inputs: int, classes: int, chance: torch.Generator) -> None:
-        sizes = [inputs, *network.hidden, classes]
-        self.weights = [uniform(rows, columns, rows, chance).requires_grad_() for rows, columns in pairwise(sizes)]
-        self.biases = [uniform(1, columns, rows, chance)[0].requires_grad_() for rows, columns in pairwise(sizes)]
+    def __init__(self, network: BackpropNetwork, pixels: int, classes: int, chance: torch.Generator) -> None:
+        wires = wires_of(network.convolutions, [*network.hidden, classes], pixels)
+        self.links = [wire.link for wire in wires]
+        started = [wire.start(chance) for wire in wires]
+        self.weights, self.biases = ([each.requires_grad_() for each in own] for own in zip(*started, strict=True))
         self.units = torch.relu if network.units == "relu" else UNITS[network.units].of
         self.kept: dict[str, Tensor] = {}
 
@@ -79,9 +80,10 @@ class BackpropEngine:
 
     def scores(self, x: Tensor) -> Tensor:
         """The logits."""
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = self.units(torch.addmm(bias, x, weight))
-        return torch.addmm(self.biases[-1], x, self.weights[-1])
+        *hidden, (link, weight, bias) = zip(self.links, self.weights, self.biases, strict=True)
+        for own_link, own_weight, own_bias in hidden:
+            x = self.units(own_link.up(x, own_weight, own_bias))
+        return link.up(x, weight, bias)
 
     def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
         """One gradient, of the cross-entropy."""

@@ -9,8 +9,19 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from agentsim.batch.settings import TrainingConfig
 from agentsim.config.sections import Section
 
-Units = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(min_length=1)]
+Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 SMOOTH = ("tanh", "sigmoid", "rational_tanh")
+
+
+class ConvolutionSettings(Section):
+    """A layer of channels, each of which looks at all places of the layer below through one kernel."""
+
+    channels: Annotated[int, Field(ge=1, le=4096)]
+    """Kernels, and maps of units."""
+    kernel: Annotated[int, Field(ge=1, le=15)] = 5
+    """Its width and height, padded by half of it."""
+    stride: Annotated[int, Field(ge=1, le=8)] = 2
+    """Places from one unit to the next."""
 
 
 class EqPropNetwork(Section):
@@ -18,6 +29,8 @@ class EqPropNetwork(Section):
 
     kind: Literal["eqprop"] = "eqprop"
     """Settles, and learns by equilibrium propagation."""
+    convolutions: tuple[ConvolutionSettings, ...] = ()
+    """Layers of channels, before the hidden ones."""
     hidden: Units = (500,)
     """Units of the hidden layers."""
     units: Literal["clip", "clip2", "tanh", "sigmoid", "rational_tanh"] = "clip2"
@@ -54,6 +67,8 @@ class EqPropNetwork(Section):
     @model_validator(mode="after")
     def _fits(self) -> EqPropNetwork:
         """What goes with what."""
+        if not self.hidden and not self.convolutions:
+            raise ValueError("hidden: [] leaves no layer between pixels and classes; give hidden or convolutions")
         if self.estimator == "holomorphic" and (self.units not in SMOOTH or self.dynamics == "euler"):
             raise ValueError("estimator: holomorphic needs smooth units (tanh, sigmoid, rational_tanh) and no euler")
         if self.dynamics == "euler" and self.units in SMOOTH:
@@ -68,6 +83,8 @@ class BackpropNetwork(Section):
 
     kind: Literal["backprop"] = "backprop"
     """Feed-forward, learns by backprop."""
+    convolutions: tuple[ConvolutionSettings, ...] = ()
+    """Layers of channels, before the hidden ones."""
     hidden: Units = (500,)
     """Units of the hidden layers."""
     units: Literal["relu", "clip", "clip2", "tanh", "sigmoid", "rational_tanh"] = "relu"

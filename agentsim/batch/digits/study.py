@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agentsim.batch import settings
 from agentsim.batch.digits.figures import picture
-from agentsim.batch.digits.images import CLASSES, Split, split_of
+from agentsim.batch.digits.images import CLASSES, PIXELS, Split, split_of
 from agentsim.batch.digits.learners import ImageLearner
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.digits.task import ImagesTask
@@ -78,8 +78,8 @@ def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Tr
     for name, source in zip(names, sources, strict=True):
         config = settings.load(model, source, asked.overrides)
         try:
-            ImageLearner(config, 1)
-        except (RuntimeError, MemoryError) as error:
+            ImageLearner(config, PIXELS[config.data])
+        except (RuntimeError, MemoryError, ValueError) as error:
             raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
         for seed in range(config.seed, config.seed + asked.seeds):
             trials.append(Trial(name, config.model_copy(update={"seed": seed}), version=VERSION))

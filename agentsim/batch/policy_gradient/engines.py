@@ -120,7 +120,7 @@ class EqPropEngine:
         """Gains follow the weights, so that settling stays a contraction."""
         if self.settings.homeostasis is not None:
             self.gains, self.vectors = eqprop.homeostasis(
-                self.weights, self.vectors, self.settings.gain, self.settings.homeostasis
+                self.net, self.vectors, self.settings.gain, self.settings.homeostasis
             )
 
     def figures(self, x: Tensor) -> dict[str, float]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from brains.kernels.reference.links import DENSE, Link
 from brains.kernels.reference.units import Units
 
 States = list[Tensor]  # s_0 .. s_L
@@ -29,7 +30,8 @@ class Net:
     """weights[l] (n_l, n_(l+1)) and biases[l] (n_(l+1),), units[l] of s_(l+1), for l = 0 .. L - 1.
 
     gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `feedback`[l], where it is given, takes the place
-    of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018).
+    of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018). links[l] says how W_l
+    joins its layers, each unit with each where none are given; states are (B, n_l) whatever they are.
     """
 
     weights: Sequence[Tensor]
@@ -37,11 +39,20 @@ class Net:
     units: Sequence[Units]
     gains: Sequence[float] = ()
     feedback: Sequence[Tensor] | None = None
+    links: Sequence[Link] = ()
 
     @property
     def depth(self) -> int:
         """L, the layers that settle."""
         return len(self.weights)
+
+    def link(self, layer: int) -> Link:
+        """How W of a layer 0 .. L - 1 joins it and the next."""
+        return self.links[layer] if self.links else DENSE
+
+    def driven(self, layer: int, below: Tensor) -> Tensor:
+        """What the layer below drives a layer 1 .. L with, and its bias."""
+        return self.link(layer - 1).up(below, self.weights[layer - 1], self.biases[layer - 1])
 
     def gain(self, layer: int) -> float:
         """gamma of what comes down to a layer 1 .. L - 1 from the one above."""
@@ -53,17 +64,14 @@ class Net:
 
     def drive(self, x: Tensor) -> Tensor:
         """x W_0 + b_1, what the clamped input does to the first layer: once a settling."""
-        return torch.addmm(self.biases[0].to(x.dtype), x, self.weights[0].to(x.dtype))
+        return self.driven(1, x)
 
     def field(self, states: States, layer: int, drive: Tensor) -> Tensor:
         """z of a layer 1 .. L."""
-        z = drive
-        if layer > 1:
-            below = states[layer - 1]
-            z = torch.addmm(self.biases[layer - 1].to(below.dtype), below, self.weights[layer - 1].to(below.dtype))
+        z = drive if layer == 1 else self.driven(layer, states[layer - 1])
         if layer < self.depth:
-            above, down = states[layer + 1], (self.feedback or self.weights)[layer]
-            z = torch.addmm(z, above, down.to(above.dtype).T, alpha=self.gain(layer))
+            down = (self.feedback or self.weights)[layer]
+            z = self.link(layer).down(z, states[layer + 1], down, self.gain(layer))
         return z
 
     def forward(self, x: Tensor, drive: Tensor | None = None) -> States:
@@ -71,7 +79,7 @@ class Net:
         states, z = [x], self.drive(x) if drive is None else drive
         for layer, units in enumerate(self.units, start=1):
             if layer > 1:
-                z = torch.addmm(self.biases[layer - 1], states[-1], self.weights[layer - 1])
+                z = self.driven(layer, states[-1])
             states.append(units.of(z))
         return states
 
@@ -79,7 +87,7 @@ class Net:
         """E of each sample, (B,)."""
         total = torch.zeros(len(states[0]), dtype=states[0].dtype)
         for layer, units in enumerate(self.units, start=1):
-            z = torch.addmm(self.biases[layer - 1], states[layer - 1], self.weights[layer - 1])
+            z = self.driven(layer, states[layer - 1])
             total = total + self.scale(layer) * (units.potential(states[layer]) - states[layer] * z).sum(1)
         return total
 
@@ -245,14 +253,12 @@ def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
     """-(s_l+' s_(l+1)+ - s_l-' s_(l+1)-) / (span B), over the gains above W_l; `span`: of the two betas."""
     weights, biases = [], []
     for layer in range(net.depth):
-        share = -1 / (span * len(plus[0]) * _above(net, layer))
+        share, link = -1 / (span * len(plus[0]) * _above(net, layer)), net.link(layer)
         change = share * (plus[layer + 1] - minus[layer + 1])
-        biases.append(change.sum(0))
-        if layer == 0:  # clamped, the same in both
-            weights.append(plus[0].T @ change)
-        else:
-            weights.append(torch.addmm(plus[layer].T @ plus[layer + 1], minus[layer].T, minus[layer + 1], alpha=-1))
-            weights[-1] *= share
+        biases.append(link.over_rows(change))
+        weights.append(link.outer(minus[layer], change))
+        if layer > 0:  # what is clamped is the same in both
+            weights[-1] += link.outer(share * (plus[layer] - minus[layer]), plus[layer + 1])
     return Gradient(weights, biases)
 
 
@@ -263,11 +269,11 @@ def field_contrast(net: Net, free: States, plus: States, minus: States, span: fl
     """
     weights, biases, feedback = [], [], []
     for layer in range(net.depth):
-        share = -1 / (span * len(free[0]) * _above(net, layer))
-        change = plus[layer + 1] - minus[layer + 1]
-        weights.append(share * (free[layer].T @ change))
-        biases.append(share * change.sum(0))
-        feedback.append(share * ((plus[layer] - minus[layer]).T @ free[layer + 1]))
+        share, link = -1 / (span * len(free[0]) * _above(net, layer)), net.link(layer)
+        change = share * (plus[layer + 1] - minus[layer + 1])
+        weights.append(link.outer(free[layer], change))
+        biases.append(link.over_rows(change))
+        feedback.append(link.outer(share * (plus[layer] - minus[layer]), free[layer + 1]))
     return Gradient(weights, biases, feedback)
 
 
@@ -291,8 +297,8 @@ def holomorphic(
         found = [
             turn.conjugate() * each
             for each in (
-                *(states[layer].T @ states[layer + 1] for layer in range(net.depth)),
-                *(states[layer + 1].sum(0) for layer in range(net.depth)),
+                *(net.link(layer).outer(states[layer], states[layer + 1]) for layer in range(net.depth)),
+                *(net.link(layer).over_rows(states[layer + 1]) for layer in range(net.depth)),
             )
         ]
         total = found if total is None else [old + new for old, new in zip(total, found, strict=True)]
@@ -302,21 +308,29 @@ def holomorphic(
     return Gradient(scaled[: net.depth], scaled[net.depth :])
 
 
-def homeostasis(
-    net_weights: Sequence[Tensor], vectors: list[Tensor], top: float, bound: float
-) -> tuple[list[float], list[Tensor]]:
+def homeostasis(net: Net, vectors: list[Tensor], top: float, bound: float) -> tuple[list[float], list[Tensor]]:
     """gamma_l = min(top, bound / sigma_max(W_l)^2) for l = 1 .. L - 1, by one power iteration from the unit `vectors`
-    of the last time, which come back moved on. It keeps the settling a contraction as weights grow.
+    of the last time, (n_(l+1),) each, which come back moved on. It keeps the settling a contraction as weights grow.
 
     The spectral radius of a parallel sweep is at most 2 cos(pi / (L + 1)) max_l sqrt(gamma_l) sigma_max(W_l).
     """
     gains, moved_on = [1.0], [vectors[0]]
-    for weight, vector in zip(net_weights[1:], vectors[1:], strict=True):
-        image = weight.T @ (weight @ vector)
+    for layer, vector in enumerate(vectors[1:], start=1):
+        image = linear(net, layer, fallen(net, layer, vector[None]))[0]
         squared = float(image.norm())
         gains.append(min(top, bound / max(squared, 1e-12)))
         moved_on.append(image / squared if squared > 0 else vector)
     return gains, moved_on
+
+
+def linear(net: Net, layer: int, below: Tensor) -> Tensor:
+    """What W of a layer 0 .. L - 1 makes of states of it, without a bias."""
+    return net.link(layer).up(below, net.weights[layer], torch.zeros_like(net.biases[layer]))
+
+
+def fallen(net: Net, layer: int, above: Tensor) -> Tensor:
+    """What comes down to a layer 0 .. L - 1 by W, unscaled."""
+    return net.link(layer).down(above.new_zeros(()), above, net.weights[layer], 1.0)
 
 
 def contraction_bound(depth: int) -> float:

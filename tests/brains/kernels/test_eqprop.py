@@ -220,7 +220,7 @@ def test_homeostasis_follows_the_largest_singular_value():
     net = network((8, 64, 64, 4), scale=3.0)
     vectors = [torch.zeros(0)] + [torch.ones(w.shape[1], dtype=w.dtype) for w in net.weights[1:]]
     for _ in range(300):
-        gains, vectors = eqprop.homeostasis(net.weights, vectors, 1.0, 0.5)
+        gains, vectors = eqprop.homeostasis(net, vectors, 1.0, 0.5)
     for gain, weight in zip(gains[1:], net.weights[1:], strict=True):
         largest = float(torch.linalg.svdvals(weight)[0])
         assert gain == pytest.approx(min(1.0, 0.5 / largest**2), rel=1e-6)
