@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from agentsim.batch.digits.images import CLASSES, Images
-from agentsim.batch.digits.settings import EqPropNetwork
+from agentsim.batch.digits.settings import EqPropNetwork, Stride
+from agentsim.batch.digits.stride import Lanes
 from agentsim.batch.digits.wiring import uniform, wires_of
 from brains.kernels.reference import eqprop
 from brains.kernels.reference.eqprop import Cost, Net, Settled, settle
@@ -44,6 +45,7 @@ class EqPropEngine:
         for _ in range(POWER_ITERATIONS):
             self._keep_contracting()
         self.withheld = 0
+        self.lanes: Lanes | None = None
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -87,10 +89,14 @@ class EqPropEngine:
 
     def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
         """A gradient for every parameter, and the mean cost of the free phase; `continual` yields one a nudged sweep,
-        and settles on with the weights as they are by then. Nothing where the residual is above its limit."""
+        and settles on with the weights as they are by then. Nothing where the residual is above its limit, or in stride
+        while no image is ripe."""
         network, cost, net = self.network, self.cost(target), self.net
         if network.noise:
             net = replace(net, units=[_noisy(units, network.noise, chance) for units in net.units])
+        if network.stride:
+            yield from self._in_stride(net, x, target, network.stride)
+            return
         drive = net.drive(x)
         free = self.free(net, x, drive)
         loss = float(cost.value(free.states[-1]).mean())
@@ -109,7 +115,7 @@ class EqPropEngine:
             for _ in range(network.nudged_sweeps):
                 drive = net.drive(x)
                 after = nudged(beta, before, 1)
-                yield self._with_read_out(eqprop.contrast(net, after, before, beta), free, target), loss
+                yield self._with_read_out(eqprop.contrast(net, after, before, beta), free.states[-1], target), loss
                 before = after
             return
         if network.estimator == "holomorphic":
@@ -131,13 +137,22 @@ class EqPropEngine:
                 gradient = eqprop.field_contrast(net, free.states, plus, minus, span)
             else:
                 gradient = eqprop.contrast(net, plus, minus, span)
-        yield self._with_read_out(gradient, free, target), loss
+        yield self._with_read_out(gradient, free.states[-1], target), loss
 
-    def _with_read_out(self, gradient: eqprop.Gradient, free: Settled, target: Tensor) -> list[Tensor]:
+    def _in_stride(self, net: Net, x: Tensor, target: Tensor, stride: Stride) -> Iterator[tuple[list[Tensor], float]]:
+        """A tick of the lanes, and the gradient of those that are ripe."""
+        if self.lanes is None:
+            self.lanes = Lanes(net, x, target, stride.hold)
+        self.lanes.take(x, target)
+        self.lanes.sweep(net, self.network.beta, stride.sweeps, self.cost)
+        if found := self.lanes.contrast(net, self.network.beta, stride.ripe):
+            gradient, output, own = found
+            yield self._with_read_out(gradient, output, own), float(self.cost(own).value(output).mean())
+
+    def _with_read_out(self, gradient: eqprop.Gradient, output: Tensor, target: Tensor) -> list[Tensor]:
         """The read-out is outside of the system: its gradient is that of a softmax regression on the free state."""
         own = []
         if self.out:
-            output = free.states[-1]
             error = (torch.softmax(torch.addmm(self.out[1], output, self.out[0]), 1) - target) / len(target)
             own = [output.T @ error, error.sum(0)]
         return [*gradient, *own]
@@ -158,13 +173,16 @@ class EqPropEngine:
 
     def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
         """Means over the images: free and nudged energy; the largest residual and sweeps of the free phase; the least
-        gain; sqrt(gamma) sigma of the layer nearest to its bound; batches withheld."""
+        gain; sqrt(gamma) sigma of the layer nearest to its bound; batches withheld; the share of images that end going
+        to and fro between two states."""
         net, cost = self.net, self.cost(target)
         free = self.free(net, x, net.drive(x))
         plus = settle(
             net, free.states, self.network.nudged_sweeps, beta=self.network.beta, cost=cost, dynamics=self._dynamics
         )
         nudge = self.network.beta * net.scale(net.depth) * cost.value(plus.states[-1])
+        next_states = settle(net, free.states, 1, dynamics=self._dynamics).states
+        cycling = eqprop.two_cycling(free.before, free.states, next_states)
         return {
             "energy": float(net.energy(free.states).mean()),
             "nudged_energy": float((net.energy(plus.states) + nudge).mean()),
@@ -173,6 +191,7 @@ class EqPropEngine:
             "gain": min(self.gains[1:], default=1.0),
             "contraction": self.contraction,
             "withheld": float(self.withheld),
+            "two_cycles": float(cycling.double().mean()),
         }
 
     @torch.no_grad()
@@ -209,7 +228,8 @@ class EqPropEngine:
         own = {f"feedback.{layer}": each for layer, each in enumerate(self.feedback)}
         vectors = {f"vector.{layer}": each for layer, each in enumerate(self.vectors)}
         gains = torch.tensor([*self.gains, self.withheld], dtype=torch.float64)
-        return {**own, **vectors, "gains": gains}
+        lanes = {f"lanes.{name}": each for name, each in (self.lanes.kept if self.lanes else {}).items()}
+        return {**own, **vectors, **lanes, "gains": gains}
 
     @kept.setter
     def kept(self, state: dict[str, Tensor]) -> None:
@@ -218,6 +238,8 @@ class EqPropEngine:
         self.vectors = [state[f"vector.{layer}"] for layer in range(len(self.vectors))]
         *self.gains, withheld = state["gains"].tolist()
         self.withheld = int(withheld)
+        lanes = {name.removeprefix("lanes."): each for name, each in state.items() if name.startswith("lanes.")}
+        self.lanes = Lanes.of(lanes) if lanes else None
 
 
 def _noisy(units: Units, deviation: float, chance: torch.Generator) -> Units:

@@ -24,6 +24,23 @@ class ConvolutionSettings(Section):
     """Places from one unit to the next."""
 
 
+class Stride(Section):
+    """Learning in stride: states that never stop, in lanes that hold an image each; no phases."""
+
+    hold: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Ticks that an image stays in its lane; there are so many times the batch of lanes."""
+    ripe: Annotated[int, Field(ge=1, le=1024)] = 6
+    """Ticks that an image has had before its lane gives its contrast."""
+    sweeps: PositiveInt = 1
+    """Parallel sweeps a tick."""
+
+    @model_validator(mode="after")
+    def _ripens(self) -> Stride:
+        if self.ripe > self.hold:
+            raise ValueError(f"ripe: {self.ripe} ticks are never reached where hold: {self.hold}; give ripe <= hold")
+        return self
+
+
 class EqPropNetwork(Section):
     """Layers that settle into a minimum of their energy and learn from how it moves when the output is nudged."""
 
@@ -63,6 +80,8 @@ class EqPropNetwork(Section):
     """A free phase that ends with a larger residual teaches nothing, and is counted; null: all teach."""
     noise: NonNegativeFloat = 0.0
     """Standard deviation of the noise of every unit at every sweep, while it learns."""
+    stride: Stride | None = None
+    """Learn in stride, from states that never stop; null: in a free phase and nudged ones."""
 
     @model_validator(mode="after")
     def _fits(self) -> EqPropNetwork:
@@ -71,6 +90,10 @@ class EqPropNetwork(Section):
             raise ValueError("hidden: [] leaves no layer between pixels and classes; give hidden or convolutions")
         if self.estimator == "holomorphic" and (self.units not in SMOOTH or self.dynamics == "euler"):
             raise ValueError("estimator: holomorphic needs smooth units (tanh, sigmoid, rational_tanh) and no euler")
+        if self.stride and (
+            self.estimator != "symmetric" or self.dynamics != "discrete" or self.feedback == "vector_field"
+        ):
+            raise ValueError("stride: all layers fire at once, in pairs; give dynamics: discrete, estimator: symmetric")
         if self.dynamics == "euler" and self.units in SMOOTH:
             raise ValueError("dynamics: euler is for units in a box (clip, clip2)")
         if self.feedback == "vector_field" and self.estimator not in ("symmetric", "one_sided", "random_sign"):

@@ -79,7 +79,7 @@ def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Tr
         config = settings.load(model, source, asked.overrides)
         try:
             ImageLearner(config, PIXELS[config.data])
-        except (RuntimeError, MemoryError, ValueError) as error:
+        except (RuntimeError, MemoryError) as error:
             raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
         for seed in range(config.seed, config.seed + asked.seeds):
             trials.append(Trial(name, config.model_copy(update={"seed": seed}), version=VERSION))
@@ -125,8 +125,8 @@ def controls(split: Split) -> dict[str, float]:
 
 HEADINGS = ["trained", "seeds", "test %", "validation %", "by seed", "loss", "energy", "nudged", "residual", "sweeps"]
 OF_LAST = {"loss": ".4f", "energy": ".3f", "nudged_energy": ".3f", "residual": ".1e", "sweeps": ".0f"}
-OF_LAST |= {"gain": ".3f", "contraction": ".3f", "withheld": ".0f"}
-HEADINGS += ["gain", "sqrt(gain) sigma", "withheld", "parameters", "batches", "CPU s", "ms a batch"]
+OF_LAST |= {"gain": ".3f", "contraction": ".3f", "withheld": ".0f", "two_cycles": ".3f"}
+HEADINGS += ["gain", "sqrt(gain) sigma", "withheld", "two-cycles", "parameters", "batches", "CPU s", "ms a batch"]
 
 
 def sections(result: dict[str, Any]) -> list[Section]:

@@ -30,13 +30,10 @@ class Wire:
 
 
 def wires_of(convolutions: Sequence[ConvolutionSettings], sizes: Sequence[int], pixels: int) -> list[Wire]:
-    """Of square images of so many pixels, with `sizes` of the layers after the convolutions. Raises ValueError for a
-    kernel that is larger than what it looks at."""
+    """Of square images of so many pixels, with `sizes` of the layers after the convolutions."""
     side, wires = math.isqrt(pixels), []
     image = (1, side, side)
     for own in convolutions:
-        if own.kernel > image[1]:
-            raise ValueError(f"convolutions: a kernel of {own.kernel} on images of {image[1]} x {image[2]} units")
         link = Convolution(image, own.channels, own.kernel, own.stride)
         image = link.above
         wires.append(Wire(link, link.shape, own.channels, math.prod(link.shape[1:]), math.prod(image)))

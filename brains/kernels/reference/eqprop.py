@@ -234,6 +234,16 @@ def moved(before: States, after: States) -> float:
     return max(float((new - old).abs().max()) for old, new in zip(before[1:], after[1:], strict=True))
 
 
+def two_cycling(before: States, states: States, after: States) -> Tensor:
+    """(B,): whether a sample goes to and fro between two states, in three states that follow each other: what parallel
+    sweeps, two interleaved blockwise descents, can end in where settling is no contraction."""
+
+    def moves(new: States, old: States) -> Tensor:
+        return torch.stack([(b - a).abs().amax(1) for a, b in zip(new[1:], old[1:], strict=True)]).amax(0)
+
+    return (moves(after, before) < 1e-4) & (moves(after, states) > 1e-3)
+
+
 # --- the gradient ----------------------------------------------------------------------------------------------------
 
 

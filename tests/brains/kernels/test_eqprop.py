@@ -240,15 +240,23 @@ def test_two_cycles_only_beyond_the_bound(scale):
     for _ in range(2000):
         before, last = last, eqprop.discrete(net, last, drive, 0.0, None)
     after = eqprop.discrete(net, last, drive, 0.0, None)
-    cycling = torch.zeros(200, dtype=torch.bool)
-    for new, old, older in zip(after[1:], last[1:], before[1:], strict=True):
-        cycling |= ((new - old).abs().amax(1) > 1e-3) & ((new - older).abs().amax(1) < 1e-4)
+    cycling = eqprop.two_cycling(before, last, after)
     if scale > 1:
         assert cycling.any()
     else:
         assert not cycling.any()
         cold = settle(net, net.forward(x), 2000).states
         assert eqprop.moved(cold, after) < 1e-4
+
+
+def test_a_two_cycle_is_told_from_rest_and_from_moving_on():
+    """By hand: x' = -x goes to and fro, x' = x rests, x' = x / 2 moves on; and all units of a sample must come back."""
+    x = torch.ones(4, 1)
+    first = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
+    second = first * torch.tensor([[-1.0, 1.0], [1.0, 1.0], [0.5, 0.5], [-1.0, 0.9]])
+    third = first * torch.tensor([[1.0, 1.0], [1.0, 1.0], [0.25, 0.25], [1.0, 0.81]])
+    found = eqprop.two_cycling([x, first], [x, second], [x, third])
+    assert found.tolist() == [True, False, False, False]
 
 
 def test_a_field_with_its_own_feedback_follows_the_closed_form():

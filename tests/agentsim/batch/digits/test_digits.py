@@ -93,13 +93,16 @@ SETTINGS: list[dict[str, Any]] = [
 SETTINGS += [{"cost": cost, "estimator": estimator} for cost, estimator in product(COSTS[1:], ESTIMATORS)]
 SETTINGS += [{"units": units, "estimator": "holomorphic"} for units in ("tanh", "sigmoid", "rational_tanh")]
 SETTINGS += [{"units": "tanh", "cost": cost, "estimator": "holomorphic"} for cost in COSTS[1:]]
+SETTINGS += [{"dynamics": "discrete", "stride": {"sweeps": 2}, "cost": cost} for cost in COSTS]
+CONVOLUTIONS = [{"channels": 8, "kernel": 3}, {"channels": 16, "kernel": 3}]
+SETTINGS += [{"convolutions": CONVOLUTIONS, "feedback": feedback} for feedback in ("symmetric", "vector_field")]
 SETTINGS += [
     {"feedback": feedback, "feedback_start": start}
     for feedback, start in product(("kolen_pollack", "vector_field"), ("alike", "apart"))
 ]
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: "-".join(map(str, setting.values())))
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: "-".join(map(str, setting.values()))[:60])
 def test_every_setting_learns(setting: dict[str, Any]) -> None:
     """Chance is .9 wrong, and so is the best constant; 150 small batches bring all to a third of that, but what
     is slower: feedback that starts apart, and small steps."""
@@ -163,7 +166,14 @@ def test_the_energy_of_one_image_falls_sweep_by_sweep() -> None:
 
 
 @pytest.mark.parametrize(
-    "network", [{}, {"feedback": "kolen_pollack", "noise": 0.02}, {"cost": "read_out", "estimator": "random_sign"}]
+    "network",
+    [
+        {},
+        {"feedback": "kolen_pollack", "noise": 0.02},
+        {"cost": "read_out", "estimator": "random_sign"},
+        {"convolutions": [{"channels": 4, "kernel": 3}], "feedback": "kolen_pollack"},
+        {"dynamics": "discrete", "stride": {}},
+    ],
 )
 def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path: Path, network: dict[str, Any]) -> None:
     whole = trained(batches=60, **network)
