@@ -1,4 +1,4 @@
-"""Learning in stride: lanes against settling with the same dynamics, and against autograd where images are held long."""
+"""Learning in stride: lanes against settling by the same dynamics, and autograd where images are held for long."""
 
 from __future__ import annotations
 
