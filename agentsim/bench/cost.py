@@ -23,11 +23,6 @@ class Cost(NamedTuple):
     shapes: tuple[tuple[int, int, int], ...]
 
 
-def parameters_of(network: Network) -> int:
-    """Weights and biases of a lane, without padding."""
-    return sum(math.prod(view.shape) for views in network.views for view in views.values())
-
-
 def shapes_of(network: Network, rows: int) -> tuple[tuple[int, int, int], ...]:
     """The products of a forward pass of so many rows, one a matrix of weights: a convolution has more rows."""
     found = []
@@ -48,7 +43,7 @@ def cost_of(brain: TaughtBrain, steps: int) -> Cost:
     of the world's), and of the gradient.
     """
     network, config = brain.network, brain.config
-    numbers, forward = parameters_of(network), sum(network.multiplications)
+    numbers, forward = network.parameter_count, sum(network.multiplications)
     hidden = sum(of for of, own in zip(network.multiplications, network.table, strict=True) if own[op.X] > 0)
     optimizer = 2 if config.optimizer == "adam" else int(config.momentum > 0)
     kept = (optimizer if rules.RULES[config.rule].optimizer else 1) if steps else 0

@@ -215,6 +215,11 @@ class Network:
         """Give every lane a random stream of its own."""
         self.state[:, counter.STREAM] = seed.generate_state(self.lanes, np.uint64).view(np.int64)
 
+    @property
+    def parameter_count(self) -> int:
+        """Weights and biases of a lane, without padding."""
+        return sum(math.prod(view.shape) for views in self.views for view in views.values())
+
     def parameter(self, i: int, name: str, lane: int = 0, which: int = block.VALUE) -> Float:
         """A writable view of a parameter of operation i, or of what another block (`which`) holds in its place."""
         found: Float = self.views[i][name].of(self.parameters[lane, which])

@@ -19,13 +19,10 @@ from agentsim.batch.collatz.learner import Learner
 from agentsim.batch.collatz.losses import annealed
 from agentsim.batch.collatz.samples import Pairs, Values, View
 from agentsim.batch.collatz.settings import CollatzConfig, LogLoss, SteppingNetwork
-from agentsim.errors import UserError
-from agentsim.loop.building import build_brain
-from brains.brain import Body, Experience, Float, State
-from brains.stepping.taught import TaughtBrain
+from agentsim.batch.streamed import Streamed
+from brains.brain import Body, Float, State
 
 PAIRS = 16  # seen before those of them that lack something are taught
-LANES = 250  # of a frozen copy
 SCALE = 40.0  # of ln n
 DEVIATION = 0.98  # of what a step adds to ln n: sqrt(2) ln 2
 
@@ -41,33 +38,16 @@ class SteppingLearner(Learner):
         assert isinstance(network, SteppingNetwork) and isinstance(loss, LogLoss)
         self.lookahead, self.mu, self.step = config.lookahead, loss.mu, network.step
         body = Body(self.lookahead + 3, 1, discrete=False, low=(-np.inf,), high=(np.inf,), teacher=True)
-        mapping = {"kind": "stepping", **network.brain.model_dump(mode="json")}
-        built = build_brain(mapping, body, np.random.SeedSequence(config.seed), "network.brain")
-        assert isinstance(built, TaughtBrain)
-        self.brain, settings = built, built.config
-        if self.brain.network.state_total:
-            raise UserError("network.brain.layers: numbers stream through the brain, so no layer may carry a state")
-        if settings.execution == "stepping" and settings.align in ("sideways", "now"):
-            raise UserError(
-                f"network.brain.align: {settings.align} is for inputs that stand still; use instant or pipeline"
-            )
-        self.delay = self.brain.latency if settings.align == "pipeline" else 0
+        self.streamed = Streamed(network.brain, body, config.seed, "numbers")
 
     @property
     def size(self) -> int:
         """How many numbers it learns."""
-        return self.brain.network.parameters.size
+        return self.streamed.size
 
     def potential(self, view: View) -> Values:
         """V of N numbers, (N,) float64, by a frozen copy that holds each of them until its answer is out."""
-        senses, values = senses_of(view), view.logs[:, 0].copy()
-        for first in range(0, len(view), LANES):
-            part = slice(first, first + LANES)
-            copy = self.brain.frozen_copy(lanes=len(senses[part]))
-            for _ in range(copy.settling_ticks):
-                actions = copy.act(senses[part])
-            values[part] += actions[:, 0]
-        return values
+        return view.logs[:, 0] + self.streamed.answers(senses_of(view))[:, 0]
 
     def learn(self, pairs: Pairs, hard: NDArray[Any], progress: float) -> float:
         """One batch, a few pairs at a time, all alike whether `hard` or not. Returns the mean loss."""
@@ -78,38 +58,21 @@ class SteppingLearner(Learner):
         total = 0.0
         for first in range(0, len(pairs), PAIRS):
             seen = senses[first : first + PAIRS]
-            actions = self._live(seen.reshape(-1, seen.shape[-1]), None).reshape(-1, 2)
+            actions = self.streamed.live(seen.reshape(-1, seen.shape[-1]), None)[0].astype(float).reshape(-1, 2)
             losses, slopes = loss_of(actions + logs[first : first + PAIRS], mu)
             total += losses.sum()
             if (lacking := losses > 0).any():
                 taught = (actions - step * mu * slopes)[lacking]
-                self._live(seen[lacking].reshape(-1, seen.shape[-1]), taught.ravel())
+                self.streamed.live(seen[lacking].reshape(-1, seen.shape[-1]), taught.ravel())
         return total / len(pairs)
-
-    def _live(self, senses: Float, taught: Values | None) -> Values:
-        """Live through (N, senses), one a tick, learning what is `taught` (N,) of them. Returns the actions (N,).
-
-        An answer comes `latency` ticks after its number, and what the teacher says of it when the brain's alignment
-        wants it.
-        """
-        nothing, never = np.zeros(1, np.float32), np.zeros(1, np.bool_)
-        actions = np.empty(len(senses) + self.brain.latency)
-        for tick in range(len(actions)):
-            observation = senses[min(tick, len(senses) - 1)][None]
-            action = self.brain.act(observation)
-            actions[tick] = action[0, 0]
-            if taught is not None and 0 <= tick - self.delay < len(taught):
-                label = taught[tick - self.delay].reshape(1, 1)
-                self.brain.learn(Experience(observation, action, nothing, observation, never, never, label))
-        return actions[self.brain.latency :]
 
     def state_dict(self) -> State:
         """The brain's: it has no state but its own."""
-        return self.brain.state_dict()
+        return self.streamed.state_dict()
 
     def load_state_dict(self, state: State) -> None:
         """Raises ValueError for a state of another shape."""
-        self.brain.load_state_dict(state)
+        self.streamed.load_state_dict(state)
 
 
 def senses_of(view: View) -> Float:

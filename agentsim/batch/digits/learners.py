@@ -12,7 +12,8 @@ from torch import Tensor
 
 from agentsim.batch.digits.equilibrium import EqPropEngine
 from agentsim.batch.digits.images import CLASSES, Images
-from agentsim.batch.digits.settings import BackpropNetwork, EqPropNetwork, ImagesConfig
+from agentsim.batch.digits.settings import BackpropNetwork, EqPropNetwork, ImagesConfig, SteppingNetwork
+from agentsim.batch.digits.stepping import SteppingLearner
 from agentsim.batch.digits.wiring import wires_of
 from brains.brain import Float, State
 from brains.kernels.reference.units import UNITS
@@ -108,6 +109,7 @@ class ImageLearner:
         if isinstance(config.network, EqPropNetwork):
             self.engine = EqPropEngine(config.network, pixels, CLASSES, chance)
         else:
+            assert isinstance(config.network, BackpropNetwork)
             self.engine = BackpropEngine(config.network, pixels, CLASSES, chance)
         rates = config.optimizer.learning_rate
         self.rates = [rates[min(layer, len(rates) - 1)] for layer in self.engine.layers]
@@ -155,6 +157,12 @@ class ImageLearner:
         ).numpy()
 
     @torch.no_grad()
+    def settling(self, image: Images, sweeps: int) -> dict[str, list[float]] | None:
+        """The energy of one image sweep by sweep, of an engine that has one."""
+        of = getattr(self.engine, "settling", None)
+        return of(image, sweeps) if of else None
+
+    @torch.no_grad()
     def figures(self, images: Images) -> dict[str, float]:
         """What the engine tells of itself on images."""
         return self.engine.figures(torch.from_numpy(images.flat), _one_hot(images))
@@ -195,3 +203,10 @@ def _one_hot(images: Images) -> Tensor:
 def _seed_of(seed: int, number: int) -> int:
     """Of a batch's own chance; torch's generator looks at 32 bits alone."""
     return int(np.random.SeedSequence([seed, 2, number]).generate_state(1)[0])
+
+
+def learner_of(config: ImagesConfig, pixels: int) -> ImageLearner | SteppingLearner:
+    """What a config says, at its start. Raises UserError for a stepping brain that cannot be built."""
+    if isinstance(config.network, SteppingNetwork):
+        return SteppingLearner(config, pixels)
+    return ImageLearner(config, pixels)

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from agentsim.batch.settings import TrainingConfig
 from agentsim.config.sections import Section
+from brains.stepping.settings import SteppingConfig
 
 Units = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 SMOOTH = ("tanh", "sigmoid", "rational_tanh")
@@ -114,6 +115,15 @@ class BackpropNetwork(Section):
     """What hidden units are."""
 
 
+class SteppingNetwork(Section):
+    """A stepping brain, which learns by its own rule, at its own rate; images stream through it, one a tick."""
+
+    kind: Literal["stepping"] = "stepping"
+    """What a stepping brain answers."""
+    brain: SteppingConfig
+    """The brain."""
+
+
 class Optimizer(Section):
     """Adam with decoupled weight decay, or plain gradient descent."""
 
@@ -135,7 +145,7 @@ class ImagesConfig(TrainingConfig):
     least: ClassVar[str] = "`network: {kind: ...}` and `minutes: ...`"
     example: ClassVar[str] = "network.beta=0.1"
 
-    network: Annotated[EqPropNetwork | BackpropNetwork, Field(discriminator="kind")]
+    network: Annotated[EqPropNetwork | BackpropNetwork | SteppingNetwork, Field(discriminator="kind")]
     """What learns."""
     optimizer: Optimizer = Optimizer()
     """How a gradient becomes an update."""
@@ -153,6 +163,13 @@ class ImagesConfig(TrainingConfig):
             raise ValueError(
                 "network.estimator: continual needs steps as small as its gradient; give optimizer.kind: sgd"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _brain_learns_by_its_own_rule(self) -> ImagesConfig:
+        """What a stepping brain has no use for."""
+        if isinstance(self.network, SteppingNetwork) and self.optimizer != Optimizer():
+            raise ValueError("optimizer: a stepping brain has its own, in network.brain; leave this one out")
         return self
 
     @property

@@ -14,8 +14,9 @@ from rich.console import Console
 from agentsim.batch import settings
 from agentsim.batch.digits.figures import picture
 from agentsim.batch.digits.images import CLASSES, PIXELS, Split, split_of
-from agentsim.batch.digits.learners import ImageLearner
+from agentsim.batch.digits.learners import ImageLearner, learner_of
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.digits.stepping import SteppingLearner
 from agentsim.batch.digits.task import ImagesTask
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.trials import Check, Trial, train_all
@@ -78,7 +79,7 @@ def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Tr
     for name, source in zip(names, sources, strict=True):
         config = settings.load(model, source, asked.overrides)
         try:
-            ImageLearner(config, PIXELS[config.data])
+            learner_of(config, PIXELS[config.data])
         except (RuntimeError, MemoryError) as error:
             raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
         for seed in range(config.seed, config.seed + asked.seeds):
@@ -88,18 +89,17 @@ def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Tr
     return trials
 
 
-def figures_of(learner: ImageLearner, check: Check, *, splits: dict[str, Split]) -> dict[str, Any]:
+def figures_of(learner: ImageLearner | SteppingLearner, check: Check, *, splits: dict[str, Split]) -> dict[str, Any]:
     """The one look at the test set: `accuracy`, the `confusion` of classes (true, said); and, of a network that
     settles, the energy of one test image sweep by sweep."""
     test = splits[learner.config.data].test  # type: ignore[attr-defined]
     said = learner.scores(test).argmax(1)
     confusion = np.zeros((CLASSES, CLASSES), int)
     np.add.at(confusion, (test.labels, said), 1)
-    settling = getattr(learner.engine, "settling", None)
     return {
         "accuracy": float((said == test.labels).mean()),
         "confusion": confusion.tolist(),
-        "settling": settling(test.first(1), SETTLING_SWEEPS) if settling else None,
+        "settling": learner.settling(test.first(1), SETTLING_SWEEPS),
     }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentsim.batch.digits.images import Images, batch_of, split_of
-from agentsim.batch.digits.learners import ImageLearner
+from agentsim.batch.digits.learners import ImageLearner, learner_of
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.digits.stepping import SteppingLearner
 from brains.brain import State
 
 QUICK = 1_000  # images of a quick look
@@ -18,7 +19,7 @@ class ImagesTask:
 
     def __init__(self, config: DigitsConfig | MnistConfig, data_dir: Path | None = None) -> None:
         self.config, self.split = config, split_of(config.data, data_dir)
-        self.learner = ImageLearner(config, self.split.train.flat.shape[1])
+        self.learner = learner_of(config, self.split.train.flat.shape[1])
         self.kept: State = {}
 
     def learn(self, batch: int, done: float) -> float:
@@ -33,6 +34,6 @@ class ImagesTask:
         return {"score": errors(self.learner, images), **self.learner.figures(images.first(FIGURES_OF))}
 
 
-def errors(learner: ImageLearner, images: Images) -> float:
+def errors(learner: ImageLearner | SteppingLearner, images: Images) -> float:
     """The share of images named wrongly."""
     return float((learner.scores(images).argmax(1) != images.labels).mean())

@@ -96,7 +96,7 @@ class Convolution:
             real = self.outer(below.real, above.real) - self.outer(below.imag, above.imag)
             return torch.complex(real, self.outer(below.real, above.imag) + self.outer(below.imag, above.real))
         images, driven = below.reshape(-1, *self.below), above.reshape(-1, *self.above)
-        return grad.conv2d_weight(images, self.shape, driven, self.stride, self._padding)  # type: ignore[no-untyped-call, no-any-return]
+        return grad.conv2d_weight(images, self.shape, driven, self.stride, self._padding)  # type: ignore[no-untyped-call]
 
     def over_rows(self, above: Tensor) -> Tensor:
         """The sum over images and places, of each channel."""

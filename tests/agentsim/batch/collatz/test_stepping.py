@@ -92,21 +92,21 @@ def test_one_batch_is_one_step_down_the_gradient(execution: dict[str, str]) -> N
     brain = mapping("backprop", schedule={"accumulate": 16}, **execution) | {"optimizer": "sgd", "learning_rate": 1e-3}
     learner, pairs = learner_of(brain, 3, mu=(50.0, 50.0), step=(1.0, 1.0)), some_pairs(8)  # every pair lacks some
     for layer in (0, 2):
-        before = learner.brain.network.weight(layer).copy()
+        before = learner.streamed.brain.network.weight(layer).copy()
         slope = np.zeros(5)
         for k in range(5):
             found = []
             for sign in (1, -1):
-                learner.brain.network.weight(layer)[k, 0] = before[k, 0] + sign * 0.01
+                learner.streamed.brain.network.weight(layer)[k, 0] = before[k, 0] + sign * 0.01
                 here, there = learner.potential(pairs.here(LOOKAHEAD)), learner.potential(pairs.there(LOOKAHEAD))
                 losses, _ = loss_of(np.stack([here, there], axis=1), 50.0)
                 assert (losses > 0).all()
                 found.append(losses.sum())
-            learner.brain.network.weight(layer)[k, 0] = before[k, 0]
+            learner.streamed.brain.network.weight(layer)[k, 0] = before[k, 0]
             slope[k] = (found[0] - found[1]) / 0.02
         twin = learner_of(brain, 3, mu=(50.0, 50.0), step=(1.0, 1.0))
         twin.learn(pairs, nobody(pairs), 0.0)
-        moved = twin.brain.network.weight(layer)[:5, 0] - before[:5, 0]
+        moved = twin.streamed.brain.network.weight(layer)[:5, 0] - before[:5, 0]
         np.testing.assert_allclose(moved, -1e-3 / 16 * 50.0 * slope, rtol=0.02, atol=1e-7)
 
 
@@ -161,10 +161,10 @@ def test_a_kept_margin_teaches_nothing() -> None:
     """With mu far below every margin the loss is 0 and no weight moves."""
     learner, pairs = learner_of(mapping("backprop"), 0, mu=(1e-3, 1e-3)), some_pairs(64)
     kept = pairs[margins(learner.potential, pairs, LOOKAHEAD) > 0.01]
-    before = learner.brain.network.parameters.copy()
+    before = learner.streamed.brain.network.parameters.copy()
     assert len(kept) > 5
     assert learner.learn(kept, nobody(kept), 0.0) == 0.0
-    np.testing.assert_array_equal(learner.brain.network.parameters, before)
+    np.testing.assert_array_equal(learner.streamed.brain.network.parameters, before)
 
 
 def test_what_cannot_be_a_potential_is_said() -> None:
