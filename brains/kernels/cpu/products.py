@@ -103,7 +103,7 @@ def _tile(rows: int, columns: int) -> Any:
 
 _tile_4_2, _tile_4_1 = _tile(4, 2), _tile(4, 1)
 _tile_2_4, _tile_2_2, _tile_2_1 = _tile(2, 4), _tile(2, 2), _tile(2, 1)
-_tile_1_4, _tile_1_2, _tile_1_1 = _tile(1, 4), _tile(1, 2), _tile(1, 1)
+_tile_1_8, _tile_1_4, _tile_1_2, _tile_1_1 = _tile(1, 8), _tile(1, 4), _tile(1, 2), _tile(1, 1)
 
 
 @njit(**OPTIONS)
@@ -134,6 +134,9 @@ def add_product(y, y_row, start, start_row, x, x_row, x_term, weight, weight_row
                 _tile_2_1(at(yr, o), y_row, at(sr, o), start_row, xr, x_row, x_term, at(weight, o), weight_row, terms)
             r += 2
         else:
+            while width - o >= 8 * WIDTH:
+                _tile_1_8(at(yr, o), y_row, at(sr, o), start_row, xr, x_row, x_term, at(weight, o), weight_row, terms)
+                o += 8 * WIDTH
             while width - o >= 4 * WIDTH:
                 _tile_1_4(at(yr, o), y_row, at(sr, o), start_row, xr, x_row, x_term, at(weight, o), weight_row, terms)
                 o += 4 * WIDTH
@@ -167,8 +170,8 @@ def add_rows(sums, delta, delta_row, rows, width):
         store(sums, o, column)
 
 
-def _sixteen_rows(plus: Callable[..., Any]) -> Any:
-    """Sums over sixteen rows of a matrix, before those over a vector are taken: a tuple of vectors; plus(builder, sum,
+def _sums_of_rows(count: int, plus: Callable[..., Any]) -> Any:
+    """Sums over so many rows of a matrix, before those over a vector are taken: a tuple of vectors; plus(builder, sum,
     weights, delta) -> sum."""
 
     @intrinsic
@@ -187,17 +190,21 @@ def _sixteen_rows(plus: Callable[..., Any]) -> Any:
 
             zero = _splat(builder, ir.Constant(_FLOAT, 0.0))
             terms = builder.sdiv(width, ir.Constant(_INDEX, WIDTH))
-            sums = _sum_of_terms(builder, terms, [zero] * WIDTH, add)
+            sums = _sum_of_terms(builder, terms, [zero] * count, add)
             return context.make_tuple(builder, sig.return_type, sums)
 
-        return UniTuple(vector, WIDTH)(weight, types.int64, delta, types.int64), generate
+        return UniTuple(vector, count)(weight, types.int64, delta, types.int64), generate
 
     return rows
 
 
-# sixteen rows times delta; and the sums of their sizes, whatever delta
-dots = _sixteen_rows(lambda builder, one, w, d: _library(builder, "fmuladd", w, d, one))
-sizes = _sixteen_rows(lambda builder, one, w, d: builder.fadd(one, _library(builder, "fabs", w)))
+def _times_delta(builder: Any, one: Any, w: Any, d: Any) -> Any:
+    return _library(builder, "fmuladd", w, d, one)
+
+
+# rows times delta; and the sums of their sizes, whatever delta
+dots, _dots_8, _dots_2 = (_sums_of_rows(count, _times_delta) for count in (WIDTH, 8, 2))
+sizes = _sums_of_rows(WIDTH, lambda builder, one, w, d: builder.fadd(one, _library(builder, "fabs", w)))
 
 
 @inline
@@ -219,7 +226,17 @@ def transposed(weight, delta, delta_row, dx, dx_row, rows, inputs, width, adds):
             sums = totals(dots(at(weight, k * width), width, d, width))
             store(x, k, load(x, k) + sums if adds else sums)
             k += WIDTH
-        while k < inputs:
-            sum_of_k = dot(at(weight, k * width), d, width)
-            x[k] = x[k] + sum_of_k if adds else sum_of_k
-            k += 1
+        if k + 8 <= inputs:  # what is left, as many at once as there are: each sum alone would wait for its last term
+            a, b, c, e, f, g, h, i = _dots_8(at(weight, k * width), width, d, width)
+            eight = (total(a), total(b), total(c), total(e), total(f), total(g), total(h), total(i))
+            for j in range(8):
+                x[k + j] = x[k + j] + eight[j] if adds else eight[j]
+            k += 8
+        while k + 2 <= inputs:
+            a, b = _dots_2(at(weight, k * width), width, d, width)
+            x[k] = x[k] + total(a) if adds else total(a)
+            x[k + 1] = x[k + 1] + total(b) if adds else total(b)
+            k += 2
+        if k < inputs:
+            last = dot(at(weight, k * width), d, width)
+            x[k] = x[k] + last if adds else last
