@@ -56,6 +56,7 @@ class Engine(Protocol):
         ...
 
     kept: dict[str, Tensor]  # what going on exactly needs besides the parameters
+    withheld: int  # batches that taught nothing
 
 
 class BackpropEngine:
@@ -67,7 +68,7 @@ class BackpropEngine:
         started = [wire.start(chance) for wire in wires]
         self.weights, self.biases = ([each.requires_grad_() for each in own] for own in zip(*started, strict=True))
         self.units = torch.relu if network.units == "relu" else UNITS[network.units].of
-        self.kept: dict[str, Tensor] = {}
+        self.withheld = 0
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -93,11 +94,20 @@ class BackpropEngine:
             yield list(torch.autograd.grad(loss, self.parameters)), float(loss.detach())
 
     def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
-        """Nothing besides what every learner tells."""
-        return {}
+        """Batches withheld."""
+        return {"withheld": float(self.withheld)}
 
     def updated(self, before: list[Tensor], kept: float) -> None:
         """Nothing follows from an update."""
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What going on exactly needs besides the parameters."""
+        return {"withheld": torch.tensor(self.withheld)}
+
+    @kept.setter
+    def kept(self, state: dict[str, Tensor]) -> None:
+        self.withheld = int(state["withheld"])
 
 
 class ImageLearner:
@@ -129,7 +139,7 @@ class ImageLearner:
 
     @torch.no_grad()
     def learn(self, images: Images, number: int, done: float) -> float:
-        """One batch, the `number`th. Returns the mean cost."""
+        """One batch, the `number`th. Returns the mean cost. What is not finite teaches nothing, and is counted."""
         rate = (1 + math.cos(math.pi * done)) / 2 if self.config.optimizer.schedule == "cosine" else 1.0
         for group, own in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = own * rate
@@ -137,6 +147,9 @@ class ImageLearner:
         chance = torch.Generator().manual_seed(_seed_of(self.config.seed, number))
         loss: float | None = None
         for gradient, cost in self.engine.gradients(x, target, chance):
+            if not all(bool(torch.isfinite(each).all()) for each in gradient):
+                self.engine.withheld += 1
+                continue
             before = [weight.clone() for weight in self.engine.weights] if self._needs_before else []
             for parameter, own_gradient in zip(self.engine.parameters, gradient, strict=True):
                 parameter.grad = own_gradient

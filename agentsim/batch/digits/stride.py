@@ -34,11 +34,14 @@ class Lanes:
         self.first = (self.first + len(x)) % len(self.age)
 
     def sweep(self, net: Net, beta: float, sweeps: int, cost: Callable[[Tensor], Cost]) -> None:
-        """A tick's parallel sweeps of both states of every lane; their images are a tick older."""
+        """A tick's parallel sweeps of both states of every lane; their images are a tick older. What is not finite
+        begins anew, from zero: it would never leave its lane."""
         drive, own = net.drive(self.plus[0]), cost(self.target)
         for _ in range(sweeps):
             self.plus = discrete(net, self.plus, drive, beta, own)
             self.minus = discrete(net, self.minus, drive, -beta, own)
+        for s in (*self.plus[1:], *self.minus[1:]):
+            s.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
         self.age += 1
 
     def contrast(self, net: Net, beta: float, ripe: int) -> tuple[Gradient, Tensor, Tensor] | None:

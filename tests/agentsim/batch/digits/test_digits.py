@@ -154,6 +154,27 @@ def test_a_residual_above_the_limit_teaches_nothing_and_is_counted() -> None:
     assert task.validate(quick=True)["withheld"] == 20
 
 
+@pytest.mark.parametrize(
+    "network", [{}, {"kind": "backprop"}, {"dynamics": "discrete", "stride": {"hold": 2, "ripe": 1}}]
+)
+def test_what_is_not_finite_teaches_nothing_and_is_counted(network: dict[str, Any]) -> None:
+    """One pixel is not a number: every parameter keeps its bits, and the next batches teach again."""
+    task = trained(batches=3, **network)
+    before = {k: v for k, v in task.learner.state_dict().items() if k.startswith("parameter")}
+    images = task.split.train.first(32)
+    poisoned = Images(images.pixels.copy(), images.labels)
+    poisoned.pixels[0, 0, 0] = np.nan
+    task.learner.learn(poisoned, 3, 0.5)
+    after = task.learner.state_dict()
+    assert all(np.array_equal(array, after[name]) for name, array in before.items())
+    assert task.learner.figures(images)["withheld"] == 1
+    for number in range(4, 8):
+        task.learner.learn(images, number, 0.5)
+    after = task.learner.state_dict()
+    assert not any(np.array_equal(array, after[name]) for name, array in before.items())
+    assert all(np.isfinite(array).all() for name, array in after.items() if name.startswith("parameter"))
+
+
 def test_the_energy_of_one_image_falls_sweep_by_sweep() -> None:
     task = trained(batches=100, units="clip")
     engine = task.learner.engine
