@@ -82,7 +82,7 @@ def noise(
 def beta(
     seeds: Seeds = 3, batches: Batches = None, jobs: Jobs = None, out: KeptIn = None, as_json: AsJson = False
 ) -> None:
-    """From .01 to .9, and weights of their own on the way down: which beta learns scikit-learn's digits.
+    """From .01 to .9, fixed or falling, and weights of their own on the way down: which learns scikit-learn's digits.
 
     \b
     Examples:

@@ -85,7 +85,9 @@ class EqPropEngine:
         output = self.free(net, x, net.drive(x)).states[-1]
         return torch.addmm(self.out[1], output, self.out[0]) if self.out else output
 
-    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+    def gradients(
+        self, x: Tensor, target: Tensor, chance: torch.Generator, done: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
         """A gradient for every parameter, and the mean cost of the free phase; `continual` yields one a nudged sweep,
         and settles on with the weights as they are by then. Nothing where the residual is above its limit."""
         network, cost, net = self.network, self.cost(target), self.net
@@ -101,7 +103,7 @@ class EqPropEngine:
         def nudged(beta: float, start: eqprop.States, sweeps: int) -> eqprop.States:
             return settle(net, start, sweeps, beta=beta, cost=cost, dynamics=self._dynamics, drive=drive).states
 
-        beta = network.beta
+        beta = network.beta_at(done)
         if network.estimator == "random_sign" and bool(torch.rand(1, generator=chance) < 0.5):
             beta = -beta
         if network.estimator == "continual":

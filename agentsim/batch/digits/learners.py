@@ -38,8 +38,11 @@ class Engine(Protocol):
         """Those that hear one layer and drive the next."""
         ...
 
-    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
-        """Gradients, in turn, of all parameters as they are by then, and the mean cost before the first of them."""
+    def gradients(
+        self, x: Tensor, target: Tensor, chance: torch.Generator, done: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
+        """Gradients, in turn, of all parameters as they are by then, and the mean cost before the first of them, once
+        the share `done` of training is over."""
         ...
 
     def scores(self, x: Tensor) -> Tensor:
@@ -83,7 +86,9 @@ class BackpropEngine:
             x = self.units(torch.addmm(bias, x, weight))
         return torch.addmm(self.biases[-1], x, self.weights[-1])
 
-    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+    def gradients(
+        self, x: Tensor, target: Tensor, chance: torch.Generator, done: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
         """One gradient, of the cross-entropy."""
         with torch.enable_grad():
             loss = torch.nn.functional.cross_entropy(self.scores(x), target)
@@ -132,7 +137,7 @@ class ImageLearner:
         x, target = torch.from_numpy(images.flat), _one_hot(images)
         chance = torch.Generator().manual_seed(_seed_of(self.config.seed, number))
         loss: float | None = None
-        for gradient, cost in self.engine.gradients(x, target, chance):
+        for gradient, cost in self.engine.gradients(x, target, chance, done):
             before = [weight.clone() for weight in self.engine.weights] if self._needs_before else []
             for parameter, own_gradient in zip(self.engine.parameters, gradient, strict=True):
                 parameter.grad = own_gradient
