@@ -65,6 +65,21 @@ def memory(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def speed(seeds: Seeds = 10, as_json: AsJson = False) -> None:
+    """CPU seconds and updates until EqProp and backprop are equally good: XOR, 3-bit XOR, the next character of a text.
+
+    \b
+    Examples:
+      agentsim check speed
+      agentsim check speed --seeds 5 --json
+    """
+    from agentsim.batch.claims import speed as claim
+    from agentsim.studies.report import conclude
+
+    conclude(claim.measure(seeds), claim.show, as_json)
+
+
+@app.command()
 def noise(
     seeds: Seeds = 3, batches: Batches = None, jobs: Jobs = None, out: KeptIn = None, as_json: AsJson = False
 ) -> None:
@@ -82,7 +97,7 @@ def noise(
 def beta(
     seeds: Seeds = 3, batches: Batches = None, jobs: Jobs = None, out: KeptIn = None, as_json: AsJson = False
 ) -> None:
-    """From .01 to .9, and weights of their own on the way down: which beta learns scikit-learn's digits.
+    """From .01 to .9, fixed or falling, and weights of their own on the way down: which learns scikit-learn's digits.
 
     \b
     Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from agentsim.studies.report import print_table, progress, report
 from agentsim.system.process import one_compute_thread
-from brains.kernels.reference.eqprop import Net, blockwise, contrast, settle, squared_error
+from brains.eqprop.core import Core
+from brains.kernels.reference.eqprop import Cost, Net, blockwise, contrast, cross_entropy, settle, squared_error
 from brains.kernels.reference.units import UNITS
 
 BATCH, MOST_SWEEPS = 64, 200
@@ -64,7 +66,7 @@ CASES += [
 def measure(seeds: int = 5) -> dict[str, Any]:
     """The smallest cosine over the weight matrices, and the residual of the free phase, of every case and seed."""
     rows = []
-    bar, task = progress("gradients", len(CASES) * seeds)
+    bar, task = progress("gradients", (len(CASES) + 1) * seeds)
     with bar, one_compute_thread():
         for case in CASES:
             found = []
@@ -73,6 +75,13 @@ def measure(seeds: int = 5) -> dict[str, Any]:
                 bar.advance(task)
             cosines, residuals, sizes = zip(*found, strict=True)
             rows.append({**_words(case), "cosines": cosines, "residuals": residuals, "sizes": sizes})
+        lives = []
+        for seed in range(seeds):
+            lives.append(life(seed, MOMENTS))
+            bar.advance(task)
+        for moments in zip(*lives, strict=True):
+            figures = {name: [moment[name] for moment in moments] for name in ("cosines", "residuals", "sizes")}
+            rows.append({**moments[0], **figures})
     return report("gradient", seeds=seeds, rows=rows, verdicts=verdicts(rows))
 
 
@@ -99,12 +108,15 @@ def _examined(case: Case, seed: int) -> tuple[float, float, float]:
         for beta in ([case.beta] if case.one_sided else [case.beta, -case.beta])
     ]
     found = contrast(own, nudged[0], nudged[-1] if len(nudged) == 2 else free.states, case.beta * len(nudged))
-    true = _by_autograd(net, x, target)
-    cosines = [
+    true = _by_autograd(net, x, squared_error(target))
+    return _least_cosine(found.weights, true), free.residual, float(found.weights[0].norm() / true[0].norm())
+
+
+def _least_cosine(found: Sequence[Tensor], true: Sequence[Tensor]) -> float:
+    return min(
         float(torch.nn.functional.cosine_similarity(mine.flatten().double(), right.flatten(), dim=0))
-        for mine, right in zip(found.weights, true, strict=True)
-    ]
-    return min(cosines), free.residual, float(found.weights[0].norm() / true[0].norm())
+        for mine, right in zip(found, true, strict=True)
+    )
 
 
 def _made(case: Case, seed: int) -> tuple[Net, Tensor, Tensor]:
@@ -123,7 +135,7 @@ def _made(case: Case, seed: int) -> tuple[Net, Tensor, Tensor]:
     return Net(weights, biases, units, [case.gain] * len(weights)), x, target
 
 
-def _by_autograd(net: Net, x: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+def _by_autograd(net: Net, x: Tensor, cost: Cost) -> tuple[Tensor, ...]:
     """Gradients of the mean cost with respect to the weights, through as many sweeps as it takes, at most 200."""
     weights = [weight.clone().requires_grad_() for weight in net.weights]
     own = replace(net, weights=weights)
@@ -132,7 +144,54 @@ def _by_autograd(net: Net, x: Tensor, target: Tensor) -> tuple[Tensor, ...]:
     states, drive = own.forward(x), own.drive(x)
     for _ in range(sweeps):
         states = blockwise(own, states, drive, 0.0, None)
-    return torch.autograd.grad(squared_error(target).value(states[-1]).mean(), weights)
+    return torch.autograd.grad(cost.value(states[-1]).mean(), weights)
+
+
+# --- in the life of a compiled net -----------------------------------------------------------------------------------
+
+SIZES, UNITS_OF = (8, 64, 64, 4), ("rational_tanh", "rational_tanh", "linear")
+MOMENTS = (0, 100, 2_500)  # updates
+ESTIMATES = ((0.02, (50, 30)), (0.2, (2, 1)))  # beta, sweeps: settled, and as it learns
+TEMPERATURE, LEARNED_ROWS, LOOKED_AT = 3.0, 32, 256
+
+
+def life(seed: int, moments: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of the compiled net that learns which of four quadratic functions is the largest: its estimates after so
+    many updates, two sweeps and one nudged one each, against autograd in float64 with the gains that it has by then."""
+    chance = np.random.default_rng(seed)
+    forms = chance.normal(size=(SIZES[-1], SIZES[0], SIZES[0]))
+
+    def drawn(rows: int) -> tuple[Any, Any]:
+        x = chance.uniform(-1, 1, (rows, SIZES[0])).astype(np.float32)
+        return x, np.eye(SIZES[-1], dtype=np.float32)[np.einsum("ri,kij,rj->rk", x, forms, x).argmax(1)]
+
+    learner = Core(SIZES, UNITS_OF, rows=LEARNED_ROWS, temperature=TEMPERATURE, seed=seed)
+    x, target = drawn(LOOKED_AT)
+    wide, cost = torch.tensor(x).double(), cross_entropy(torch.tensor(target).double(), TEMPERATURE)
+    found, done = [], 0
+    for moment in moments:
+        for _ in range(moment - done):
+            learner.learn(*drawn(LEARNED_ROWS))
+        done = moment
+        true = _by_autograd(_reference_of(learner), wide, cost)
+        for beta, (free, nudged) in ESTIMATES:
+            given: dict[str, Any] = {"beta": beta, "free_sweeps": free, "nudged_sweeps": nudged}
+            looking = Core(SIZES, UNITS_OF, rows=LOOKED_AT, temperature=TEMPERATURE, **given)
+            looking.load_state_dict(learner.state_dict())
+            looking.gradient(x, target)
+            mine = [torch.tensor(np.array(gradient)) for gradient in looking.gradients[0]]
+            case = Case(f"8-64-64-4 after {moment:,} updates", SIZES, "", beta=beta, sweeps=(free, nudged))
+            figures = {"cosines": _least_cosine(mine, true), "residuals": looking.residual}
+            found.append({**_words(case), **figures, "sizes": float(mine[0].norm() / true[0].norm())})
+    return found
+
+
+def _reference_of(core: Core) -> Net:
+    """The same network in float64."""
+    weights, biases = (
+        [torch.tensor(np.array(each)).double() for each in parameters] for parameters in (core.weights, core.biases)
+    )
+    return Net(weights, biases, [UNITS[name] for name in UNITS_OF], [1.0, *core.gains.tolist()])
 
 
 # --- what follows ----------------------------------------------------------------------------------------------------
@@ -151,12 +210,14 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     exact = [cosine for row in deep if row["precision"] == "float64" for cosine in row["cosines"]]
     single = [cosine for row in deep if row["precision"] == "float32" for cosine in row["cosines"]]
     scaled = worst(net="8-64-64-4, gamma 0.3", beta=0.01)
+    lived = [cosine for row in rows if "after" in row["net"] and row["beta"] == 0.02 for cosine in row["cosines"]]
     return [
         _verdict("where the settling contracts, it is the gradient", min(contraction) >= 0.9999, contraction),
         _verdict("kinks cost little at beta .001 (median .998, none below .99)", _kinks(clips), clips),
         _verdict("its signal vanishes in deep nets: the estimate itself, in float64", min(exact) < 0.99, exact),
         _verdict("its signal vanishes in deep nets: in float32 at beta .001", min(single) < 0.99, single),
         _verdict("feedback scaled by gamma .3 stays exact", min(scaled) >= 0.9999, scaled),
+        _verdict("it stays the gradient while the net learns (.999)", min(lived) >= 0.999, lived),
     ]
 
 

@@ -31,6 +31,8 @@ VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
     "beta": {
         "beta .3": ("network.beta=0.3",),
         **{f"beta {beta}": (f"network.beta={beta}",) for beta in (0.01, 0.05, 0.1, 0.2, 0.26, 0.5, 0.9)},
+        "beta .5 to .05": ("network.beta=0.5", "network.beta_end=0.05"),
+        "beta .3 to .03": ("network.beta=0.3", "network.beta_end=0.03"),
         "own feedback, alike": OWN,
         "own feedback, apart": (*OWN, "network.feedback_start=apart"),
         "vector field, apart": ("network.feedback=vector_field", "network.feedback_start=apart"),

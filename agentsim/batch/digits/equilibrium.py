@@ -87,7 +87,9 @@ class EqPropEngine:
         output = self.free(net, x, net.drive(x)).states[-1]
         return torch.addmm(self.out[1], output, self.out[0]) if self.out else output
 
-    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+    def gradients(
+        self, x: Tensor, target: Tensor, chance: torch.Generator, done: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
         """A gradient for every parameter, and the mean cost of the free phase; `continual` yields one a nudged sweep,
         and settles on with the weights as they are by then. Nothing where the residual is above its limit, or in stride
         while no image is ripe."""
@@ -95,7 +97,7 @@ class EqPropEngine:
         if network.noise:
             net = replace(net, units=[_noisy(units, network.noise, chance) for units in net.units])
         if network.stride:
-            yield from self._in_stride(net, x, target, network.stride)
+            yield from self._in_stride(net, x, target, network.stride, network.beta_at(done))
             return
         drive = net.drive(x)
         free = self.free(net, x, drive)
@@ -107,7 +109,7 @@ class EqPropEngine:
         def nudged(beta: float, start: eqprop.States, sweeps: int) -> eqprop.States:
             return settle(net, start, sweeps, beta=beta, cost=cost, dynamics=self._dynamics, drive=drive).states
 
-        beta = network.beta
+        beta = network.beta_at(done)
         if network.estimator == "random_sign" and bool(torch.rand(1, generator=chance) < 0.5):
             beta = -beta
         if network.estimator == "continual":
@@ -139,13 +141,15 @@ class EqPropEngine:
                 gradient = eqprop.contrast(net, plus, minus, span)
         yield self._with_read_out(gradient, free.states[-1], target), loss
 
-    def _in_stride(self, net: Net, x: Tensor, target: Tensor, stride: Stride) -> Iterator[tuple[list[Tensor], float]]:
+    def _in_stride(
+        self, net: Net, x: Tensor, target: Tensor, stride: Stride, beta: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
         """A tick of the lanes, and the gradient of those that are ripe."""
         if self.lanes is None:
             self.lanes = Lanes(net, x, target, stride.hold)
         self.lanes.take(x, target)
-        self.lanes.sweep(net, self.network.beta, stride.sweeps, self.cost)
-        if found := self.lanes.contrast(net, self.network.beta, stride.ripe):
+        self.lanes.sweep(net, beta, stride.sweeps, self.cost)
+        if found := self.lanes.contrast(net, beta, stride.ripe):
             gradient, output, own = found
             yield self._with_read_out(gradient, output, own), float(self.cost(own).value(output).mean())
 

@@ -39,8 +39,11 @@ class Engine(Protocol):
         """Those that hear one layer and drive the next."""
         ...
 
-    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
-        """Gradients, in turn, of all parameters as they are by then, and the mean cost before the first of them."""
+    def gradients(
+        self, x: Tensor, target: Tensor, chance: torch.Generator, done: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
+        """Gradients, in turn, of all parameters as they are by then, and the mean cost before the first of them, once
+        the share `done` of training is over."""
         ...
 
     def scores(self, x: Tensor) -> Tensor:
@@ -87,7 +90,9 @@ class BackpropEngine:
             x = self.units(own_link.up(x, own_weight, own_bias))
         return link.up(x, weight, bias)
 
-    def gradients(self, x: Tensor, target: Tensor, chance: torch.Generator) -> Iterator[tuple[list[Tensor], float]]:
+    def gradients(
+        self, x: Tensor, target: Tensor, chance: torch.Generator, done: float
+    ) -> Iterator[tuple[list[Tensor], float]]:
         """One gradient, of the cross-entropy."""
         with torch.enable_grad():
             loss = torch.nn.functional.cross_entropy(self.scores(x), target)
@@ -146,7 +151,7 @@ class ImageLearner:
         x, target = torch.from_numpy(images.flat), _one_hot(images)
         chance = torch.Generator().manual_seed(_seed_of(self.config.seed, number))
         loss: float | None = None
-        for gradient, cost in self.engine.gradients(x, target, chance):
+        for gradient, cost in self.engine.gradients(x, target, chance, done):
             if not all(bool(torch.isfinite(each).all()) for each in gradient):
                 self.engine.withheld += 1
                 continue

@@ -65,6 +65,8 @@ class EqPropNetwork(Section):
     """Nudges of the holomorphic estimator, on a circle of radius beta."""
     beta: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """How strongly the output is nudged."""
+    beta_end: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """What beta goes to, in equal steps, by the end of training; null: it stays."""
     free_sweeps: NonNegativeInt = 6
     """Sweeps of the free phase, after a pass upwards."""
     nudged_sweeps: PositiveInt = 4
@@ -83,6 +85,10 @@ class EqPropNetwork(Section):
     """Standard deviation of the noise of every unit at every sweep, while it learns."""
     stride: Stride | None = None
     """Learn in stride, from states that never stop; null: in a free phase and nudged ones."""
+
+    def beta_at(self, done: float) -> float:
+        """beta once the share `done` (0 to 1) of training is over."""
+        return self.beta if self.beta_end is None else (1 - done) * self.beta + done * self.beta_end
 
     @model_validator(mode="after")
     def _fits(self) -> EqPropNetwork:

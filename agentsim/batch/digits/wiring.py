@@ -30,9 +30,9 @@ class Wire:
 
 
 def wires_of(convolutions: Sequence[ConvolutionSettings], sizes: Sequence[int], pixels: int) -> list[Wire]:
-    """Of square images of so many pixels, with `sizes` of the layers after the convolutions."""
+    """Of so many pixels, a square image where there are convolutions, with `sizes` of the layers after those."""
     side, wires = math.isqrt(pixels), []
-    image = (1, side, side)
+    image = (1, side, side) if convolutions else (1, 1, pixels)
     for own in convolutions:
         link = Convolution(image, own.channels, own.kernel, own.stride)
         image = link.above

@@ -14,12 +14,13 @@ from agentsim.cli.app import app
 
 
 def rows_with(cosine: float) -> list[dict[str, Any]]:
-    return [{**gradient._words(case), "cosines": [cosine] * 3} for case in gradient.CASES]
+    lived = gradient.Case("8-64-64-4 after 100 updates", (), "", beta=0.02)
+    return [{**gradient._words(case), "cosines": [cosine] * 3} for case in [*gradient.CASES, lived]]
 
 
 def test_verdicts_of_the_gradient_go_both_ways() -> None:
     good, bad = (gradient.verdicts(rows_with(cosine)) for cosine in (0.99999, 0.5))
-    said = ["holds", "holds", "does not hold", "does not hold", "holds"]
+    said = ["holds", "holds", "does not hold", "does not hold", "holds", "holds"]
     assert [row["verdict"] for row in good] == said
     assert [row["verdict"] for row in bad] == ["holds" if one != "holds" else "does not hold" for one in said]
 
@@ -51,6 +52,14 @@ def test_one_gradient_is_examined() -> None:
     assert one_sided[0] < cosine
 
 
+def test_a_compiled_net_still_has_its_gradient_after_a_hundred_updates() -> None:
+    """Autograd in float64 through the settled net with its own gains, which have fallen by then."""
+    settled, fast = gradient.life(0, moments=(100,))
+    assert settled["cosines"] > 0.999
+    assert settled["sizes"] == pytest.approx(1, abs=0.01)
+    assert 0.8 < fast["cosines"] < settled["cosines"]
+
+
 def test_differences_are_paired_by_seed() -> None:
     runs = {"beta .3": {0: 0.9, 1: 0.8}, "beta 0.01": {1: 0.7, 0: 0.6}}
     rows = [
@@ -78,10 +87,11 @@ def test_commands_that_train(check: str, tmp_path: Path, monkeypatch: pytest.Mon
 def test_commands_that_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     few = [case for case in gradient.CASES if case.sizes[0] < 100 and case.beta == 0.01]
     monkeypatch.setattr(gradient, "CASES", few)
+    monkeypatch.setattr(gradient, "MOMENTS", (0, 1))
     monkeypatch.setattr(gradient, "verdicts", lambda rows: [])
     done = CliRunner().invoke(app, ["check", "gradient", "--seeds", "1"])
     assert done.exit_code == 0, done.output
-    assert "gamma 0.3" in done.stdout
+    assert "gamma 0.3" in done.stdout and "after 1 updates" in done.stdout
     monkeypatch.setattr(memory, "LARGE", 64)
     monkeypatch.setattr(memory, "DEPTHS", (2, 4))
     done = CliRunner().invoke(app, ["check", "memory", "--json"])

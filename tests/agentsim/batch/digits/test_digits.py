@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from agentsim.batch import settings, training
 from agentsim.batch.digits.equilibrium import EqPropEngine
 from agentsim.batch.digits.images import Images, batch_of, shifted, split_of
-from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.digits.settings import DigitsConfig, EqPropNetwork, MnistConfig
 from agentsim.batch.digits.study import controls
 from agentsim.batch.digits.task import ImagesTask, errors
 from agentsim.cli.app import app
@@ -131,6 +131,22 @@ def test_feedback_that_starts_apart_decays_towards_the_weights() -> None:
     engine = trained(batches=20, **setting).learner.engine
     assert isinstance(engine, EqPropEngine)
     torch.testing.assert_close(engine.feedback[1] - engine.weights[1], before * 0.95**20, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["symmetric", "continual"])
+def test_beta_falls_in_equal_steps(estimator: str) -> None:
+    """Closed form: .5, .275 and .05 at the start, halfway and at the end, whose gradients are those of fixed ones."""
+    own = {"beta_end": 0.05, "estimator": estimator}
+    for done, beta in ((0.0, 0.5), (0.5, 0.275), (1.0, 0.05)):
+        falling, fixed = (
+            EqPropEngine(EqPropNetwork(hidden=(8,), **given), 6, 3, torch.Generator().manual_seed(0))
+            for given in ({"beta": 0.5, **own}, {"beta": beta, **own, "beta_end": None})
+        )
+        x, target = torch.linspace(0, 1, 12).reshape(2, 6), torch.eye(3)[:2]
+        for found, right in zip(
+            *(engine.gradients(x, target, torch.Generator(), done) for engine in (falling, fixed)), strict=True
+        ):
+            torch.testing.assert_close(found, right)
 
 
 def test_homeostasis_holds_the_bound_and_its_absence_does_not() -> None:
