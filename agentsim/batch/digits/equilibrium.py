@@ -12,7 +12,7 @@ from torch import Tensor
 from agentsim.batch.digits.images import CLASSES, Images
 from agentsim.batch.digits.settings import EqPropNetwork, Stride
 from agentsim.batch.digits.stride import Lanes
-from agentsim.batch.digits.wiring import uniform, wires_of
+from agentsim.batch.digits.wiring import lateral_of, uniform, wires_of
 from brains.kernels.reference import eqprop
 from brains.kernels.reference.eqprop import Cost, Net, Settled, settle
 from brains.kernels.reference.units import UNITS, Units
@@ -26,13 +26,14 @@ class EqPropEngine:
     def __init__(self, network: EqPropNetwork, pixels: int, classes: int, chance: torch.Generator) -> None:
         self.network = network
         with_read_out = network.cost == "read_out"
-        wires = wires_of(network.convolutions, [*network.hidden, *([] if with_read_out else [classes])], pixels)
+        wires = wires_of(network, [*network.hidden, *([] if with_read_out else [classes])], pixels)
         self.links, last = [wire.link for wire in wires], wires[-1].units
         self.weights, self.biases = map(list, zip(*(wire.start(chance) for wire in wires), strict=True))
         self.out = [uniform((last, classes), last, chance), torch.zeros(classes)] if with_read_out else []
         output = {"squared_error": "clip", "cross_entropy": "linear", "read_out": network.units}[network.cost]
         if network.cost == "squared_error" and network.units in ("tanh", "rational_tanh", "sigmoid"):
             output = "linear"
+        self.laterals = lateral_of(network.transformer, pixels, chance)
         self.units = [UNITS[network.units]] * (len(self.weights) - 1) + [UNITS[output]]
         self.feedback: list[Tensor] = []
         if network.feedback != "symmetric":
@@ -51,19 +52,24 @@ class EqPropEngine:
     def parameters(self) -> list[Tensor]:
         """All that is descended, layer by layer: what belongs to one layer has one rate."""
         learned = self.feedback if self.network.feedback == "vector_field" else []
-        return [*self.weights, *self.biases, *learned, *self.out]
+        return [*self.weights, *self.biases, *learned, *self.lateral, *self.out]
 
     @property
     def layers(self) -> list[int]:
         """The layer that each parameter belongs to."""
         depth = len(self.weights)
         learned = range(depth) if self.network.feedback == "vector_field" else []
-        return [*range(depth), *range(depth), *learned, *[depth] * len(self.out)]
+        return [*range(depth), *range(depth), *learned, *[0] * len(self.lateral), *[depth] * len(self.out)]
+
+    @property
+    def lateral(self) -> list[Tensor]:
+        """The parameters of what units of one layer do to each other."""
+        return [parameter for _, parameters in self.laterals.values() for parameter in parameters]
 
     @property
     def net(self) -> Net:
         """The network as it now is."""
-        return Net(self.weights, self.biases, self.units, self.gains, self.feedback or None, self.links)
+        return Net(self.weights, self.biases, self.units, self.gains, self.feedback or None, self.links, self.laterals)
 
     def cost(self, target: Tensor) -> Cost:
         """The cost of one-hot targets."""

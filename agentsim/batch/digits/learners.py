@@ -14,7 +14,7 @@ from agentsim.batch.digits.equilibrium import EqPropEngine
 from agentsim.batch.digits.images import CLASSES, Images
 from agentsim.batch.digits.settings import BackpropNetwork, EqPropNetwork, ImagesConfig, SteppingNetwork
 from agentsim.batch.digits.stepping import SteppingLearner
-from agentsim.batch.digits.wiring import wires_of
+from agentsim.batch.digits.wiring import lateral_of, wires_of
 from brains.brain import Float, State
 from brains.kernels.reference.units import UNITS
 
@@ -66,28 +66,38 @@ class BackpropEngine:
     """A feed-forward network with a softmax, its gradient by autograd."""
 
     def __init__(self, network: BackpropNetwork, pixels: int, classes: int, chance: torch.Generator) -> None:
-        wires = wires_of(network.convolutions, [*network.hidden, classes], pixels)
+        self.network, wires = network, wires_of(network, [*network.hidden, classes], pixels)
         self.links = [wire.link for wire in wires]
         started = [wire.start(chance) for wire in wires]
         self.weights, self.biases = ([each.requires_grad_() for each in own] for own in zip(*started, strict=True))
+        self.laterals = lateral_of(network.transformer, pixels, chance)
+        for _, parameters in self.laterals.values():
+            for parameter in parameters:
+                parameter.requires_grad_()
         self.units = torch.relu if network.units == "relu" else UNITS[network.units].of
         self.withheld = 0
 
     @property
     def parameters(self) -> list[Tensor]:
-        """Weights, then biases."""
-        return [*self.weights, *self.biases]
+        """Weights, biases, and those of what tokens do to each other."""
+        lateral = [parameter for _, parameters in self.laterals.values() for parameter in parameters]
+        return [*self.weights, *self.biases, *lateral]
 
     @property
     def layers(self) -> list[int]:
         """The layer that each parameter belongs to."""
-        return [*range(len(self.weights))] * 2
+        return [*[*range(len(self.weights))] * 2, *[0] * (len(self.parameters) - 2 * len(self.weights))]
 
     def scores(self, x: Tensor) -> Tensor:
         """The logits."""
         *hidden, (link, weight, bias) = zip(self.links, self.weights, self.biases, strict=True)
-        for own_link, own_weight, own_bias in hidden:
-            x = self.units(own_link.up(x, own_weight, own_bias))
+        for layer, (own_link, own_weight, own_bias) in enumerate(hidden, start=1):
+            drive = own_link.up(x, own_weight, own_bias)
+            x = self.units(drive)
+            if layer in self.laterals:
+                lateral, parameters = self.laterals[layer]
+                for _ in range(self.network.sweeps):
+                    x = self.units(drive + lateral.pull(x, parameters))
         return link.up(x, weight, bias)
 
     def gradients(

@@ -25,6 +25,23 @@ class ConvolutionSettings(Section):
     """Places from one unit to the next."""
 
 
+class Transformer(Section):
+    """A first layer of tokens, one a patch, which attend to each other and remember."""
+
+    block: Literal["energy", "looped"] = "energy"
+    """energy: attention and a memory that have an energy; looped: a common block, which is a vector field."""
+    patch: Annotated[int, Field(ge=1, le=28)] = 7
+    """Pixels a side of a patch."""
+    width: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Units of a token."""
+    heads: Annotated[int, Field(ge=1, le=64)] = 4
+    """Heads of the attention."""
+    head_width: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Numbers in a query and in a key."""
+    memories: Annotated[int, Field(ge=1, le=65_536)] = 128
+    """Patterns that tokens are drawn to; of a looped block, hidden units of the perceptron."""
+
+
 class Stride(Section):
     """Learning in stride: states that never stop, in lanes that hold an image each; no phases."""
 
@@ -47,6 +64,8 @@ class EqPropNetwork(Section):
 
     kind: Literal["eqprop"] = "eqprop"
     """Settles, and learns by equilibrium propagation."""
+    transformer: Transformer | None = None
+    """A first layer of tokens; null: none."""
     convolutions: tuple[ConvolutionSettings, ...] = ()
     """Layers of channels, before the hidden ones."""
     hidden: Units = (500,)
@@ -93,8 +112,15 @@ class EqPropNetwork(Section):
     @model_validator(mode="after")
     def _fits(self) -> EqPropNetwork:
         """What goes with what."""
-        if not self.hidden and not self.convolutions:
+        if not (self.hidden or self.convolutions or self.transformer):
             raise ValueError("hidden: [] leaves no layer between pixels and classes; give hidden or convolutions")
+        if self.transformer and (self.convolutions or self.estimator == "holomorphic" or self.dynamics == "euler"):
+            raise ValueError("transformer: goes with no convolutions, no holomorphic estimator and no dynamics: euler")
+        if self.transformer and (self.transformer.block == "looped") != (self.feedback == "vector_field"):
+            raise ValueError(
+                "transformer.block: looped has no energy and energy has one; give the looped one, and it alone, "
+                "feedback: vector_field"
+            )
         if self.estimator == "holomorphic" and (self.units not in SMOOTH or self.dynamics == "euler"):
             raise ValueError("estimator: holomorphic needs smooth units (tanh, sigmoid, rational_tanh) and no euler")
         if self.stride and (
@@ -113,6 +139,10 @@ class BackpropNetwork(Section):
 
     kind: Literal["backprop"] = "backprop"
     """Feed-forward, learns by backprop."""
+    transformer: Transformer | None = None
+    """A first layer of tokens; null: none."""
+    sweeps: PositiveInt = 6
+    """How often those tokens fire, backprop going through all of it."""
     convolutions: tuple[ConvolutionSettings, ...] = ()
     """Layers of channels, before the hidden ones."""
     hidden: Units = (500,)

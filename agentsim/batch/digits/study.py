@@ -80,6 +80,8 @@ def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Tr
         config = settings.load(model, source, asked.overrides)
         try:
             learner_of(config, PIXELS[config.data])
+        except ValueError as error:
+            raise UserError(f"--config {name}: {error}; give network.transformer.patch a divisor of that") from error
         except (RuntimeError, MemoryError) as error:
             raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
         for seed in range(config.seed, config.seed + asked.seeds):

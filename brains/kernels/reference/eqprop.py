@@ -13,12 +13,13 @@ F = E + beta c_L C. Scellier and Bengio 2017 (gamma = 1); a gain gamma below 1 i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from brains.kernels.reference.attention import Lateral, LateralEnergy, along
 from brains.kernels.reference.links import DENSE, Link
 from brains.kernels.reference.units import Units
 
@@ -31,7 +32,8 @@ class Net:
 
     gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `feedback`[l], where it is given, takes the place
     of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018). links[l] says how W_l
-    joins its layers, each unit with each where none are given; states are (B, n_l) whatever they are.
+    joins its layers, each unit with each where none are given; states are (B, n_l) whatever they are. laterals[l], of a
+    layer 1 .. L, is what its units do to each other, and by which parameters: it adds an energy of its own to R(s_l).
     """
 
     weights: Sequence[Tensor]
@@ -40,6 +42,7 @@ class Net:
     gains: Sequence[float] = ()
     feedback: Sequence[Tensor] | None = None
     links: Sequence[Link] = ()
+    laterals: Mapping[int, tuple[Lateral, Sequence[Tensor]]] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -72,6 +75,9 @@ class Net:
         if layer < self.depth:
             down = (self.feedback or self.weights)[layer]
             z = self.link(layer).down(z, states[layer + 1], down, self.gain(layer))
+        if layer in self.laterals:
+            lateral, parameters = self.laterals[layer]
+            z = z + lateral.pull(states[layer], parameters)
         return z
 
     def forward(self, x: Tensor, drive: Tensor | None = None) -> States:
@@ -88,8 +94,18 @@ class Net:
         total = torch.zeros(len(states[0]), dtype=states[0].dtype)
         for layer, units in enumerate(self.units, start=1):
             z = self.driven(layer, states[layer - 1])
-            total = total + self.scale(layer) * (units.potential(states[layer]) - states[layer] * z).sum(1)
+            own = (units.potential(states[layer]) - states[layer] * z).sum(1)
+            if layer in self.laterals:
+                own = own + self.lateral_energy(layer).energy(states[layer], self.laterals[layer][1])
+            total = total + self.scale(layer) * own
         return total
+
+    def lateral_energy(self, layer: int) -> LateralEnergy:
+        """The lateral of a layer. Raises TypeError where it has no energy."""
+        lateral = self.laterals[layer][0]
+        if not isinstance(lateral, LateralEnergy):
+            raise TypeError(f"{type(lateral).__name__} has no energy: it is a vector field")
+        return lateral
 
 
 # --- costs of the last layer ---------------------------------------------------------------------------------------
@@ -146,7 +162,7 @@ def force(gradient: Tensor) -> Cost:
 
 def blockwise(net: Net, states: States, drive: Tensor, beta: complex, cost: Cost | None) -> States:
     """Each layer becomes its own minimum, from the last to the first: E, or F, never rises for units in a box with a
-    squared error and |beta| < 1 (Scellier et al. 2023)."""
+    squared error and |beta| < 1 (Scellier et al. 2023). Units that do things to each other fire from what they were."""
     states = list(states)
     for layer in range(net.depth, 0, -1):
         states[layer] = _fired(net, layer, net.field(states, layer, drive), states[layer], beta, cost)
@@ -249,14 +265,16 @@ def two_cycling(before: States, states: States, after: States) -> Tensor:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Of the mean cost with respect to weights and biases, and to `feedback` where it is learned by itself."""
+    """Of the mean cost with respect to weights and biases, to `feedback` where it is learned by itself, and to the
+    parameters of `laterals`, layer by layer."""
 
     weights: list[Tensor]
     biases: list[Tensor]
     feedback: list[Tensor] = field(default_factory=list)
+    laterals: list[Tensor] = field(default_factory=list)
 
     def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter([*self.weights, *self.biases, *self.feedback])
+        return iter([*self.weights, *self.biases, *self.feedback, *self.laterals])
 
 
 def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
@@ -269,7 +287,12 @@ def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
         weights.append(link.outer(minus[layer], change))
         if layer > 0:  # what is clamped is the same in both
             weights[-1] += link.outer(share * (plus[layer] - minus[layer]), plus[layer + 1])
-    return Gradient(weights, biases)
+    laterals = []
+    for layer, (_, parameters) in sorted(net.laterals.items()):
+        share, lateral = -1 / (span * len(plus[0]) * _above(net, layer - 1)), net.lateral_energy(layer)
+        pairs = zip(lateral.slopes(plus[layer], parameters), lateral.slopes(minus[layer], parameters), strict=True)
+        laterals += [share * (up - down) for up, down in pairs]
+    return Gradient(weights, biases, laterals=laterals)
 
 
 def field_contrast(net: Net, free: States, plus: States, minus: States, span: float) -> Gradient:
@@ -284,7 +307,11 @@ def field_contrast(net: Net, free: States, plus: States, minus: States, span: fl
         weights.append(link.outer(free[layer], change))
         biases.append(link.over_rows(change))
         feedback.append(link.outer(share * (plus[layer] - minus[layer]), free[layer + 1]))
-    return Gradient(weights, biases, feedback)
+    laterals = []
+    for layer, (lateral, parameters) in sorted(net.laterals.items()):
+        share = -1 / (span * len(free[0]) * _above(net, layer - 1))
+        laterals += along(lateral, free[layer], parameters, share * (plus[layer] - minus[layer]))
+    return Gradient(weights, biases, feedback, laterals)
 
 
 def _above(net: Net, layer: int) -> float:

@@ -103,4 +103,43 @@ class Convolution:
         return above.view(-1, self.channels, self.above[1] * self.above[2]).sum((0, 2))
 
 
+@dataclass(frozen=True)
+class Patches:
+    """W (k k, D), b (N D,): square images, cut into N patches of k x k pixels, to N tokens of D units, each patch by
+    the same weights; the bias says where it is."""
+
+    side: int
+    patch: int
+
+    @property
+    def tokens(self) -> int:
+        """N."""
+        return (self.side // self.patch) ** 2
+
+    def up(self, below: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Every patch times W, and b."""
+        return (self._cut(below) @ weight.to(below.dtype)).flatten(1) + bias.to(below.dtype)
+
+    def down(self, z: Tensor, above: Tensor, weight: Tensor, gain: float) -> Tensor:
+        """z + gain times every token times W', put together again."""
+        across = self.side // self.patch
+        patches = above.reshape(-1, self.tokens, weight.shape[1]) @ weight.to(above.dtype).T
+        placed = patches.view(-1, across, across, self.patch, self.patch).transpose(2, 3)
+        return torch.add(z, placed.reshape(len(above), -1), alpha=gain)
+
+    def outer(self, below: Tensor, above: Tensor) -> Tensor:
+        """Over images and patches."""
+        return torch.einsum("bnp,bnd->pd", self._cut(below), above.reshape(len(above), self.tokens, -1))
+
+    def over_rows(self, above: Tensor) -> Tensor:
+        """The sum over the images."""
+        return above.sum(0)
+
+    def _cut(self, images: Tensor) -> Tensor:
+        """(B, N, k k)."""
+        across = self.side // self.patch
+        cut = images.reshape(-1, across, self.patch, across, self.patch).transpose(2, 3)
+        return cut.reshape(len(images), self.tokens, -1)
+
+
 DENSE = Dense()
