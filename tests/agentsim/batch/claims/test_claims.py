@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agentsim.batch.claims import gradient, memory, variants
+from agentsim.batch.digits import study
 from agentsim.cli.app import app
 
 
@@ -76,6 +77,7 @@ def test_commands_that_train(check: str, tmp_path: Path, monkeypatch: pytest.Mon
     chosen = ("EqProp 32", "backprop 32") if check == "size" else (names[0], names[-1])
     shown = {name: variants.VARIANTS[check][name] for name in chosen}
     monkeypatch.setitem(variants.VARIANTS, check, shown)
+    monkeypatch.setattr(study, "picture", lambda result: b"")  # test_digits looks at one
     words = ["check", check, "--seeds", "1", "--batches", "5", "--jobs", "1", "--out", str(tmp_path)]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output

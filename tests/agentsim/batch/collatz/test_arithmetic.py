@@ -38,7 +38,7 @@ def check_window(n: int, steps: int, found: Any, row: int) -> None:
     """Every figure of one row against Python's integers; logarithms to 4 ulp of the largest."""
     state, one = n, NOT_SEEN
     for j in range(steps + 1):
-        assert found.logs[row, j] == pytest.approx(math.log(state), rel=1e-15, abs=1e-15)
+        assert math.isclose(found.logs[row, j], math.log(state), rel_tol=1e-15, abs_tol=1e-15)
         if state == 1 and one == NOT_SEEN:
             one = j
         if j < steps:

@@ -33,10 +33,10 @@ def test_forbidden_is_what_touches_a_test_orbit(ahead: list[int]) -> None:
         states = [n]
         for _ in range(max(ahead)):
             states.append(successor(states[-1]))
-        later = any(states[j] in TEST_STATES | small for j in ahead)
+        later = any(states[j] in tested for j in ahead)
         return later or n == 1 or n in TEST_STATES or n in EVALUATION_SET
 
-    small = {n for n in EVALUATION_SET if n < EXACT}
+    tested = TEST_STATES | {n for n in EVALUATION_SET if n < EXACT}
 
     assert max(TEST_STATES) < EXACT / 10
     assert forbidden(to_limbs(numbers), ahead).tolist() == [touches(n) for n in numbers]

@@ -40,6 +40,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture, which takes longer than a small training: `test_the_table_of_closed_forms` looks at one."""
+    monkeypatch.setattr(study, "picture", lambda result: b"")
+
+
+@pytest.fixture
 def numbers(tmp_path: Path) -> Path:
     path = tmp_path / "numbers.csv"
     path.write_text("w,n\n" + "".join(f"1,{n}\n" for n in NUMBERS))
@@ -73,7 +79,7 @@ def test_the_table_of_closed_forms(small: None, numbers: Path, tmp_path: Path) -
     assert "agentsim train collatz --lookahead 12" in (out / "collatz.html").read_text()
 
 
-def test_margins_go_into_a_csv_file(small: None, numbers: Path, tmp_path: Path) -> None:
+def test_margins_go_into_a_csv_file(small: None, undrawn: None, numbers: Path, tmp_path: Path) -> None:
     """V = ln n: the margin is ln n - ln T(n), by Python's integers."""
     assert run("--table", "--lookahead", 5, "--numbers", numbers, "--out", tmp_path).exit_code == 0
     with (tmp_path / "margins.csv").open() as file:
@@ -105,7 +111,7 @@ def test_lines_of_a_row() -> None:
 # --- training ----------------------------------------------------------------------------------------------------
 
 
-def test_trainings_are_kept_and_not_made_twice(small: None, numbers: Path, tmp_path: Path) -> None:
+def test_trainings_are_kept_and_not_made_twice(small: None, undrawn: None, numbers: Path, tmp_path: Path) -> None:
     words = ("--config", "max-pool", "--lookahead", 6, "--set", "batches=3", "--seeds", 2, "--jobs", 1)
     first = run(*words, "--numbers", numbers, "--out", tmp_path / "kept", "--json")
     assert first.exit_code == 0, first.output
@@ -141,7 +147,7 @@ def test_nothing_is_left_out_where_nothing_would_be_left() -> None:
             CollatzConfig.model_validate(commands.without(config, group).model_dump())
 
 
-def test_ablation_trains_again_without_each_group(small: None, numbers: Path, tmp_path: Path) -> None:
+def test_ablation_trains_again_without_each_group(small: None, undrawn: None, numbers: Path, tmp_path: Path) -> None:
     words = ("--config", "prefix", "--lookahead", 4, "--set", "batches=2", "--seeds", 1, "--jobs", 1, "--ablation")
     done = run(*words, "--numbers", numbers, "--out", tmp_path, "--json")
     assert done.exit_code == 0, done.output
@@ -168,7 +174,9 @@ def test_every_shipped_config_trains_and_can_be_ablated(name: str, small: None, 
         assert share_done(trial, tmp_path) <= 1
 
 
-def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(small: None, numbers: Path, tmp_path: Path) -> None:
+def test_a_training_that_is_interrupted_goes_on_to_the_same_bits(
+    small: None, undrawn: None, numbers: Path, tmp_path: Path
+) -> None:
     """Ctrl-C: status 130, what is there is kept; the same command ends as one that was never interrupted."""
     words = [
         *["--lookahead", "5", "--seeds", "1", "--jobs", "1", "--set", "batches=400", "--set", "sampling.batch=64"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from agentsim.batch import settings, training
+from agentsim.batch import settings, training, trials
+from agentsim.batch.digits import study
 from agentsim.batch.digits.equilibrium import EqPropEngine
 from agentsim.batch.digits.images import Images, batch_of, shifted, split_of
 from agentsim.batch.digits.settings import DigitsConfig, EqPropNetwork, MnistConfig
@@ -238,9 +240,17 @@ def test_training_ends_when_nothing_gets_better() -> None:
 # --- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_command_line(tmp_path: Path) -> None:
-    """Two configs, two seeds: table, JSON, picture and page; what is kept is not trained again."""
-    words = ["train", "digits", "--set", "batches=400", "--seeds", "2", "--out", str(tmp_path), "--jobs", "2"]
+def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two configs, two seeds: table, JSON, picture and page; what is kept is not trained again. What a training is made
+    of goes to other processes and back, as far as pickling goes."""
+    sweep = trials.sweep
+
+    def through_pickle(what: str, chosen: Any, work: Any, *rest: Any, **given: Any) -> Any:
+        pickle.dumps(chosen)
+        return sweep(what, chosen, pickle.loads(pickle.dumps(work)), *rest, **given)
+
+    monkeypatch.setattr(trials, "sweep", through_pickle)
+    words = ["train", "digits", "--set", "batches=150", "--seeds", "2", "--out", str(tmp_path), "--jobs", "1"]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout)
@@ -252,6 +262,7 @@ def test_command_line(tmp_path: Path) -> None:
             assert run["accuracy"] == pytest.approx(np.trace(confusion) / 360)
             assert run["accuracy"] > 0.8
     assert {path.suffix for path in tmp_path.glob("digits.*")} == {".png", ".html", ".json"}
+    monkeypatch.setattr(study, "picture", lambda result: b"")  # was looked at above
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 0
     assert "4 already" in again.stderr
