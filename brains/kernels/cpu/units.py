@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from agentsim.compiled.jit import OPTIONS, njit
-from agentsim.compiled.vectors import WIDTH, fma, load, splat, store, total
+from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total, where_less
 from brains.kernels.cpu.mathematics import clear_padding, exponential, flush, maximum, minimum, sigmoid, tanh
 from brains.kernels.program import settling as of
 
@@ -35,6 +35,25 @@ def apply(kind, row, units, width):
             z = z * (splat(F(27.0)) + square) / fma(splat(F(9.0)), square, splat(F(27.0)))
         store(row, o, flush(z))
     clear_padding(row, units)
+
+
+@njit(**OPTIONS)
+def slope(kind, z, s, delta, size):
+    """delta times sigma'(z), in place, where s = sigma(z)."""
+    zero, one, nine = splat(F(0.0)), splat(F(1.0)), splat(F(9.0))
+    for k in range(0, size, WIDTH):
+        here, rate = load(s, k), one
+        if kind in (CLIP, CLIP2):
+            rate = where_less(zero, absolute(load(z, k) - here), zero, one)
+        elif kind == TANH:
+            rate = one - here * here
+        elif kind == SIGMOID:
+            rate = here * (one - here)
+        elif kind != LINEAR:
+            square = minimum(load(z, k) * load(z, k), nine)
+            root = (nine - square) / fma(splat(F(3.0)), square, nine)
+            rate = root * root
+        store(delta, k, rate * load(delta, k))
 
 
 @njit(**OPTIONS)
