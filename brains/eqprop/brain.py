@@ -153,7 +153,11 @@ class QuadraticBrain(EqPropBrain):
 
     Config = QuadraticConfig
 
+    def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
+        self.pairs = np.triu_indices(body.observation_size)
+        super().__init__(config, body, seed)
+
     def inputs(self, observation: Float) -> Float:
         """(N, n) -> (N, n + n (n + 1) / 2): x, and x_i x_j for i <= j."""
-        first, second = np.triu_indices(observation.shape[1])
-        return np.hstack([observation, observation[:, first] * observation[:, second]])
+        first, second = self.pairs
+        return np.concatenate([observation, observation[:, first] * observation[:, second]], axis=1)

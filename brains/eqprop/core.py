@@ -66,6 +66,7 @@ class Core:
             name: [np.zeros((rows, width), np.float32) for width in widths] for name in ("state", "plus", "minus")
         }
         drive, target = np.zeros((rows, widths[1]), np.float32), np.zeros((rows, widths[-1]), np.float32)
+        force = np.zeros_like(target)
         factors = np.zeros((rows, spans[1]), np.float32) if gated else drive
         self.memory = np.zeros((1, sizes[0] + 1), np.float32) if memory is None else memory
         scratch = np.zeros(2 * rows * max(widths), np.float32)
@@ -92,6 +93,7 @@ class Core:
         free = free_sweeps if rule == "eqprop" else 0
         entries = {of.DEPTH: depth, of.ROWS: rows, of.FREE: free, of.NUDGED: nudged_sweeps, of.SIZE: end}
         entries |= {of.RULE: of.RULES.index(rule), of.FACTORS: _at(factors), of.SPAN: spans[1]}
+        entries |= {of.PULL: _at(force)}
         entries |= {of.MEMORY: _at(self.memory), of.CAPACITY: len(self.memory), of.RECENT: recent}
         entries |= {of.COST: of.COSTS.index(cost), of.LAYERS: _at(self.layers), of.NUMBERS: _at(self.numbers)}
         entries |= {of.DRIVE: _at(drive), of.TARGET: _at(target), of.SCRATCH: _at(scratch)}
@@ -104,8 +106,8 @@ class Core:
         self.gradients = self._views("gradient", offsets, flipped)
         self.states = [row[:, :size] for row, size in zip(self._rows["state"], sizes, strict=True)]
         self.target = target[:, : sizes[-1]]
-        kept = (self._rows, self._blocks, self.memory, drive, factors, target, scratch, vectors, images, self.numbers, self.layers)
-        self._run = bound(KERNEL, self.program, kept)
+        kept = (self._rows, self._blocks, drive, factors, target, force, scratch, vectors, images)
+        self._run = bound(KERNEL, self.program, kept, self.memory, self.numbers, self.layers)
         self._start(np.random.default_rng(seed), homeostasis)
 
     def _views(
@@ -134,8 +136,8 @@ class Core:
             weight[...] = chance.uniform(-limit, limit, weight.shape)
             bias[...] = chance.uniform(-limit, limit, bias.shape)
         self.biases[-1][...] = 0
-        for bias in self.gate[1:]:
-            bias += 0.5
+        if self.gate:
+            self.gate[1][...] += 0.5
         for vector, size in zip(self._vectors, self.sizes, strict=True):
             vector[:size] = 1 / math.sqrt(size)
         for _ in range(POWER_ITERATIONS if homeostasis else 0):

@@ -13,8 +13,8 @@ class EqPropConfig(BaseModel):
     """A network that settles into a minimum of its energy, and learns by equilibrium propagation from a teacher's
     labels. Hidden units are rational tanh, outputs linear, the cost is cross-entropy; Adam with beta1 .9.
 
-    `gated`: the first layer is driven by a product of two sums of the input. `homeostasis` holds gamma sigma^2, by which
-    what comes down returns, below a bound: without it the settling falls apart as weights grow.
+    `gated`: the first layer is driven by a product of two sums of the input. `homeostasis` holds gamma sigma^2, by
+    which what comes down returns, below a bound: without it the settling falls apart as weights grow.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)

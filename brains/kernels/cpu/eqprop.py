@@ -15,8 +15,19 @@ from agentsim.compiled.pointers import at, floats
 from agentsim.compiled.vectors import WIDTH, fma, load, splat, square_root, store, total
 from brains.kernels.cpu.mathematics import copy, draw, fill, flush, is_finite
 from brains.kernels.cpu.products import add_outer, add_rows
-from brains.kernels.cpu.settling import BACKPROP, downwards, layer_of, outwards, rise, settled, sweep, upwards
-from brains.kernels.cpu.units import CROSS_ENTROPY, FORCE, pull, slope, softmax
+from brains.kernels.cpu.settling import (
+    BACKPROP,
+    PULLED,
+    SETTLING,
+    downwards,
+    layer_of,
+    outwards,
+    rise,
+    settled,
+    sweep,
+    upwards,
+)
+from brains.kernels.cpu.units import pull, slope
 from brains.kernels.program import settling as of
 
 F = np.float32
@@ -42,21 +53,12 @@ def recall(program):
 
 @inline
 def loss_of(program, numbers):
-    """The mean cost of the free states."""
-    layer, scratch = layer_of(program, program[of.DEPTH]), floats(program[of.SCRATCH])
-    units, width, summed = layer[of.UNITS], layer[of.WIDTH], F(0.0)
+    """The mean cost of the free states, and PULL at them."""
+    layer, force, summed = layer_of(program, program[of.DEPTH]), floats(program[of.PULL]), F(0.0)
+    width = layer[of.WIDTH]
     for r in range(program[of.ROWS]):
         s, target = at(floats(layer[of.STATE]), r * width), at(floats(program[of.TARGET]), r * width)
-        if program[of.COST] == CROSS_ENTROPY:
-            log, largest = softmax(s, scratch, numbers[of.TEMPERATURE], units, width)
-            for o in range(units):
-                summed += target[o] * (log + numbers[of.TEMPERATURE] * (largest - s[o]))
-        else:
-            for o in range(units):
-                if program[of.COST] == FORCE:
-                    summed += target[o] * s[o]
-                else:
-                    summed += F(0.5) * (s[o] - target[o]) * (s[o] - target[o])
+        summed += pull(program, numbers, s, target, at(force, r * width), layer[of.UNITS], width)
     numbers[of.LOSS] = summed / F(program[of.ROWS])
 
 
@@ -83,13 +85,9 @@ def teach_drive(program, delta):
 def backwards(program, numbers):
     """The gradient through the pass upwards, whose z are in PLUS; MINUS becomes that of z."""
     gradient, parameters, rows = floats(program[of.GRADIENT]), floats(program[of.PARAMETERS]), program[of.ROWS]
-    top = layer_of(program, program[of.DEPTH])
-    width, delta = top[of.WIDTH], floats(top[of.MINUS])
-    for r in range(rows):
-        s, target = at(floats(top[of.STATE]), r * width), at(floats(program[of.TARGET]), r * width)
-        pull(program, numbers, s, target, at(delta, r * width), top[of.UNITS], width)
-    for k in range(0, rows * width, WIDTH):
-        store(delta, k, splat(F(-1.0) / F(rows)) * load(delta, k))
+    top, force = layer_of(program, program[of.DEPTH]), floats(program[of.PULL])
+    for k in range(0, rows * top[of.WIDTH], WIDTH):
+        store(floats(top[of.MINUS]), k, splat(F(-1.0) / F(rows)) * load(force, k))
     for index in range(program[of.DEPTH], 0, -1):
         layer, below = layer_of(program, index), layer_of(program, index - 1)
         width, delta = layer[of.WIDTH], floats(layer[of.MINUS])
@@ -191,8 +189,11 @@ def nudge(program, numbers):
         copy(floats(layer[of.STATE]), floats(layer[of.MINUS]), size)
     inputs = layer_of(program, 0)
     inputs[of.PLUS], inputs[of.MINUS] = inputs[of.STATE], inputs[of.STATE]
-    sweep(program, numbers, of.PLUS, program[of.NUDGED], numbers[of.BETA])
-    sweep(program, numbers, of.MINUS, program[of.NUDGED], -numbers[of.BETA])
+    beta, more = numbers[of.BETA], program[of.NUDGED] - 1
+    sweep(program, numbers, of.PLUS, 1, beta, PULLED)  # both from the free states, where the pull is known
+    sweep(program, numbers, of.MINUS, 1, -beta, PULLED)
+    sweep(program, numbers, of.PLUS, more, beta, SETTLING)
+    sweep(program, numbers, of.MINUS, more, -beta, SETTLING)
 
 
 @kernel(INTEGERS)

@@ -17,6 +17,7 @@ from brains.kernels.program import settling as of
 
 F = np.float32
 _EQPROP, BACKPROP = range(len(of.RULES))
+SETTLING, RISING, PULLED = range(3)  # how a layer fires
 
 
 @inline
@@ -59,23 +60,24 @@ def outwards(layer, below, gradient, s, delta, rows):
 
 
 @njit(**OPTIONS)
-def fire(program, numbers, which, index, beta, rising):
-    """One layer becomes its own minimum, given those beside it; rising: without what comes down."""
+def fire(program, numbers, which, index, beta, how):
+    """One layer becomes its own minimum, given those beside it; how: RISING, without what comes down, or PULLED, where
+    PULL is known."""
     layer, parameters, rows = layer_of(program, index), floats(program[of.PARAMETERS]), program[of.ROWS]
     units, width, kind, depth = layer[of.UNITS], layer[of.WIDTH], layer[of.KIND], program[of.DEPTH]
-    state, scratch = floats(layer[which]), floats(program[of.SCRATCH])
+    state, scratch, force = floats(layer[which]), floats(program[of.SCRATCH]), floats(program[of.PULL])
     nudged = index == depth and beta != F(0.0)
     exactly = nudged and program[of.COST] == SQUARED_ERROR and kind <= CLIP2
-    if nudged and not exactly:
+    if nudged and not exactly and how != PULLED:
         for r in range(rows):
             target = at(floats(program[of.TARGET]), r * width)
-            pull(program, numbers, at(state, r * width), target, at(scratch, r * width), units, width)
+            pull(program, numbers, at(state, r * width), target, at(force, r * width), units, width)
     if index == 1:
         copy(floats(program[of.DRIVE]), state, rows * width)
     else:
         below = layer_of(program, index - 1)
         upwards(layer, below, parameters, floats(below[which]), state, rows)
-    if index < depth and not rising:
+    if index < depth and how != RISING:
         above, gain = layer_of(program, index + 1), splat(numbers[of.GAINS + index])
         down, heard = floats(above[which]), above[of.WIDTH]
         for k in range(0, rows * heard, WIDTH):
@@ -87,19 +89,19 @@ def fire(program, numbers, which, index, beta, rising):
             store(state, k, fma(splat(beta), load(target, k), load(state, k)) * share)
     elif nudged:
         for k in range(0, rows * width, WIDTH):
-            store(state, k, fma(splat(beta), load(scratch, k), load(state, k)))
-    if rising and program[of.RULE] == BACKPROP:  # which asks for z on the way back
+            store(state, k, fma(splat(beta), load(force, k), load(state, k)))
+    if how == RISING and program[of.RULE] == BACKPROP:  # which asks for z on the way back
         copy(state, floats(layer[of.PLUS]), rows * width)
     for r in range(rows):
         apply(kind, at(state, r * width), units, width)
 
 
 @inline
-def sweep(program, numbers, which, count, beta):
+def sweep(program, numbers, which, count, beta, how):
     """So many blockwise sweeps, each from the last layer to the first."""
     for _ in range(count):
         for down in range(program[of.DEPTH]):
-            fire(program, numbers, which, program[of.DEPTH] - down, beta, 0)
+            fire(program, numbers, which, program[of.DEPTH] - down, beta, how)
 
 
 @inline
@@ -116,7 +118,7 @@ def rise(program, numbers):
                 seen = r * width + o  # o, and as many rows of the second factor
                 store(drive, o, load(factors, seen) * load(factors, seen + width))
     for index in range(1, program[of.DEPTH] + 1):
-        fire(program, numbers, of.STATE, index, F(0.0), 1)
+        fire(program, numbers, of.STATE, index, F(0.0), RISING)
 
 
 @inline
@@ -124,11 +126,11 @@ def settled(program, numbers):
     """The free sweeps from where the states are, and the residual of the last one, 0 without any."""
     residual = splat(F(0.0))
     if program[of.FREE] > 0:
-        sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0))
+        sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0), SETTLING)
         for index in range(1, program[of.DEPTH] + 1):
             layer = layer_of(program, index)
             copy(floats(layer[of.STATE]), floats(layer[of.PLUS]), program[of.ROWS] * layer[of.WIDTH])
-        sweep(program, numbers, of.STATE, 1, F(0.0))
+        sweep(program, numbers, of.STATE, 1, F(0.0), SETTLING)
         for index in range(1, program[of.DEPTH] + 1):
             layer = layer_of(program, index)
             now, before = floats(layer[of.STATE]), floats(layer[of.PLUS])

@@ -76,14 +76,23 @@ def softmax(row, found, temperature, units, width):
 
 @njit(**OPTIONS)
 def pull(program, numbers, s, target, found, units, width):
-    """found = -dC / ds of a row."""
+    """found = -dC / ds of a row. Returns C."""
+    cost = F(0.0)
     if program[of.COST] == CROSS_ENTROPY:
-        softmax(s, found, numbers[of.TEMPERATURE], units, width)
+        kappa = numbers[of.TEMPERATURE]
+        log, largest = softmax(s, found, kappa, units, width)
+        for o in range(units):
+            cost += target[o] * (log + kappa * (largest - s[o]))
         for o in range(0, width, WIDTH):
-            store(found, o, splat(numbers[of.TEMPERATURE]) * (load(target, o) - load(found, o)))
+            store(found, o, splat(kappa) * (load(target, o) - load(found, o)))
     elif program[of.COST] == FORCE:
         for o in range(0, width, WIDTH):
             store(found, o, splat(F(0.0)) - load(target, o))
+        for o in range(units):
+            cost += target[o] * s[o]
     else:
         for o in range(0, width, WIDTH):
             store(found, o, load(target, o) - load(s, o))
+        for o in range(units):
+            cost += F(0.5) * (s[o] - target[o]) * (s[o] - target[o])
+    return cost

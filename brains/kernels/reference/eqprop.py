@@ -28,7 +28,8 @@ States = list[Tensor]  # s_0 .. s_L
 class Net:
     """weights[l] (n_l, n_(l+1)) and biases[l] (n_(l+1),), units[l] of s_(l+1), for l = 0 .. L - 1.
 
-    gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `feedback`[l], where it is given, takes the place
+    gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `gate`, (G (n_0, n_1), g (n_1,)), where it is given,
+    multiplies the drive of the first layer: (x W_0 + b_1)(x G + g), a cubic energy. `feedback`[l], where it is given, takes the place
     of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018).
     """
 
@@ -37,6 +38,7 @@ class Net:
     units: Sequence[Units]
     gains: Sequence[float] = ()
     feedback: Sequence[Tensor] | None = None
+    gate: tuple[Tensor, Tensor] | None = None
 
     @property
     def depth(self) -> int:
@@ -52,8 +54,14 @@ class Net:
         return math.prod(self.gain(below) for below in range(1, layer))
 
     def drive(self, x: Tensor) -> Tensor:
-        """x W_0 + b_1, what the clamped input does to the first layer: once a settling."""
-        return torch.addmm(self.biases[0].to(x.dtype), x, self.weights[0].to(x.dtype))
+        """x W_0 + b_1, or that times the gate: what the clamped input does to the first layer, once a settling."""
+        first, *other = self.factors(x)
+        return first * other[0] if other else first
+
+    def factors(self, x: Tensor) -> list[Tensor]:
+        """Of the drive: one, or two where there is a gate."""
+        pairs = [(self.weights[0], self.biases[0]), *([self.gate] if self.gate else [])]
+        return [torch.addmm(bias.to(x.dtype), x, weight.to(x.dtype)) for weight, bias in pairs]
 
     def field(self, states: States, layer: int, drive: Tensor) -> Tensor:
         """z of a layer 1 .. L."""
@@ -79,7 +87,10 @@ class Net:
         """E of each sample, (B,)."""
         total = torch.zeros(len(states[0]), dtype=states[0].dtype)
         for layer, units in enumerate(self.units, start=1):
-            z = torch.addmm(self.biases[layer - 1], states[layer - 1], self.weights[layer - 1])
+            if layer == 1:
+                z = self.drive(states[0])
+            else:
+                z = torch.addmm(self.biases[layer - 1], states[layer - 1], self.weights[layer - 1])
             total = total + self.scale(layer) * (units.potential(states[layer]) - states[layer] * z).sum(1)
         return total
 
@@ -231,29 +242,34 @@ def moved(before: States, after: States) -> float:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Of the mean cost with respect to weights and biases, and to `feedback` where it is learned by itself."""
+    """Of the mean cost with respect to weights and biases, to `feedback` where it is learned by itself, and to a gate."""
 
     weights: list[Tensor]
     biases: list[Tensor]
     feedback: list[Tensor] = field(default_factory=list)
+    gate: list[Tensor] = field(default_factory=list)
 
     def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter([*self.weights, *self.biases, *self.feedback])
+        return iter([*self.weights, *self.biases, *self.feedback, *self.gate])
 
 
 def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
     """-(s_l+' s_(l+1)+ - s_l-' s_(l+1)-) / (span B), over the gains above W_l; `span`: of the two betas."""
-    weights, biases = [], []
+    weights, biases, gate = [], [], []
     for layer in range(net.depth):
         share = -1 / (span * len(plus[0]) * _above(net, layer))
         change = share * (plus[layer + 1] - minus[layer + 1])
+        if layer == 0 and net.gate:  # each factor learns by the other
+            factor, other = net.factors(plus[0])
+            gate = [plus[0].T @ (change * factor), (change * factor).sum(0)]
+            change = change * other
         biases.append(change.sum(0))
         if layer == 0:  # clamped, the same in both
             weights.append(plus[0].T @ change)
         else:
             weights.append(torch.addmm(plus[layer].T @ plus[layer + 1], minus[layer].T, minus[layer + 1], alpha=-1))
             weights[-1] *= share
-    return Gradient(weights, biases)
+    return Gradient(weights, biases, gate=gate)
 
 
 def field_contrast(net: Net, free: States, plus: States, minus: States, span: float) -> Gradient:
