@@ -28,9 +28,9 @@ States = list[Tensor]  # s_0 .. s_L
 class Net:
     """weights[l] (n_l, n_(l+1)) and biases[l] (n_(l+1),), units[l] of s_(l+1), for l = 0 .. L - 1.
 
-    gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `gate`, (G (n_0, n_1), g (n_1,)), where it is given,
-    multiplies the drive of the first layer: (x W_0 + b_1)(x G + g), a cubic energy. `feedback`[l], where it is given, takes the place
-    of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018).
+    gains[l] is gamma_l for l = 1 .. L - 1; gains[0] has no meaning. `feedback`[l], where it is given, takes the place
+    of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018). `gate`, (G (n_0, n_1),
+    g (n_1,)), multiplies the drive of the first layer: (x W_0 + b_1)(x G + g), which only `contrast` learns.
     """
 
     weights: Sequence[Tensor]
@@ -242,7 +242,7 @@ def moved(before: States, after: States) -> float:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Of the mean cost with respect to weights and biases, to `feedback` where it is learned by itself, and to a gate."""
+    """Of the mean cost with respect to weights and biases, to `feedback` where it is learned by itself, to a gate."""
 
     weights: list[Tensor]
     biases: list[Tensor]
@@ -277,6 +277,7 @@ def field_contrast(net: Net, free: States, plus: States, minus: States, span: fl
 
     Scellier et al. 2018. `feedback`[l] moves s_l from s_(l+1), so its own contrast is (s_l+ - s_l-)' s_(l+1).
     """
+    assert net.gate is None
     weights, biases, feedback = [], [], []
     for layer in range(net.depth):
         share = -1 / (span * len(free[0]) * _above(net, layer))
@@ -297,6 +298,7 @@ def holomorphic(
 ) -> Gradient:
     """The derivative at beta = 0 by Cauchy's integral over `points` on a circle of that radius (Laborieux and Zenke
     2022): complex states, smooth units; 2 points are the symmetric estimate."""
+    assert net.gate is None
     complex_type = torch.complex128 if free[0].dtype == torch.float64 else torch.complex64
     start = [s.to(complex_type) for s in free]
     drive = net.drive(start[0])
