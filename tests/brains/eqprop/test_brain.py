@@ -100,8 +100,8 @@ def test_what_it_learns_by_is_the_gradient_through_the_settling(hidden: Any, lea
 
 
 def apart(brain: EqPropBrain, sweeps: int) -> float:
-    """The largest difference between the outputs of 200 samples after so many sweeps from a pass upwards and from random
-    states, both by the compiled kernel."""
+    """The largest difference between the outputs of 200 samples after so many sweeps from a pass upwards and from
+    random states, both by the compiled kernel."""
     core, x = brain.core, see(200)
     core.program[of.FREE] = sweeps
     cold = np.array(core.settle(x))

@@ -120,7 +120,7 @@ def test_backprop_is_autograd_through_the_pass_upwards(
     wanted = cost_of(cost, target, 2.0).value(output_).mean()
     loss = core.gradient(x, target)
     np.testing.assert_allclose(core.settle(x), output_.detach(), rtol=1e-5, atol=1e-5)
-    assert loss == pytest.approx(float(wanted), rel=1e-5, abs=1e-5)
+    assert loss == pytest.approx(wanted.item(), rel=1e-5, abs=1e-5)
     for mine, right in zip(flat(core), torch.autograd.grad(wanted, parameters), strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-5)
 
