@@ -102,8 +102,12 @@ class EqPropBrain(BrainBase):
         load_arrays(self.arrays(), state)
 
     def adopt(self, state: State, *, changed: bool) -> None:
-        """Take over what another brain of this kind learned."""
+        """Take over what another brain of this kind learned, with gains of one's own where its settings `changed`;
+        homeostasis sets them with the next update. Raises ValueError if it does not fit."""
+        gains = self.core.gains.copy()
         self.load_state_dict(state)
+        if changed and not self.core.numbers[of.BOUND]:
+            self.core.gains[...] = gains
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """The states of the last free phase that acted, above the input."""

@@ -212,6 +212,16 @@ def test_the_quadratic_controls_gradient_is_the_closed_form() -> None:
     np.testing.assert_allclose(brain.core.gradients[1][0], error.mean(0), rtol=1e-4, atol=1e-6)
 
 
+def test_another_gain_takes_over_what_was_learned() -> None:
+    """Weights, moments and memory are the other's, the gain is its own, as the settings that changed say."""
+    old, new = make(), make(seed=1, gain=0.25, homeostasis=None)
+    live(old, 20)
+    new.adopt(old.state_dict(), changed=True)
+    assert new.core.gains.tolist() == [0.25] != old.core.gains.tolist()
+    for name in ("value", "moment2", "memory", "counts"):
+        np.testing.assert_array_equal(new.arrays()[name], old.arrays()[name])
+
+
 @pytest.mark.parametrize("kind", ["eqprop", "quadratic"])
 @pytest.mark.parametrize(
     ("body", "message"),
