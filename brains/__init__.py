@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BRAINS: dict[str, str] = {
     "stepping": "brains.stepping.kind:stepping",
+    "eqprop": "brains.eqprop.brain:EqPropBrain",
+    "quadratic": "brains.eqprop.brain:QuadraticBrain",
     "random": "brains.controls:RandomBrain",
     "constant": "brains.controls:ConstantBrain",
     "alternate": "brains.controls:AlternateBrain",

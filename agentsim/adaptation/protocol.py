@@ -93,13 +93,14 @@ def hashed_once(config: Config) -> Config:
 
 
 def samples(config: Config, updates: int, labelled: int) -> int:
-    """Samples that `updates` trained on, of a run with so many labelled ticks: a replayed batch and, once a tick, the
-    fresh one; the mean of several; or one each. Up to the few ticks before a pipeline is full."""
+    """Samples that `updates` trained on, of a run with so many labelled ticks: a replayed batch and, once a tick and in
+    a stepping brain, the fresh one; the mean of several; or one each. Up to the few ticks before a pipeline is full."""
     if not config.learn.steps_per_tick:
         return 0
     replay, schedule = config.one_brain.get("replay"), config.one_brain.get("schedule")
     if replay:
-        return int(updates * replay["per_tick"] + labelled)
+        fresh = labelled if config.one_brain.kind == "stepping" else 0
+        return int(updates * replay["per_tick"] + fresh)
     return int(updates * schedule["accumulate"]) if isinstance(schedule, dict) and "accumulate" in schedule else updates
 
 

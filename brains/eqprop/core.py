@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agentsim.compiled.cache import bound
-from brains.brain import Float, State
+from brains.brain import Float, State, load_arrays
 from brains.kernels.program import settling as of
 
 LANE = 16  # numbers in a vector: rows are padded to whole ones, as the compiled kernels want them
@@ -19,10 +19,13 @@ POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weig
 
 
 class Core:
-    """sizes n_0 .. n_L, `units` of layers 1 .. L, B = `rows` samples at once.
+    """sizes n_0 .. n_L, `units` of layers 1 .. L, at most B = `rows` samples at once.
 
     `weights`[l] (n_l, n_(l+1)), `biases`[l] (n_(l+1),), `states`[l] (B, n_l) of the free phase, `target` (B, n_L) and
-    `gradients`, (weights, biases), are views of what the kernels work on; write into them in place.
+    `gradients`, (weights, biases, gate), are views of what the kernels work on; write into them in place. `gated`: the
+    first layer is driven by (x W_0 + b_1)(x G + g), whose `gate` is [G (n_0, n_1), g (n_1,)], else []. `rule`: eqprop,
+    or backprop, which neither settles nor nudges. `memory` (capacity, n_0 + 1) holds what `rehearse` draws from, rows
+    of an input and its label; a quarter of a batch is from its `recent` last.
     """
 
     def __init__(
@@ -42,28 +45,37 @@ class Core:
         beta2: float = 0.99,
         weight_decay: float = 0.0,
         residual_limit: float | None = None,
-        seed: int = 0,
+        gated: bool = False,
+        rule: str = "eqprop",
+        memory: Float | None = None,
+        recent: int = 60,
+        seed: int | np.random.SeedSequence = 0,
     ) -> None:
         self.sizes, depth = tuple(sizes), len(sizes) - 1
         widths = [size + -size % LANE for size in sizes]
         flipped = [False, False, *(a * v > b * w for (a, b), (w, v) in zip(*map(_pairs, (sizes, widths)), strict=True))]
+        spans = [*widths]  # numbers in a row of what drives a layer
+        spans[1] *= 1 + gated
         offsets, end = [], 0
         for index in range(1, depth + 1):
-            below = sizes[index] * widths[index - 1] if flipped[index] else sizes[index - 1] * widths[index]
+            below = sizes[index] * widths[index - 1] if flipped[index] else sizes[index - 1] * spans[index]
             offsets.append((end, end + below))
-            end += below + widths[index]
+            end += below + spans[index]
         self._blocks = {name: np.zeros(end, np.float32) for name in ("value", "gradient", "moment1", "moment2")}
         self._rows = {
             name: [np.zeros((rows, width), np.float32) for width in widths] for name in ("state", "plus", "minus")
         }
         drive, target = np.zeros((rows, widths[1]), np.float32), np.zeros((rows, widths[-1]), np.float32)
+        force = np.zeros_like(target)
+        factors = np.zeros((rows, spans[1]), np.float32) if gated else drive
+        self.memory = np.zeros((1, sizes[0] + 1), np.float32) if memory is None else memory
         scratch = np.zeros(2 * rows * max(widths), np.float32)
         vectors = [np.zeros(width, np.float32) for width in widths]
         images = [np.zeros(width, np.float32) for width in [0, *widths[:-1]]]
         self.numbers = np.zeros(of.GAINS + depth + 1, np.float32)
         self.layers = np.zeros((depth + 1, of.COLUMNS), np.int64)
         self.program = np.zeros(of.ENTRIES, np.int64)
-        self._vectors = vectors
+        self._vectors, self._sizes = vectors, np.array(sizes)
 
         numbers = {of.BETA: beta, of.TEMPERATURE: temperature, of.GAIN: gain, of.BOUND: homeostasis or 0.0}
         numbers |= {of.RATE: learning_rate, of.BETA2: beta2, of.DECAY: weight_decay, of.LIMIT: residual_limit or 0.0}
@@ -78,7 +90,11 @@ class Core:
             if index:
                 own[of.FLIPPED] = flipped[index]
                 own[of.KIND], (own[of.WEIGHT], own[of.BIAS]) = of.KINDS.index(units[index - 1]), offsets[index - 1]
-        entries = {of.DEPTH: depth, of.ROWS: rows, of.FREE: free_sweeps, of.NUDGED: nudged_sweeps, of.SIZE: end}
+        free = free_sweeps if rule == "eqprop" else 0
+        entries = {of.DEPTH: depth, of.ROWS: rows, of.FREE: free, of.NUDGED: nudged_sweeps, of.SIZE: end}
+        entries |= {of.RULE: of.RULES.index(rule), of.FACTORS: _at(factors), of.SPAN: spans[1]}
+        entries |= {of.PULL: _at(force)}
+        entries |= {of.MEMORY: _at(self.memory), of.CAPACITY: len(self.memory), of.RECENT: recent}
         entries |= {of.COST: of.COSTS.index(cost), of.LAYERS: _at(self.layers), of.NUMBERS: _at(self.numbers)}
         entries |= {of.DRIVE: _at(drive), of.TARGET: _at(target), of.SCRATCH: _at(scratch)}
         places = (of.PARAMETERS, of.GRADIENT, of.MOMENT1, of.MOMENT2)
@@ -86,19 +102,20 @@ class Core:
         for entry, value in entries.items():
             self.program[entry] = value
 
-        self.weights, self.biases = self._views("value", offsets, flipped)
+        self.weights, self.biases, self.gate = self._views("value", offsets, flipped)
         self.gradients = self._views("gradient", offsets, flipped)
         self.states = [row[:, :size] for row, size in zip(self._rows["state"], sizes, strict=True)]
         self.target = target[:, : sizes[-1]]
-        kept = (self._rows, self._blocks, drive, target, scratch, vectors, images, self.numbers, self.layers)
-        self._run = bound(KERNEL, self.program, kept)
+        kept = (self._rows, self._blocks, drive, factors, target, force, scratch, vectors, images)
+        self._run = bound(KERNEL, self.program, kept, self.memory, self.numbers, self.layers)
         self._start(np.random.default_rng(seed), homeostasis)
 
     def _views(
         self, block: str, offsets: Sequence[tuple[int, int]], flipped: Sequence[bool]
-    ) -> tuple[list[Float], list[Float]]:
-        """(weights, biases) in a block of parameters, without their padding."""
+    ) -> tuple[list[Float], list[Float], list[Float]]:
+        """(weights, biases, gate) in a block of parameters, without their padding."""
         whole, weights, biases = self._blocks[block], [], []
+        gate: list[Float] = []
         for index, (weight, bias) in enumerate(offsets, start=1):
             below, size = self.sizes[index - 1 : index + 1]
             if flipped[index]:
@@ -106,15 +123,21 @@ class Core:
             else:
                 weights.append(whole[weight:bias].reshape(below, -1)[:, :size])
             biases.append(whole[bias : bias + size])
-        return weights, biases
+            width = size + -size % LANE
+            if index == 1 and self.program[of.SPAN] > width:
+                gate = [whole[weight:bias].reshape(below, -1)[:, width : width + size], whole[bias + width :][:size]]
+        return weights, biases, gate
 
     def _start(self, chance: np.random.Generator, homeostasis: float | None) -> None:
-        """U(+-1 / sqrt(inputs)), the outputs' biases zero; gains for those weights."""
-        for weight, bias in zip(self.weights, self.biases, strict=True):
+        """U(+-1 / sqrt(inputs)), the outputs' biases zero, a gate's about a half; gains for those weights."""
+        weights, biases = [*self.weights, *self.gate[:1]], [*self.biases, *self.gate[1:]]
+        for weight, bias in zip(weights, biases, strict=True):
             limit = 1 / math.sqrt(len(weight))
             weight[...] = chance.uniform(-limit, limit, weight.shape)
             bias[...] = chance.uniform(-limit, limit, bias.shape)
         self.biases[-1][...] = 0
+        if self.gate:
+            self.gate[1][...] += 0.5
         for vector, size in zip(self._vectors, self.sizes, strict=True):
             vector[:size] = 1 / math.sqrt(size)
         for _ in range(POWER_ITERATIONS if homeostasis else 0):
@@ -140,46 +163,62 @@ class Core:
         return int(self.program[of.WITHHELD])
 
     def settle(self, x: Any) -> Float:
-        """The free phase of x (B, n_0) from a pass upwards; returns a view of the outputs (B, n_L)."""
-        self.states[0][...] = x
+        """The free phase of x (b, n_0), b <= B, from a pass upwards; returns a view of the outputs (b, n_L)."""
+        rows = self._take(x)
         self._ask(of.SETTLING)
-        return self.states[-1]
+        return self.states[-1][:rows]
 
     def go_on(self) -> Float:
         """As many free sweeps more, from where the states are."""
         self._ask(of.GOING_ON)
-        return self.states[-1]
+        return self.states[-1][: self.program[of.ROWS]]
 
     def gradient(self, x: Any, target: Any) -> float:
         """Free and nudged phases; `gradients` are then those of the mean cost, which is returned."""
-        self.states[0][...], self.target[...] = x, target
+        self.target[: self._take(x)] = target
         self._ask(of.ESTIMATING)
         return float(self.numbers[of.LOSS])
 
     def learn(self, x: Any, target: Any) -> float:
         """`gradient`, an update of Adam, homeostasis. Returns the mean cost."""
-        self.states[0][...], self.target[...] = x, target
+        self.target[: self._take(x)] = target
         self._ask(of.LEARNING)
         return float(self.numbers[of.LOSS])
 
+    def remember(self, x: Any, label: int) -> None:
+        """Put an input (n_0,) and its label into memory, in the place of the oldest if that is full."""
+        place = self.program[of.REMEMBERED] % len(self.memory)
+        self.memory[place, :-1], self.memory[place, -1] = x, label
+        self.program[of.REMEMBERED] += 1
+
+    def rehearse(self, rows: int) -> float:
+        """`learn` of so many inputs drawn from memory, which must hold one. Returns the mean cost."""
+        self.program[of.ROWS] = rows
+        self._ask(of.REHEARSING)
+        return float(self.numbers[of.LOSS])
+
+    def _take(self, x: Any) -> int:
+        """x as the input; returns how many rows it has."""
+        rows = self.program[of.ROWS] = len(x)
+        self.states[0][:rows] = x
+        return rows
+
+    def arrays(self) -> State:
+        """The live arrays that going on exactly needs, but for `memory`."""
+        vectors = {f"vector.{index}": vector for index, vector in enumerate(self._vectors)}
+        own = {name: self._blocks[name] for name in ("value", "moment1", "moment2")}
+        counts = self.program[of.STEPS : of.ENTRIES]
+        return {**own, **vectors, "gains": self.numbers[of.GAINS :], "counts": counts, "sizes": self._sizes}
+
     def state_dict(self) -> State:
-        """Copies of what going on exactly needs."""
-        vectors = {f"vector.{index}": vector.copy() for index, vector in enumerate(self._vectors)}
-        counts = self.program[[of.STEPS, of.WITHHELD]].copy()
-        own = {name: self._blocks[name].copy() for name in ("value", "moment1", "moment2")}
-        gains = self.numbers[of.GAINS :].copy()
-        return {**own, **vectors, "gains": gains, "counts": counts, "sizes": np.array(self.sizes)}
+        """Copies of what going on exactly needs, but for `memory`."""
+        return {name: array.copy() for name, array in self.arrays().items()}
 
     def load_state_dict(self, state: State) -> None:
-        """Raises ValueError for a state of another shape."""
-        own = {name: self._blocks[name] for name in ("value", "moment1", "moment2")}
-        own |= {f"vector.{index}": vector for index, vector in enumerate(self._vectors)}
-        own["gains"] = self.numbers[of.GAINS :]
-        if {*own, "counts", "sizes"} != {*state} or state["sizes"].tolist() != [*self.sizes]:
-            raise ValueError("a state of another network")
-        for name, array in own.items():
-            array[...] = state[name]
-        self.program[[of.STEPS, of.WITHHELD]] = state["counts"]
+        """Raises ValueError for a state of another network."""
+        if "sizes" in state and not np.array_equal(state["sizes"], self._sizes):
+            raise ValueError(f"brain state 'sizes' is of another network: {state['sizes']}, not {self._sizes}")
+        load_arrays(self.arrays(), state)
 
 
 def _pairs(sizes: Sequence[int]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from agentsim.compiled.jit import OPTIONS, njit
-from agentsim.compiled.vectors import WIDTH, fma, load, splat, store, total
+from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total, where_less
 from brains.kernels.cpu.mathematics import clear_padding, exponential, flush, maximum, minimum, sigmoid, tanh
 from brains.kernels.program import settling as of
 
@@ -40,6 +40,25 @@ def apply(kind, row, units, width):
 
 
 @njit(**OPTIONS)
+def slope(kind, z, s, delta, size):
+    """delta times sigma'(z), in place, where s = sigma(z)."""
+    zero, one, nine = splat(F(0.0)), splat(F(1.0)), splat(F(9.0))
+    for k in range(0, size, WIDTH):
+        here, rate = load(s, k), one
+        if kind in (CLIP, CLIP2):
+            rate = where_less(zero, absolute(load(z, k) - here), zero, one)
+        elif kind == TANH:
+            rate = one - here * here
+        elif kind == SIGMOID:
+            rate = here * (one - here)
+        elif kind != LINEAR:
+            square = minimum(load(z, k) * load(z, k), nine)
+            root = (nine - square) / fma(splat(F(3.0)), square, nine)
+            rate = root * root
+        store(delta, k, rate * load(delta, k))
+
+
+@njit(**OPTIONS)
 def softmax(row, found, temperature, units, width):
     """found = softmax(temperature x row). Returns the logarithm of the sum of powers about the largest, and that."""
     largest = row[0]
@@ -59,14 +78,23 @@ def softmax(row, found, temperature, units, width):
 
 @njit(**OPTIONS)
 def pull(program, numbers, s, target, found, units, width):
-    """found = -dC / ds of a row."""
+    """found = -dC / ds of a row. Returns C."""
+    cost = F(0.0)
     if program[of.COST] == CROSS_ENTROPY:
-        softmax(s, found, numbers[of.TEMPERATURE], units, width)
+        kappa = numbers[of.TEMPERATURE]
+        log, largest = softmax(s, found, kappa, units, width)
+        for o in range(units):
+            cost += target[o] * (log + kappa * (largest - s[o]))
         for o in range(0, width, WIDTH):
-            store(found, o, splat(numbers[of.TEMPERATURE]) * (load(target, o) - load(found, o)))
+            store(found, o, splat(kappa) * (load(target, o) - load(found, o)))
     elif program[of.COST] == FORCE:
         for o in range(0, width, WIDTH):
             store(found, o, splat(F(0.0)) - load(target, o))
+        for o in range(units):
+            cost += target[o] * s[o]
     else:
         for o in range(0, width, WIDTH):
             store(found, o, load(target, o) - load(s, o))
+        for o in range(units):
+            cost += F(0.5) * (s[o] - target[o]) * (s[o] - target[o])
+    return cost

@@ -2,9 +2,14 @@
 `numbers` are float32; after them come the gains of the layers, gamma_l at GAINS + l."""
 
 DEPTH, ROWS, FREE, NUDGED, COST, DRIVE, SCRATCH, TARGET, PARAMETERS, GRADIENT, MOMENT1, MOMENT2, SIZE = range(13)
-LAYERS, NUMBERS, STEPS, WITHHELD, ASKED, ENTRIES = range(13, 19)
+LAYERS, NUMBERS, RULE, FACTORS, SPAN, PULL, MEMORY, CAPACITY, RECENT, ASKED = range(13, 23)
+STEPS, WITHHELD, REMEMBERED, STREAM, ENTRIES = range(23, 28)  # what they count goes on where a state is loaded
+# FACTORS: of the drive, rows of SPAN numbers, the width of the first layer, or twice that where the drive is gated:
+# (x A + a)(x G + g), and the first layer's WEIGHT and BIAS are (A, G) and (a, g) side by side
+# PULL: -dC / ds of the last layer, at the free states or at what was nudged last
+# MEMORY: CAPACITY rows of an input and its label; the next one goes to row REMEMBERED modulo CAPACITY
 
-GOING_ON, SETTLING, ESTIMATING, LEARNING, FOLLOWING = range(5)  # what can be ASKED
+GOING_ON, SETTLING, ESTIMATING, LEARNING, REHEARSING, FOLLOWING = range(6)  # what can be ASKED
 
 UNITS, WIDTH, KIND, STATE, PLUS, MINUS, WEIGHT, BIAS, VECTOR, IMAGE, FLIPPED, COLUMNS = range(12)
 # WEIGHT, BIAS: offsets of what drives this layer, (units below, WIDTH) and (WIDTH,), or FLIPPED (UNITS, WIDTH below),
@@ -15,3 +20,4 @@ BETA, TEMPERATURE, GAIN, BOUND, RATE, BETA2, DECAY, RESIDUAL, LOSS, LIMIT, GAINS
 
 KINDS = ("linear", "clip", "clip2", "tanh", "sigmoid", "rational_tanh")
 COSTS = ("squared_error", "cross_entropy", "force")
+RULES = ("eqprop", "backprop")

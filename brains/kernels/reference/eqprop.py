@@ -34,6 +34,8 @@ class Net:
     of W_l on the way down: then there is no energy, but a vector field (Scellier et al. 2018). links[l] says how W_l
     joins its layers, each unit with each where none are given; states are (B, n_l) whatever they are. laterals[l], of a
     layer 1 .. L, is what its units do to each other, and by which parameters: it adds an energy of its own to R(s_l).
+    `gate`, (G (n_0, n_1), g (n_1,)), multiplies the drive of the first layer: (x W_0 + b_1)(x G + g), which only
+    `contrast` learns.
     """
 
     weights: Sequence[Tensor]
@@ -43,6 +45,7 @@ class Net:
     feedback: Sequence[Tensor] | None = None
     links: Sequence[Link] = ()
     laterals: Mapping[int, tuple[Lateral, Sequence[Tensor]]] = field(default_factory=dict)
+    gate: tuple[Tensor, Tensor] | None = None
 
     @property
     def depth(self) -> int:
@@ -66,8 +69,14 @@ class Net:
         return math.prod(self.gain(below) for below in range(1, layer))
 
     def drive(self, x: Tensor) -> Tensor:
-        """x W_0 + b_1, what the clamped input does to the first layer: once a settling."""
-        return self.driven(1, x)
+        """x W_0 + b_1, or that times the gate: what the clamped input does to the first layer, once a settling."""
+        first, *other = self.factors(x)
+        return first * other[0] if other else first
+
+    def factors(self, x: Tensor) -> list[Tensor]:
+        """Of the drive: one, or two where there is a gate."""
+        first = self.driven(1, x)
+        return [first, self.link(0).up(x, *self.gate)] if self.gate else [first]
 
     def field(self, states: States, layer: int, drive: Tensor) -> Tensor:
         """z of a layer 1 .. L."""
@@ -93,7 +102,7 @@ class Net:
         """E of each sample, (B,)."""
         total = torch.zeros(len(states[0]), dtype=states[0].dtype)
         for layer, units in enumerate(self.units, start=1):
-            z = self.driven(layer, states[layer - 1])
+            z = self.drive(states[0]) if layer == 1 else self.driven(layer, states[layer - 1])
             own = (units.potential(states[layer]) - states[layer] * z).sum(1)
             if layer in self.laterals:
                 own = own + self.lateral_energy(layer).energy(states[layer], self.laterals[layer][1])
@@ -265,24 +274,29 @@ def two_cycling(before: States, states: States, after: States) -> Tensor:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Of the mean cost with respect to weights and biases, to `feedback` where it is learned by itself, and to the
-    parameters of `laterals`, layer by layer."""
+    """Of the mean cost with respect to weights and biases, to `feedback` where it is learned by itself, to the
+    parameters of `laterals`, layer by layer, and to a gate."""
 
     weights: list[Tensor]
     biases: list[Tensor]
     feedback: list[Tensor] = field(default_factory=list)
     laterals: list[Tensor] = field(default_factory=list)
+    gate: list[Tensor] = field(default_factory=list)
 
     def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter([*self.weights, *self.biases, *self.feedback, *self.laterals])
+        return iter([*self.weights, *self.biases, *self.feedback, *self.laterals, *self.gate])
 
 
 def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
     """-(s_l+' s_(l+1)+ - s_l-' s_(l+1)-) / (span B), over the gains above W_l; `span`: of the two betas."""
-    weights, biases = [], []
+    weights, biases, gate = [], [], []
     for layer in range(net.depth):
         share, link = -1 / (span * len(plus[0]) * _above(net, layer)), net.link(layer)
         change = share * (plus[layer + 1] - minus[layer + 1])
+        if layer == 0 and net.gate:  # each factor learns by the other
+            factor, other = net.factors(plus[0])
+            gate = [link.outer(plus[0], change * factor), link.over_rows(change * factor)]
+            change = change * other
         biases.append(link.over_rows(change))
         weights.append(link.outer(minus[layer], change))
         if layer > 0:  # what is clamped is the same in both
@@ -292,7 +306,7 @@ def contrast(net: Net, plus: States, minus: States, span: float) -> Gradient:
         share, lateral = -1 / (span * len(plus[0]) * _above(net, layer - 1)), net.lateral_energy(layer)
         pairs = zip(lateral.slopes(plus[layer], parameters), lateral.slopes(minus[layer], parameters), strict=True)
         laterals += [share * (up - down) for up, down in pairs]
-    return Gradient(weights, biases, laterals=laterals)
+    return Gradient(weights, biases, laterals=laterals, gate=gate)
 
 
 def field_contrast(net: Net, free: States, plus: States, minus: States, span: float) -> Gradient:
@@ -300,6 +314,7 @@ def field_contrast(net: Net, free: States, plus: States, minus: States, span: fl
 
     Scellier et al. 2018. `feedback`[l] moves s_l from s_(l+1), so its own contrast is (s_l+ - s_l-)' s_(l+1).
     """
+    assert net.gate is None
     weights, biases, feedback = [], [], []
     for layer in range(net.depth):
         share, link = -1 / (span * len(free[0]) * _above(net, layer)), net.link(layer)
@@ -324,6 +339,7 @@ def holomorphic(
 ) -> Gradient:
     """The derivative at beta = 0 by Cauchy's integral over `points` on a circle of that radius (Laborieux and Zenke
     2022): complex states, smooth units; 2 points are the symmetric estimate."""
+    assert net.gate is None
     complex_type = torch.complex128 if free[0].dtype == torch.float64 else torch.complex64
     start = [s.to(complex_type) for s in free]
     drive = net.drive(start[0])

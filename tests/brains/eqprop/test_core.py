@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brains.eqprop.core import Core
+from brains.kernels.program import settling as of
 from brains.kernels.program.settling import COSTS, KINDS
 from brains.kernels.reference import eqprop
 from brains.kernels.reference.units import UNITS
@@ -20,7 +21,13 @@ def reference_of(core: Core, units: list[str]) -> eqprop.Net:
     """The same network in float64."""
     weights = [torch.tensor(np.array(weight), dtype=torch.float64) for weight in core.weights]
     biases = [torch.tensor(np.array(bias), dtype=torch.float64) for bias in core.biases]
-    return eqprop.Net(weights, biases, [UNITS[name] for name in units], [1.0, *core.gains.tolist()])
+    gate = tuple(torch.tensor(np.array(each), dtype=torch.float64) for each in core.gate) or None
+    return eqprop.Net(weights, biases, [UNITS[name] for name in units], [1.0, *core.gains.tolist()], gate=gate)
+
+
+def flat(core: Core) -> list[Any]:
+    """The gradients of weights, biases and gate."""
+    return [each for group in core.gradients for each in group]
 
 
 def data_of(core: Core, cost: str, seed: int) -> tuple[Any, Any]:
@@ -48,17 +55,27 @@ def cost_of(cost: str, target: Any, temperature: float) -> eqprop.Cost:
     free=st.integers(0, 5),
     nudged=st.integers(1, 4),
     gain=st.floats(0.1, 1),
+    gated=st.booleans(),
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=40, deadline=None)
 def test_phases_and_gradient_are_the_references(
-    sizes: list[int], hidden: str, output: str, cost: str, rows: int, free: int, nudged: int, gain: float, seed: int
+    sizes: list[int],
+    hidden: str,
+    output: str,
+    cost: str,
+    rows: int,
+    free: int,
+    nudged: int,
+    gain: float,
+    gated: bool,
+    seed: int,
 ) -> None:
     """Every kind of unit, cost, shape and number of rows, in one call: states to 1e-5, gradients to 1e-4 of their
     size (float32 differences over 2 beta and over the gains)."""
     units, beta, temperature = [hidden] * (len(sizes) - 2) + [output], 0.3, 2.0
     given_ = {"cost": cost, "beta": beta, "temperature": temperature, "gain": gain, "homeostasis": 0.5}
-    core = Core(sizes, units, rows=rows, free_sweeps=free, nudged_sweeps=nudged, seed=seed, **given_)
+    core = Core(sizes, units, rows=rows, free_sweeps=free, nudged_sweeps=nudged, gated=gated, seed=seed, **given_)
     poison = np.float32(np.nan)
     for name in ("state", "plus", "minus"):
         for row in core._rows[name][1:]:
@@ -76,8 +93,65 @@ def test_phases_and_gradient_are_the_references(
     plus, minus = (eqprop.settle(net, settled.states, nudged, beta=b, cost=aim).states for b in (beta, -beta))
     found = eqprop.contrast(net, plus, minus, 2 * beta)
     size = max(1.0, float(max(each.abs().max() for each in found)))
-    for mine, right in zip([*core.gradients[0], *core.gradients[1]], found, strict=True):
+    for mine, right in zip(flat(core), found, strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-4 * size / np.prod(core.gains))
+
+
+@given(
+    sizes=st.lists(st.integers(1, 37), min_size=2, max_size=5),
+    hidden=st.sampled_from(KINDS),
+    output=st.sampled_from(KINDS),
+    cost=st.sampled_from(COSTS),
+    rows=st.integers(1, 9),
+    gated=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_backprop_is_autograd_through_the_pass_upwards(
+    sizes: list[int], hidden: str, output: str, cost: str, rows: int, gated: bool, seed: int
+) -> None:
+    """Outputs, cost and gradients to 1e-5 of autograd in float64, whatever the gain that is not there."""
+    units = [hidden] * (len(sizes) - 2) + [output]
+    core = Core(sizes, units, rows=rows, cost=cost, temperature=2.0, gain=0.3, rule="backprop", gated=gated, seed=seed)
+    x, target = data_of(core, cost, seed)
+    net = reference_of(core, units)
+    parameters = [each.requires_grad_() for each in (*net.weights, *net.biases, *(net.gate or ()))]
+    output_ = net.forward(torch.tensor(x, dtype=torch.float64))[-1]
+    wanted = cost_of(cost, target, 2.0).value(output_).mean()
+    loss = core.gradient(x, target)
+    np.testing.assert_allclose(core.settle(x), output_.detach(), rtol=1e-5, atol=1e-5)
+    assert loss == pytest.approx(wanted.item(), rel=1e-5, abs=1e-5)
+    for mine, right in zip(flat(core), torch.autograd.grad(wanted, parameters), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-5)
+
+
+def test_a_batch_from_memory_is_as_written() -> None:
+    """Rows drawn by an independent splitmix64: the first quarter of the batch counts back from the last experience by
+    less than `recent`, the others by what there is; a full memory forgets the oldest."""
+    core = Core((3, 8, 2), ["tanh", "linear"], rows=12, memory=np.zeros((20, 4), np.float32), recent=5)
+    other = Core((3, 8, 2), ["tanh", "linear"], rows=12)
+    chance, seen = np.random.default_rng(0), []
+    core.program[of.STREAM] = state = 12345
+    for tick in range(50):
+        seen.append((chance.normal(size=3).astype(np.float32), tick % 2))
+        core.remember(*seen[-1])
+        batch = []
+        for row in range(8):
+            held = min(tick + 1, 20)
+            state, back = drawn(state, min(held, 5) if row < 2 else held)
+            batch.append(seen[-1 - back])
+        x, label = np.array([x for x, _ in batch]), np.array([label for _, label in batch])
+        assert core.rehearse(8) == other.learn(x, np.eye(2)[label])
+    assert np.array_equal(core.state_dict()["value"], other.state_dict()["value"])
+
+
+def drawn(state: int, bound: int) -> tuple[int, int]:
+    """splitmix64 as Steele et al. (2014) write it, in Python's integers; its upper 31 bits modulo the bound."""
+    word = (1 << 64) - 1
+    state = (state + 0x9E3779B97F4A7C15) & word
+    z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & word
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & word
+    return state, ((z ^ (z >> 31)) >> 33) % bound
 
 
 def test_an_update_is_adams_and_gains_follow_the_singular_values() -> None:

@@ -1,0 +1,167 @@
+"""A settling network that lives in a loop: it settles on what it sees, acts, and learns from the teacher's labels."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brains.brain import NO_LABEL, Body, BrainBase, Experience, Float, Learning, State, load_arrays
+from brains.eqprop.core import Core
+from brains.eqprop.settings import EqPropConfig, QuadraticConfig
+from brains.kernels.program import settling as of
+
+
+class EqPropBrain(BrainBase):
+    """Settles and acts within the tick. All lanes share one network and one memory.
+
+    Raises ValueError where nobody names one of the body's actions.
+    """
+
+    Config: Any = EqPropConfig
+    backend = "numba"
+
+    def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
+        if not (body.discrete and body.teacher):
+            what = "only reward" if body.discrete else "continuous actions"
+            raise ValueError(
+                f"kind: {config.kind} learns from a teacher that names one of its actions, and this world has {what}: "
+                "use kind: stepping"
+            )
+        super().__init__(config, body)
+        weights, stream = seed.spawn(2)
+        replay, arguments = config.replay, config.core(body.observation_size, body.actions)
+        inputs = arguments["sizes"][0]
+        if replay is not None:
+            arguments |= {"memory": np.zeros((replay.capacity, inputs + 1), np.float32), "recent": replay.recent}
+        self.batch = replay.per_tick if replay is not None else 0  # what a learning step draws
+        self.core = Core(rows=max(body.lanes, self.batch), seed=weights, **arguments)
+        self.core.program[of.STREAM] = stream.generate_state(1, np.uint64).view(np.int64)[0]
+        self.states = [np.zeros((body.lanes, size), np.float32) for size in self.core.sizes]
+        self.residual = 0.0  # of the last free phase that acted
+
+    def inputs(self, observation: Float) -> Float:
+        """What the network is shown of observations (N, observation_size)."""
+        return observation
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """The largest output of the free phase, (N,) int64."""
+        action = self.core.settle(self.inputs(observation)).argmax(1)
+        for kept, state in zip(self.states, self.core.states, strict=True):
+            kept[...] = state[: len(kept)]
+        self.residual = self.core.residual
+        return action
+
+    def learn(self, experience: Experience) -> Learning:
+        """Remember the lanes that heard a label, and make the first learning step of the tick."""
+        label = experience.teacher_action
+        if label is None:
+            return Learning()
+        if not ((label >= NO_LABEL) & (label < self.body.actions)).all():
+            raise ValueError(f"the teacher names action {label}; this body has 0 to {self.body.actions - 1}")
+        x = self.inputs(experience.observation)
+        heard = (label != NO_LABEL) & np.isfinite(x).all(1)
+        refused = int((label != NO_LABEL).sum() - heard.sum())
+        if self.batch:
+            for lane in np.flatnonzero(heard):
+                self.core.remember(x[lane], label[lane])
+            return self._learned(refused, int(self.core.program[of.REMEMBERED]) and self.batch)
+        return self._learned(refused, int(heard.sum()), x[heard], np.eye(self.body.actions)[label[heard]])
+
+    def rehearse(self) -> Learning:
+        """One more learning step, on remembered experiences."""
+        return self._learned(0, int(self.core.program[of.REMEMBERED]) and self.batch)
+
+    def _learned(self, refused: int, rows: int, *batch: Any) -> Learning:
+        """One learning step on so many samples, `batch` or remembered ones; `refused` were not finite."""
+        if not rows:
+            return Learning(rollbacks=refused)
+        withheld = self.core.withheld
+        loss = self.core.learn(*batch) if batch else self.core.rehearse(rows)
+        lost = self.core.withheld - withheld
+        return Learning(loss if math.isfinite(loss) else 0.0, 1 - lost, refused + lost)
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """Forget the states of these lanes; the next free phase starts from a pass upwards anyway."""
+        for state in self.states:
+            state[lanes] = 0
+
+    def arrays(self) -> State:
+        """The live arrays of network and memory, which all lanes share: their leading axis is 1."""
+        return {name: array[None] for name, array in {**self.core.arrays(), "memory": self.core.memory}.items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
+        if "sizes" in state and not np.array_equal(state["sizes"], self.arrays()["sizes"]):
+            raise ValueError(f"brain state 'sizes' is of another network: {state['sizes']}, not {self.core.sizes}")
+        if "counts" in state and state["counts"].size and state["counts"].ravel()[:3].min() < 0:
+            raise ValueError("brain state 'counts' is negative")
+        load_arrays(self.arrays(), state)
+
+    def adopt(self, state: State, *, changed: bool) -> None:
+        """Take over what another brain of this kind learned, with gains of one's own where its settings `changed`;
+        homeostasis sets them with the next update. Raises ValueError if it does not fit."""
+        gains = self.core.gains.copy()
+        self.load_state_dict(state)
+        if changed and not self.core.numbers[of.BOUND]:
+            self.core.gains[...] = gains
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """The states of the last free phase that acted, above the input."""
+        *hidden, output = (state.view() for state in self.states[1:])
+        found = {**{f"hidden {index}": state for index, state in enumerate(hidden, start=1)}, "output": output}
+        for state in found.values():
+            state.flags.writeable = False
+        return found
+
+    def figures(self) -> dict[str, float]:
+        """Of what settles: the mean free energy of the last acting states, what was left to settle, and by layer gamma
+        and sqrt(gamma) sigma, which is below sqrt(homeostasis)."""
+        found = {"withheld": float(self.core.withheld)}
+        if not self.core.program[of.FREE]:
+            return found
+        found |= {"sweeps": float(self.core.program[of.FREE]), "residual": self.residual}
+        found["free_energy"] = float(energy(self.core, self.states).mean())
+        for index, gain in enumerate(self.core.gains, start=1):
+            largest = float(np.linalg.norm(self.core.weights[index], 2))
+            found |= {f"gain/{index}": float(gain), f"feedback/{index}": math.sqrt(gain) * largest}
+        return found
+
+
+def energy(core: Core, states: list[Float]) -> NDArray[np.float64]:
+    """E of each sample, (N,), of rational tanh units below linear ones (see `kernels.reference.eqprop`)."""
+    total, scale = np.zeros(len(states[0])), 1.0
+    for index, (below, s) in enumerate(pairwise(np.asarray(state, np.float64) for state in states)):
+        z = below @ core.weights[index] + core.biases[index]
+        if index == 0 and core.gate:
+            z *= below @ core.gate[0] + core.gate[1]
+        if index:
+            scale *= float(core.gains[index - 1])
+        last = index == len(core.weights) - 1
+        total += scale * ((s * s / 2 if last else rational_potential(s)) - s * z).sum(1)
+    return total
+
+
+def rational_potential(s: Any) -> Any:
+    """R of rational tanh units: s z minus the integral of the nonlinearity up to z, by Cardano's formula for z."""
+    low, high = np.cbrt(np.maximum(1 - s, 0)), np.cbrt(np.maximum(1 + s, 0))
+    z = 3 * s + 3 * low * high * (low - high)
+    return s * z - z * z / 18 - 4 / 3 * np.log1p(z * z / 3)
+
+
+class QuadraticBrain(EqPropBrain):
+    """Softmax regression on the monomials of degree 1 and 2: a network without hidden layers."""
+
+    Config = QuadraticConfig
+
+    def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
+        self.pairs = np.triu_indices(body.observation_size)
+        super().__init__(config, body, seed)
+
+    def inputs(self, observation: Float) -> Float:
+        """(N, n) -> (N, n + n (n + 1) / 2): x, and x_i x_j for i <= j."""
+        first, second = self.pairs
+        return np.concatenate([observation, observation[:, first] * observation[:, second]], axis=1)

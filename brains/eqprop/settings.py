@@ -1,0 +1,83 @@
+"""What the YAML of a brain that settles may say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from brains.stepping.settings import Replay
+
+
+class EqPropConfig(BaseModel):
+    """A network that settles into a minimum of its energy, and learns by equilibrium propagation from a teacher's
+    labels. Hidden units are rational tanh, outputs linear, the cost is cross-entropy; Adam with beta1 .9.
+
+    `gated`: the first layer is driven by a product of two sums of the input. `homeostasis` holds gamma sigma^2, by
+    which what comes down returns, below a bound: without it the settling falls apart as weights grow.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    kind: Literal["eqprop"] = "eqprop"
+    """A network that settles."""
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], Field(min_length=1, max_length=64)] = (64,)
+    """Units of the hidden layers, from the input on."""
+    gated: bool = True
+    """Whether the first layer is driven by (x A + a)(x G + g), a product, and not by x A + a alone."""
+    rule: Literal["eqprop", "backprop"] = "eqprop"
+    """Where the gradient comes from: two nudged phases, or backprop through the same network without feedback."""
+    free_sweeps: int = Field(default=2, ge=0, le=10_000)
+    """Sweeps of the free phase, after a pass upwards."""
+    nudged_sweeps: int = Field(default=1, ge=1, le=10_000)
+    """Sweeps of each of the two nudged phases."""
+    beta: float = Field(default=0.2, gt=0, le=10)
+    """How strongly the outputs are pulled towards the label, and away from it."""
+    temperature: float = Field(default=3.0, gt=0, le=100)
+    """Kappa, by which outputs are multiplied in the softmax; above 1 it keeps the weights small."""
+    gain: float = Field(default=1.0, gt=0, le=1)
+    """Gamma, by which what comes down is multiplied, at most."""
+    homeostasis: float | None = Field(default=0.5, gt=0)
+    """The bound of gamma sigma^2, sigma the largest singular value of a layer's weights; null: gamma stays."""
+    learning_rate: float = Field(default=0.006, gt=0, le=100)
+    """Of Adam."""
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    """Of Adam: the variance's decay."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """The share of the weights, times the rate, that every update takes away."""
+    replay: Replay | None = Replay()
+    """A memory of labelled experiences, of which every learning step draws a batch; null: it learns from the present
+    one."""
+
+    def core(self, observations: int, actions: int) -> dict[str, Any]:
+        """The arguments of its `Core` in a body with so many observations and actions."""
+        keys = {"gated", "rule", "free_sweeps", "nudged_sweeps", "beta", "temperature", "gain", "homeostasis"}
+        own = self.model_dump(include=keys | {"learning_rate", "beta2", "weight_decay"})
+        units = ["rational_tanh"] * len(self.hidden) + ["linear"]
+        return {"sizes": (observations, *self.hidden, actions), "units": units, **own}
+
+
+class QuadraticConfig(BaseModel):
+    """The control of every network that multiplies: softmax regression on all products of two observations and on the
+    observations, with the same memory and the same Adam."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    kind: Literal["quadratic"] = "quadratic"
+    """Softmax regression on the monomials of degree 1 and 2."""
+    learning_rate: float = Field(default=0.006, gt=0, le=100)
+    """Of Adam."""
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    """Of Adam: the variance's decay."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """The share of the weights, times the rate, that every update takes away."""
+    replay: Replay | None = Replay()
+    """A memory of labelled experiences, of which every learning step draws a batch; null: it learns from the present
+    one."""
+
+    def core(self, observations: int, actions: int) -> dict[str, Any]:
+        """The arguments of its `Core` in a body with so many observations and actions."""
+        own = self.model_dump(include={"learning_rate", "beta2", "weight_decay"})
+        monomials = observations + observations * (observations + 1) // 2
+        regression: dict[str, Any] = {"rule": "backprop", "temperature": 1.0, "homeostasis": None}
+        return {"sizes": (monomials, actions), "units": ["linear"], **regression, **own}
