@@ -32,7 +32,7 @@ def _by_the_reference(core: Any) -> Callable[[], object]:
     """What the kernel is tested against."""
     import torch
 
-    from brains.kernels.reference.eqprop import Net, settle
+    from brains.kernels.reference.settling import Net, settle
     from brains.kernels.reference.units import UNITS
 
     weights, biases = ([torch.tensor(np.array(each)) for each in own] for own in (core.weights, core.biases))

@@ -16,7 +16,8 @@ from torch import Tensor
 from agentsim.studies.report import print_table, progress, report
 from agentsim.system.process import one_compute_thread
 from brains.eqprop.core import Core
-from brains.kernels.reference.eqprop import Cost, Net, blockwise, contrast, cross_entropy, settle, squared_error
+from brains.kernels.reference.eqprop import contrast
+from brains.kernels.reference.settling import Cost, Net, blockwise, cross_entropy, settle, squared_error
 from brains.kernels.reference.units import UNITS
 
 BATCH, MOST_SWEEPS = 64, 200

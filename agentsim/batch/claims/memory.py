@@ -14,7 +14,8 @@ from rich.console import Console
 from agentsim.batch.claims.gradient import show_verdicts
 from agentsim.studies.report import print_table, report
 from agentsim.system.process import one_compute_thread
-from brains.kernels.reference.eqprop import Net, blockwise, contrast, settle, squared_error
+from brains.kernels.reference.eqprop import contrast
+from brains.kernels.reference.settling import Net, blockwise, settle, squared_error
 from brains.kernels.reference.units import UNITS
 
 ROWS = 16

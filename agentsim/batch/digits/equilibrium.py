@@ -13,8 +13,8 @@ from agentsim.batch.digits.images import CLASSES, Images
 from agentsim.batch.digits.settings import EqPropNetwork, Stride
 from agentsim.batch.digits.stride import Lanes
 from agentsim.batch.digits.wiring import lateral_of, uniform, wires_of
-from brains.kernels.reference import eqprop
-from brains.kernels.reference.eqprop import Cost, Net, Settled, settle
+from brains.kernels.reference import eqprop, settling
+from brains.kernels.reference.settling import Cost, Net, Settled, settle
 from brains.kernels.reference.units import UNITS, Units
 
 POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weights
@@ -74,18 +74,18 @@ class EqPropEngine:
     def cost(self, target: Tensor) -> Cost:
         """The cost of one-hot targets."""
         if self.network.cost == "squared_error":
-            return eqprop.squared_error(target)
+            return settling.squared_error(target)
         if self.network.cost == "read_out":
-            return eqprop.read_out(target, *self.out)
-        return eqprop.cross_entropy(target, self.network.temperature)
+            return settling.read_out(target, *self.out)
+        return settling.cross_entropy(target, self.network.temperature)
 
     def free(self, net: Net, x: Tensor, drive: Tensor) -> Settled:
         """The free phase, from a pass upwards."""
         return settle(net, net.forward(x, drive), self.network.free_sweeps, dynamics=self._dynamics, drive=drive)
 
     @property
-    def _dynamics(self) -> eqprop.Dynamics:
-        return eqprop.DYNAMICS[self.network.dynamics]
+    def _dynamics(self) -> settling.Dynamics:
+        return settling.DYNAMICS[self.network.dynamics]
 
     def scores(self, x: Tensor) -> Tensor:
         """What each class is given, (B, classes): the largest is the answer."""
@@ -112,7 +112,7 @@ class EqPropEngine:
             self.withheld += 1
             return
 
-        def nudged(beta: float, start: eqprop.States, sweeps: int) -> eqprop.States:
+        def nudged(beta: float, start: settling.States, sweeps: int) -> settling.States:
             return settle(net, start, sweeps, beta=beta, cost=cost, dynamics=self._dynamics, drive=drive).states
 
         beta = network.beta_at(done)
@@ -192,7 +192,7 @@ class EqPropEngine:
         )
         nudge = self.network.beta * net.scale(net.depth) * cost.value(plus.states[-1])
         next_states = settle(net, free.states, 1, dynamics=self._dynamics).states
-        cycling = eqprop.two_cycling(free.before, free.states, next_states)
+        cycling = settling.two_cycling(free.before, free.states, next_states)
         return {
             "energy": float(net.energy(free.states).mean()),
             "nudged_energy": float((net.energy(plus.states) + nudge).mean()),

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from brains.kernels.reference.eqprop import Cost, Gradient, Net, contrast, discrete
+from brains.kernels.reference.eqprop import Gradient, contrast
+from brains.kernels.reference.settling import Cost, Net, discrete
 
 
 class Lanes:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from agentsim.batch.policy_gradient.settings import EqPropSettings
-from brains.kernels.reference import eqprop
-from brains.kernels.reference.eqprop import Net, Settled, settle
+from brains.kernels.reference import eqprop, settling
+from brains.kernels.reference.settling import Net, Settled, settle
 from brains.kernels.reference.units import UNITS
 
 POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weights
@@ -109,7 +109,7 @@ class EqPropEngine:
         with torch.enable_grad():
             losses = loss(leaf)
             (slope,) = torch.autograd.grad(losses.sum(), leaf)
-        cost = eqprop.force(slope)
+        cost = settling.force(slope)
         plus, minus = (
             settle(net, free, self.settings.nudged_sweeps, beta=signed, cost=cost, drive=drive).states
             for signed in (beta, -beta)

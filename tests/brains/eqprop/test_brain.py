@@ -12,7 +12,7 @@ import brains
 from brains.brain import NO_LABEL, Body, Experience
 from brains.eqprop.brain import EqPropBrain
 from brains.kernels.program import settling as of
-from brains.kernels.reference import eqprop
+from brains.kernels.reference import settling
 from brains.kernels.reference.units import UNITS
 
 BODY = Body(observation_size=8, actions=4, teacher=True)
@@ -55,7 +55,7 @@ def live(brain: EqPropBrain, ticks: int, rehearsals: int = 3) -> None:
             brain.rehearse()
 
 
-def net_of(brain: EqPropBrain) -> eqprop.Net:
+def net_of(brain: EqPropBrain) -> settling.Net:
     """The same network in float64."""
     core = brain.core
     weights, biases, gate = (
@@ -63,7 +63,7 @@ def net_of(brain: EqPropBrain) -> eqprop.Net:
         for group in (core.weights, core.biases, core.gate)
     )
     units = [UNITS["rational_tanh"]] * (len(weights) - 1) + [UNITS["linear"]]
-    return eqprop.Net(weights, biases, units, [1.0, *core.gains.tolist()], gate=(gate[0], gate[1]))
+    return settling.Net(weights, biases, units, [1.0, *core.gains.tolist()], gate=(gate[0], gate[1]))
 
 
 @pytest.mark.parametrize("learned", [0, 100])
@@ -84,11 +84,11 @@ def test_what_it_learns_by_is_the_gradient_through_the_settling(hidden: Any, lea
         brain.core.gradient(x, np.eye(4)[right_of(x)])
         found[name] = [np.array(each) for group in brain.core.gradients for each in group]
     net = net_of(brain)
-    cost = eqprop.cross_entropy(torch.tensor(np.eye(4)[right_of(x)]), brain.config.temperature)
+    cost = settling.cross_entropy(torch.tensor(np.eye(4)[right_of(x)]), brain.config.temperature)
     wide = torch.tensor(x, dtype=torch.float64)
     states_, drive = net.forward(wide), net.drive(wide)
     for _ in range(200):
-        states_ = eqprop.blockwise(net, states_, drive, 0.0, None)
+        states_ = settling.blockwise(net, states_, drive, 0.0, None)
     assert net.gate is not None
     parameters = [*net.weights, *net.biases, *net.gate]
     true = [each.numpy() for each in torch.autograd.grad(cost.value(states_[-1]).mean(), parameters)]
@@ -158,7 +158,7 @@ def test_figures_are_the_references() -> None:
     brain.act(x)
     net, wide = net_of(brain), torch.tensor(x, dtype=torch.float64)
     with torch.no_grad():
-        settled = eqprop.settle(net, net.forward(wide), 2)
+        settled = settling.settle(net, net.forward(wide), 2)
     figures = brain.figures()
     assert figures["free_energy"] == pytest.approx(float(net.energy(settled.states).detach().mean()), rel=1e-4)
     assert figures["residual"] == pytest.approx(settled.residual, rel=1e-3, abs=1e-5)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from brains.eqprop.core import Core
 from brains.kernels.program import settling as of
-from brains.kernels.reference import eqprop
+from brains.kernels.reference import eqprop, settling
 from brains.kernels.reference.units import UNITS
 
 SIZES, KINDS = (8, 64, 64, 4), ("rational_tanh", "rational_tanh", "linear")
@@ -70,9 +70,9 @@ def test_parallel_sweeps_end_in_no_two_cycle(seed: int) -> None:
     for bound in (0.99 * eqprop.contraction_bound(3), None):
         for _ in range(POWER_ITERATIONS if bound else 0):
             gains, vectors = eqprop.homeostasis(weights, vectors, 1.0, bound or 0.0)
-        net = eqprop.Net(weights, biases, [UNITS[kind] for kind in KINDS], gains if bound else [1.0] * 3)
-        ended = eqprop.settle(net, start, SWEEPS, dynamics=eqprop.discrete)
-        once_more = eqprop.settle(net, ended.states, 1, dynamics=eqprop.discrete).states
+        net = settling.Net(weights, biases, [UNITS[kind] for kind in KINDS], gains if bound else [1.0] * 3)
+        ended = settling.settle(net, start, SWEEPS, dynamics=settling.discrete)
+        once_more = settling.settle(net, ended.states, 1, dynamics=settling.discrete).states
         by_one, by_two = (
             torch.stack([(new - old).abs().amax(1) for new, old in zip(once_more, before, strict=True)]).amax(0)
             for before in (ended.states, ended.before)

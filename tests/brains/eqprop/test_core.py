@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from brains.eqprop.core import Core
 from brains.kernels.program import settling as of
 from brains.kernels.program.settling import COSTS, KINDS
-from brains.kernels.reference import eqprop
+from brains.kernels.reference import eqprop, settling
 from brains.kernels.reference.units import UNITS
 
 
-def reference_of(core: Core, units: list[str]) -> eqprop.Net:
+def reference_of(core: Core, units: list[str]) -> settling.Net:
     """The same network in float64."""
     weights = [torch.tensor(np.array(weight), dtype=torch.float64) for weight in core.weights]
     biases = [torch.tensor(np.array(bias), dtype=torch.float64) for bias in core.biases]
     gate = tuple(torch.tensor(np.array(each), dtype=torch.float64) for each in core.gate) or None
-    return eqprop.Net(weights, biases, [UNITS[name] for name in units], [1.0, *core.gains.tolist()], gate=gate)
+    return settling.Net(weights, biases, [UNITS[name] for name in units], [1.0, *core.gains.tolist()], gate=gate)
 
 
 def flat(core: Core) -> list[Any]:
@@ -39,11 +39,11 @@ def data_of(core: Core, cost: str, seed: int) -> tuple[Any, Any]:
     return x, np.eye(outputs, dtype=np.float32)[chance.integers(0, outputs, rows)]
 
 
-def cost_of(cost: str, target: Any, temperature: float) -> eqprop.Cost:
+def cost_of(cost: str, target: Any, temperature: float) -> settling.Cost:
     wide = torch.tensor(target, dtype=torch.float64)
     if cost == "cross_entropy":
-        return eqprop.cross_entropy(wide, temperature)
-    return eqprop.force(wide) if cost == "force" else eqprop.squared_error(wide)
+        return settling.cross_entropy(wide, temperature)
+    return settling.force(wide) if cost == "force" else settling.squared_error(wide)
 
 
 @given(
@@ -85,12 +85,12 @@ def test_phases_and_gradient_are_the_references(
     loss = core.gradient(x, target)
     net, aim = reference_of(core, units), cost_of(cost, target, temperature)
     wide = torch.tensor(x, dtype=torch.float64)
-    settled = eqprop.settle(net, net.forward(wide), free)
+    settled = settling.settle(net, net.forward(wide), free)
     for mine, right in zip(core.states, settled.states, strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-5, atol=2e-5)
     assert core.residual == pytest.approx(settled.residual if free else 0.0, abs=3e-5)
     assert loss == pytest.approx(float(aim.value(settled.states[-1]).mean()), rel=1e-4, abs=1e-4)
-    plus, minus = (eqprop.settle(net, settled.states, nudged, beta=b, cost=aim).states for b in (beta, -beta))
+    plus, minus = (settling.settle(net, settled.states, nudged, beta=b, cost=aim).states for b in (beta, -beta))
     found = eqprop.contrast(net, plus, minus, 2 * beta)
     size = max(1.0, float(max(each.abs().max() for each in found)))
     for mine, right in zip(flat(core), found, strict=True):
@@ -218,7 +218,7 @@ def test_settling_on_is_more_sweeps() -> None:
     core.settle(x)
     core.go_on()
     net = reference_of(core, units)
-    right = eqprop.settle(net, net.forward(torch.tensor(x, dtype=torch.float64)), 6).states
+    right = settling.settle(net, net.forward(torch.tensor(x, dtype=torch.float64)), 6).states
     for mine, expected in zip(core.states, right, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-5)
 

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brains.kernels.reference import eqprop
-from brains.kernels.reference.eqprop import DYNAMICS, Cost, Net, blockwise, contrast, settle
+from brains.kernels.reference import eqprop, settling
+from brains.kernels.reference.eqprop import contrast
+from brains.kernels.reference.settling import DYNAMICS, Cost, Net, blockwise, settle
 from brains.kernels.reference.units import UNITS
 
 BOXES = [name for name, units in UNITS.items() if units.box is not None]
@@ -45,10 +46,10 @@ def costs(target) -> dict[str, Cost]:
     n = target.shape[1]
     weight = torch.randn(n, n, generator=chance, dtype=torch.float64).to(target.dtype)
     return {
-        "squared_error": eqprop.squared_error(target),
-        "cross_entropy": eqprop.cross_entropy(target, 3.0),
-        "read_out": eqprop.read_out(target, weight, weight[0]),
-        "force": eqprop.force(weight[:1].expand(len(target), n)),
+        "squared_error": settling.squared_error(target),
+        "cross_entropy": settling.cross_entropy(target, 3.0),
+        "read_out": settling.read_out(target, weight, weight[0]),
+        "force": settling.force(weight[:1].expand(len(target), n)),
     }
 
 
@@ -105,7 +106,9 @@ def test_every_dynamics_ends_in_the_same_minimum(dynamics, output):
     right = torch.cat([net.drive(x), net.biases[1] + beta * target], dim=1)
     expected = torch.linalg.solve(system, right.T).T
     assert ((expected[:, 5:] > 0) & (expected[:, 5:] < 1)).all(), "chosen so that nothing clips"
-    found = settle(net, net.forward(x), 400, beta=beta, cost=eqprop.squared_error(target), dynamics=DYNAMICS[dynamics])
+    found = settle(
+        net, net.forward(x), 400, beta=beta, cost=settling.squared_error(target), dynamics=DYNAMICS[dynamics]
+    )
     assert found.residual < 1e-12
     torch.testing.assert_close(torch.cat(found.states[1:], dim=1), expected, rtol=1e-9, atol=1e-9)
 
@@ -123,7 +126,7 @@ def test_energy_never_rises_in_a_blockwise_sweep(dims, hidden, scale, gain, beta
     """Exact minimisation of one layer at a time: E falls when free, F = E + beta c_L C when nudged, in float32."""
     net = network(dims, hidden, hidden, seed, scale, gain, torch.float32)
     x, target = batch(net, 7, seed)
-    cost, drive, states = eqprop.squared_error(target), net.drive(x), net.forward(x)
+    cost, drive, states = settling.squared_error(target), net.drive(x), net.forward(x)
     for strength in (0.0, beta):
         last = None
         for _ in range(12):
@@ -154,9 +157,9 @@ def test_gradient_check_of_the_specification_tanh(seed, beta):
     """784-256-256-10 in float32, upper weights halved: cosine at least .9999 in every layer."""
     net = network((784, 256, 256, 10), "tanh", "tanh", seed, 0.5, dtype=torch.float32)
     x, target = batch(net, 64, seed)
-    cost = eqprop.squared_error(target)
+    cost = settling.squared_error(target)
     wide = Net([w.double() for w in net.weights], [b.double() for b in net.biases], net.units, net.gains)
-    true = by_autograd(wide, x.double(), eqprop.squared_error(target.double()), 60)
+    true = by_autograd(wide, x.double(), settling.squared_error(target.double()), 60)
     assert min(cosines(by_nudging(net, x, cost, beta, 200, 200).weights, true[:3])) >= 0.9999
 
 
@@ -168,9 +171,9 @@ def test_gradient_check_of_the_specification_clip():
         net = network((784, 256, 256, 10), "clip", "clip", seed, dtype=torch.float32)
         x, target = batch(net, 64, seed)
         wide = Net([w.double() for w in net.weights], [b.double() for b in net.biases], net.units, net.gains)
-        cost = eqprop.squared_error(target.double())
+        cost = settling.squared_error(target.double())
         true = by_autograd(wide, x.double(), cost, 60)[:3]
-        single = by_nudging(net, x, eqprop.squared_error(target), 1e-3, 200, 200).weights
+        single = by_nudging(net, x, settling.squared_error(target), 1e-3, 200, 200).weights
         least.append(min(cosines(single, true)))
         assert min(cosines(by_nudging(wide, x.double(), cost, 1e-5, 200, 200).weights, true)) >= 0.9999
     assert sorted(least)[CLIP_SEEDS // 2] >= 0.998
@@ -181,7 +184,7 @@ def test_few_sweeps_suffice_where_feedback_is_weak():
     """gamma .3: T 100, K 60 at least .9999, T 2, K 1 at least .99 (eqprop-living.md, section 1)."""
     net = network((8, 64, 64, 4), "rational_tanh", gain=0.3)
     x, target = batch(net)
-    x, cost = 2 * x - 1, eqprop.squared_error(target)
+    x, cost = 2 * x - 1, settling.squared_error(target)
     true = by_autograd(net, x, cost, 200)[:3]
     assert min(cosines(by_nudging(net, x, cost, 0.01, 100, 60).weights, true)) >= 0.9999
     assert min(cosines(by_nudging(net, x, cost, 0.5, 2, 1).weights, true)) >= 0.99
@@ -191,7 +194,7 @@ def test_one_sided_is_worse_and_holomorphic_is_better():
     """At beta .1 the error of the estimates falls from one side to two to eight points (orders 1, 2 and 8)."""
     net = network((6, 10, 4), "tanh", "linear", scale=0.5)
     x, target = batch(net)
-    cost = eqprop.squared_error(target)
+    cost = settling.squared_error(target)
     true = torch.cat([each.flatten() for each in by_autograd(net, x, cost, 200)])
     free = settle(net, net.forward(x), 200).states
 
@@ -208,7 +211,7 @@ def test_one_sided_is_worse_and_holomorphic_is_better():
 def test_two_holomorphic_points_are_the_symmetric_estimate(hidden):
     net = network((6, 10, 4), hidden, "linear", scale=0.5)
     x, target = batch(net)
-    cost = eqprop.squared_error(target)
+    cost = settling.squared_error(target)
     free = settle(net, net.forward(x), 100).states
     found = eqprop.holomorphic(net, free, cost, radius=0.2, points=2, sweeps=30)
     smooth = Cost(cost.value, cost.pull)  # by a force, as complex states are nudged
@@ -238,15 +241,15 @@ def test_two_cycles_only_beyond_the_bound(scale):
     start = [x, *(torch.rand(200, n, generator=chance, dtype=x.dtype) * 2 - 1 for n in (64, 64, 4))]
     drive, before, last = net.drive(x), start, start
     for _ in range(2000):
-        before, last = last, eqprop.discrete(net, last, drive, 0.0, None)
-    after = eqprop.discrete(net, last, drive, 0.0, None)
-    cycling = eqprop.two_cycling(before, last, after)
+        before, last = last, settling.discrete(net, last, drive, 0.0, None)
+    after = settling.discrete(net, last, drive, 0.0, None)
+    cycling = settling.two_cycling(before, last, after)
     if scale > 1:
         assert cycling.any()
     else:
         assert not cycling.any()
         cold = settle(net, net.forward(x), 2000).states
-        assert eqprop.moved(cold, after) < 1e-4
+        assert settling.moved(cold, after) < 1e-4
 
 
 def test_a_two_cycle_is_told_from_rest_and_from_moving_on():
@@ -255,7 +258,7 @@ def test_a_two_cycle_is_told_from_rest_and_from_moving_on():
     first = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
     second = first * torch.tensor([[-1.0, 1.0], [1.0, 1.0], [0.5, 0.5], [-1.0, 0.9]])
     third = first * torch.tensor([[1.0, 1.0], [1.0, 1.0], [0.25, 0.25], [1.0, 0.81]])
-    found = eqprop.two_cycling([x, first], [x, second], [x, third])
+    found = settling.two_cycling([x, first], [x, second], [x, third])
     assert found.tolist() == [True, False, False, False]
 
 
@@ -267,7 +270,7 @@ def test_a_field_with_its_own_feedback_follows_the_closed_form():
     feedback = [torch.zeros(0), torch.randn(5, 3, generator=chance, dtype=torch.float64) * 0.3]
     net = Net(net.weights, net.biases, net.units, net.gains, feedback)
     x, target = batch(net, 6)
-    cost = eqprop.squared_error(target)
+    cost = settling.squared_error(target)
     free = settle(net, net.forward(x), 200).states
     plus, minus = (settle(net, free, 200, beta=beta, cost=cost).states for beta in (0.1, -0.1))
     delta = (plus[2] - minus[2]) / 0.2

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from brains.kernels.reference import eqprop
-from brains.kernels.reference.eqprop import Net, blockwise, contrast, settle
+from brains.kernels.reference import settling
+from brains.kernels.reference.eqprop import contrast
+from brains.kernels.reference.settling import Net, blockwise, settle
 from brains.kernels.reference.units import UNITS
 
 
@@ -37,7 +38,7 @@ def data(rows=16, inputs=8, outputs=4):
 def test_contrast_is_the_gradient_through_the_settling(dims, gain):
     """EqProp stays exact with a cubic energy: each factor's gradient, size and all, to 2e-4 in float64."""
     net, (x, target) = gated(dims, gain), data()
-    cost = eqprop.cross_entropy(target, 3.0)
+    cost = settling.cross_entropy(target, 3.0)
     parameters = [each.clone().requires_grad_() for each in (*net.weights, *net.biases, *net.gate)]
     depth = net.depth
     gate = (parameters[-2], parameters[-1])

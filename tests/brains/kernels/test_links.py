@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from brains.kernels.reference import eqprop
-from brains.kernels.reference.eqprop import Net, blockwise, contrast, settle
+from brains.kernels.reference import eqprop, settling
+from brains.kernels.reference.eqprop import contrast
 from brains.kernels.reference.links import DENSE, Convolution
+from brains.kernels.reference.settling import Net, blockwise, settle
 from brains.kernels.reference.units import UNITS
 
 # link, shape of its weight, units below
@@ -70,7 +71,7 @@ def test_the_contrast_of_a_convolutional_net_is_its_gradient(gain):
     """Autograd through the unrolled settling is the oracle, in float64."""
     net = convolutional(gain)
     x = torch.rand(8, 64, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-    cost = eqprop.squared_error(torch.nn.functional.one_hot(torch.arange(8) % 4, 4).double())
+    cost = settling.squared_error(torch.nn.functional.one_hot(torch.arange(8) % 4, 4).double())
     parameters = [each.clone().requires_grad_() for each in (*net.weights, *net.biases)]
     own = Net(parameters[:3], parameters[3:], net.units, net.gains, links=net.links)
     states, drive = own.forward(x), own.drive(x)
@@ -81,7 +82,7 @@ def test_the_contrast_of_a_convolutional_net_is_its_gradient(gain):
     plus, minus = (settle(net, free, 200, beta=beta, cost=cost).states for beta in (1e-4, -1e-4))
     for mine, right in zip(contrast(net, plus, minus, 2e-4), true, strict=True):
         torch.testing.assert_close(mine, right, rtol=2e-4, atol=1e-8)
-    points = eqprop.holomorphic(net, free, eqprop.Cost(cost.value, cost.pull), radius=0.1, points=8, sweeps=60)
+    points = eqprop.holomorphic(net, free, settling.Cost(cost.value, cost.pull), radius=0.1, points=8, sweeps=60)
     for mine, right in zip(points, true, strict=True):
         torch.testing.assert_close(mine, right, rtol=2e-4, atol=1e-8)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from agentsim.batch.digits.stride import Lanes
-from brains.kernels.reference import eqprop
-from brains.kernels.reference.eqprop import Net, blockwise, discrete, settle
+from brains.kernels.reference import settling
+from brains.kernels.reference.settling import Net, blockwise, discrete, settle
 from brains.kernels.reference.units import UNITS
 
 BETA, ROWS, HOLD = 1e-3, 5, 4
@@ -42,14 +42,14 @@ def test_an_image_held_for_n_ticks_has_had_n_times_k_parallel_sweeps():
         lanes.take(x, target)
         kept = [Lanes.of({name: s.clone() for name, s in lanes.kept.items()})]
         for age in range(1, HOLD + 1):
-            kept[0].sweep(net, BETA, k, eqprop.squared_error)
+            kept[0].sweep(net, BETA, k, settling.squared_error)
             for side, start, beta in zip((kept[0].plus, kept[0].minus), found, (BETA, -BETA), strict=True):
-                cost = eqprop.squared_error(target)
+                cost = settling.squared_error(target)
                 expected = settle(net, [x, *start], age * k, beta=beta, cost=cost, dynamics=discrete).states
                 for mine, right in zip(side, expected, strict=True):
                     torch.testing.assert_close(mine[place], right, rtol=0, atol=1e-14)
         assert kept[0].age[place].tolist() == [HOLD] * ROWS
-        lanes.sweep(net, BETA, k, eqprop.squared_error)
+        lanes.sweep(net, BETA, k, settling.squared_error)
     ages = [(len(batches) - 1 - group) % HOLD + 1 for group in range(HOLD)]
     assert lanes.age.tolist() == [age for age in ages for _ in range(ROWS)]
 
@@ -61,9 +61,9 @@ def test_only_ripe_lanes_are_heard_and_theirs_is_the_gradient():
     lanes = Lanes(net, x, target, 2)
     assert lanes.contrast(net, BETA, 1) is None, "nothing has had a tick"
     for _ in range(150):
-        lanes.sweep(net, BETA, 1, eqprop.squared_error)
+        lanes.sweep(net, BETA, 1, settling.squared_error)
     lanes.take(*late)  # in the place of the first half of the lanes
-    lanes.sweep(net, BETA, 1, eqprop.squared_error)
+    lanes.sweep(net, BETA, 1, settling.squared_error)
     found = lanes.contrast(net, BETA, 100)
     assert found is not None
     gradient, output, own = found
@@ -74,6 +74,6 @@ def test_only_ripe_lanes_are_heard_and_theirs_is_the_gradient():
     for _ in range(150):
         states = blockwise(unrolled, states, drive, 0.0, None)
     torch.testing.assert_close(output, states[-1].detach(), rtol=1e-4, atol=1e-6)
-    true = torch.autograd.grad(eqprop.squared_error(target).value(states[-1]).mean(), parameters)
+    true = torch.autograd.grad(settling.squared_error(target).value(states[-1]).mean(), parameters)
     for mine, right in zip(gradient, true, strict=True):
         torch.testing.assert_close(mine, right, rtol=1e-3, atol=1e-7)

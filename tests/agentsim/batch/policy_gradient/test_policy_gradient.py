@@ -17,7 +17,7 @@ from agentsim.batch.policy_gradient.ppo import ACTIONS, OUTPUTS, advantages, los
 from agentsim.batch.policy_gradient.settings import EqPropSettings, PolicyConfig
 from agentsim.batch.policy_gradient.task import PolicyTask, greedy_returns
 from agentsim.system.process import one_compute_thread
-from brains.kernels.reference.eqprop import Net, settle
+from brains.kernels.reference.settling import Net, settle
 from brains.kernels.reference.units import UNITS
 
 
