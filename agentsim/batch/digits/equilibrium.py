@@ -14,6 +14,7 @@ from agentsim.batch.digits.settings import EqPropNetwork, Stride
 from agentsim.batch.digits.stride import Lanes
 from agentsim.batch.digits.wiring import lateral_of, uniform, wires_of
 from brains.kernels.reference import eqprop, settling
+from brains.kernels.reference.laterals import calmed, with_strength
 from brains.kernels.reference.settling import Cost, Net, Settled, settle
 from brains.kernels.reference.units import UNITS, Units
 
@@ -42,6 +43,7 @@ class EqPropEngine:
                 w.clone() if alike else wire.start(chance)[0] for w, wire in zip(self.weights, wires, strict=True)
             ]
         self.vectors = [torch.ones(wire.units) / math.sqrt(wire.units) for wire in wires]
+        self.directions = {layer: self.vectors[layer - 1] for layer in self.laterals}
         self.gains = [network.gain] * len(self.weights)
         for _ in range(POWER_ITERATIONS):
             self._keep_contracting()
@@ -107,6 +109,7 @@ class EqPropEngine:
             return
         drive = net.drive(x)
         free = self.free(net, x, drive)
+        self._calm(free)
         loss = float(cost.value(free.states[-1]).mean())
         if network.residual_limit is not None and not free.residual <= network.residual_limit:
             self.withheld += 1
@@ -181,6 +184,16 @@ class EqPropEngine:
                 self.net, self.vectors, self.network.gain, self.network.homeostasis
             )
 
+    def _calm(self, free: Settled) -> None:
+        """What units of one layer do to each other follows the bound of homeostasis too, from the next batch on."""
+        if self.network.homeostasis is None:
+            return
+        for layer, (lateral, parameters) in self.laterals.items():
+            calm, self.directions[layer] = calmed(
+                lateral, free.states[layer], parameters, self.directions[layer], self.network.homeostasis
+            )
+            self.laterals[layer] = calm, parameters
+
     def figures(self, x: Tensor, target: Tensor) -> dict[str, float]:
         """Means over the images: free and nudged energy; the largest residual and sweeps of the free phase; the least
         gain; sqrt(gamma) sigma of the layer nearest to its bound; batches withheld; the share of images that end going
@@ -193,9 +206,12 @@ class EqPropEngine:
         nudge = self.network.beta * net.scale(net.depth) * cost.value(plus.states[-1])
         next_states = settle(net, free.states, 1, dynamics=self._dynamics).states
         cycling = settling.two_cycling(free.before, free.states, next_states)
+        energies = {}
+        if net.has_energy:
+            energies["energy"] = float(net.energy(free.states).mean())
+            energies["nudged_energy"] = float((net.energy(plus.states) + nudge).mean())
         return {
-            "energy": float(net.energy(free.states).mean()),
-            "nudged_energy": float((net.energy(plus.states) + nudge).mean()),
+            **energies,
             "residual": free.residual,
             "sweeps": float(free.sweeps),
             "gain": min(self.gains[1:], default=1.0),
@@ -205,10 +221,12 @@ class EqPropEngine:
         }
 
     @torch.no_grad()
-    def settling(self, images: Images, sweeps: int) -> dict[str, list[float]]:
+    def settling(self, images: Images, sweeps: int) -> dict[str, list[float]] | None:
         """The energy of one image, {free, nudged}: so many sweeps from states of zero, then nudged from where they end.
-        The first nudged value is that of the free minimum."""
+        The first nudged value is that of the free minimum. None where there is no energy."""
         x = torch.from_numpy(images.flat)
+        if not self.net.has_energy:
+            return None
         net, cost = self.net, self.cost(torch.nn.functional.one_hot(torch.from_numpy(images.labels), CLASSES).float())
         drive, beta = net.drive(x), self.network.beta
         states = [torch.zeros_like(s) for s in net.forward(x, drive)]
@@ -237,6 +255,8 @@ class EqPropEngine:
         """What going on exactly needs besides the parameters."""
         own = {f"feedback.{layer}": each for layer, each in enumerate(self.feedback)}
         vectors = {f"vector.{layer}": each for layer, each in enumerate(self.vectors)}
+        vectors |= {f"direction.{layer}": each for layer, each in self.directions.items()}
+        vectors |= {f"strength.{layer}": torch.tensor(own.strength) for layer, (own, _) in self.laterals.items()}
         gains = torch.tensor([*self.gains, self.withheld], dtype=torch.float64)
         lanes = {f"lanes.{name}": each for name, each in (self.lanes.kept if self.lanes else {}).items()}
         return {**own, **vectors, **lanes, "gains": gains}
@@ -246,6 +266,9 @@ class EqPropEngine:
         for layer, each in enumerate(self.feedback):
             each.copy_(state[f"feedback.{layer}"])
         self.vectors = [state[f"vector.{layer}"] for layer in range(len(self.vectors))]
+        for layer, (lateral, parameters) in self.laterals.items():
+            self.directions[layer] = state[f"direction.{layer}"]
+            self.laterals[layer] = with_strength(lateral, float(state[f"strength.{layer}"])), parameters
         *self.gains, withheld = state["gains"].tolist()
         self.withheld = int(withheld)
         lanes = {name.removeprefix("lanes."): each for name, each in state.items() if name.startswith("lanes.")}

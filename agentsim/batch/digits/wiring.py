@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from agentsim.batch.digits.settings import BackpropNetwork, EqPropNetwork, Transformer
-from brains.kernels.reference.attention import EnergyTransformer, Lateral, LoopedBlock
+from brains.kernels.reference.laterals import EnergyTransformer, Lateral, LoopedBlock
 from brains.kernels.reference.links import DENSE, Convolution, Link, Patches
 
 

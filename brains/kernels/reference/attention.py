@@ -1,112 +1,52 @@
-"""What the tokens of one layer of a settling network say to each other: with an energy, or as a looped block.
-
-Tokens are (B, N D), token by token. An energy transformer (Hoover et al. 2023) has
-
-    E(s) = - 1/b sum over heads h, tokens i of log sum over tokens j != i of exp(b k_j q_i) - 1/2 sum over i, m of
-           max(0, xi_m s_i)^2,    q_i = s_i Wq_h, k_j = s_j Wk_h
-
-an attention and a Hopfield memory, so that all that is said of energies holds, and the contrast of equilibrium
-propagation is the gradient. Deviation: tokens are units with a nonlinearity of their own, bounded, in place of a layer
-norm, which settle in the same sweeps as all others. The looped block, attention and a perceptron that are no gradient
-of anything, is what is published of transformers by equilibrium propagation; it learns as a vector field.
-"""
+"""Attention over the last ticks."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-Parameters = Sequence[Tensor]
+from brains.kernels.program import op
+from brains.kernels.reference.operation import Operation, Shapes
+
+HEADS, WINDOW = op.D1, op.D2
 
 
-class Lateral(Protocol):
-    """What the units of one layer, (B, n), do to each other."""
+class Attention(Operation):
+    """The newest input asks the last `window` inputs, its own among them; plus x where sizes agree.
 
-    def pull(self, s: Tensor, parameters: Parameters) -> Tensor:
-        """What drives each unit besides the layers beside it, (B, n); -dE / ds where there is an energy."""
+    State: keys (window, units) with the newest last, values likewise, how many of them are valid.
+    """
 
+    query_weight: Tensor
+    key_weight: Tensor
+    value_weight: Tensor
+    output_weight: Tensor
+    query_bias: Tensor
+    key_bias: Tensor
+    value_bias: Tensor
+    output_bias: Tensor
 
-@runtime_checkable
-class LateralEnergy(Lateral, Protocol):
-    """A lateral that has an energy."""
+    @staticmethod
+    def shapes(row: NDArray[Any]) -> tuple[Shapes, Shapes]:
+        """query_, key_ and value_weight (inputs, units), output_weight (units, units), and a bias (units,) for each."""
+        inputs, units = row[op.IN], row[op.UNITS]
+        weights: Shapes = {f"{name}_weight": (inputs, units) for name in ("query", "key", "value")}
+        biases: Shapes = {f"{name}_bias": (units,) for name in ("query", "key", "value", "output")}
+        return {**weights, "output_weight": (units, units)}, biases
 
-    def energy(self, s: Tensor, parameters: Parameters) -> Tensor:
-        """E of each sample, (B,)."""
-
-    def slopes(self, s: Tensor, parameters: Parameters) -> list[Tensor]:
-        """-dE / dparameter of each, summed over samples."""
-
-
-def along(lateral: Lateral, s: Tensor, parameters: Parameters, change: Tensor) -> list[Tensor]:
-    """The derivative of sum change . pull(s) by each parameter, one step of autograd: what a vector field learns by."""
-    own = [parameter.detach().requires_grad_() for parameter in parameters]
-    with torch.enable_grad():
-        return list(torch.autograd.grad((change * lateral.pull(s, own)).sum(), own))
-
-
-@dataclass(frozen=True)
-class EnergyTransformer:
-    """Parameters: Wq, Wk (heads, D, head width) and the memories xi (M, D). b is 1 / sqrt(head width)."""
-
-    tokens: int
-
-    def energy(self, s: Tensor, parameters: Parameters) -> Tensor:
-        """E of each sample, (B,)."""
-        tokens, _, _, logits, sharpness = self._attended(s, parameters)
-        remembered = (tokens @ parameters[2].T).clamp_min(0)
-        return -torch.logsumexp(logits, 3).sum((1, 2)) / sharpness - (remembered**2).sum((1, 2)) / 2
-
-    def pull(self, s: Tensor, parameters: Parameters) -> Tensor:
-        """-dE / ds."""
-        to_queries, to_keys, memories = parameters
-        _, from_keys, from_queries, remembered = self._forces(s, parameters)
-        own = torch.einsum("bhnk,hdk->bnd", from_keys, to_queries)
-        own = own + torch.einsum("bhnk,hdk->bnd", from_queries, to_keys)
-        return (own + remembered @ memories).flatten(1)
-
-    def slopes(self, s: Tensor, parameters: Parameters) -> list[Tensor]:
-        """-dE / dparameter of each, summed over samples."""
-        tokens, from_keys, from_queries, remembered = self._forces(s, parameters)
-        return [
-            torch.einsum("bnd,bhnk->hdk", tokens, from_keys),
-            torch.einsum("bnd,bhnk->hdk", tokens, from_queries),
-            torch.einsum("bnm,bnd->md", remembered, tokens),
-        ]
-
-    def _attended(self, s: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
-        """Tokens (B, N, D), queries and keys (B, heads, N, head width), b k_j q_i (B, heads, N of i, N of j), b."""
-        to_queries, to_keys, _ = parameters
-        tokens, sharpness = s.view(len(s), self.tokens, -1), 1 / math.sqrt(to_keys.shape[2])
-        queries, keys = (torch.einsum("bnd,hdk->bhnk", tokens, to) for to in (to_queries, to_keys))
-        itself = torch.eye(self.tokens, dtype=torch.bool)
-        logits = (sharpness * queries @ keys.mT).masked_fill(itself, -math.inf)
-        return tokens, queries, keys, logits, sharpness
-
-    def _forces(self, s: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Tokens, -dE / dq and -dE / dk (B, heads, N, head width), and what is remembered (B, N, M)."""
-        tokens, queries, keys, logits, _ = self._attended(s, parameters)
-        attention = torch.softmax(logits, 3)
-        return tokens, attention @ keys, attention.mT @ queries, (tokens @ parameters[2].T).clamp_min(0)
-
-
-@dataclass(frozen=True)
-class LoopedBlock:
-    """A transformer's block, the same in every sweep: attention, then a perceptron on its layer norm. Parameters: Wq,
-    Wk and Wv (heads, D, head width), Wo (heads, head width, D), W1 (D, M), W2 (M, D)."""
-
-    tokens: int
-
-    def pull(self, s: Tensor, parameters: Parameters) -> Tensor:
-        """What attention and perceptron say to each token."""
-        to_queries, to_keys, to_values, back, up, down = parameters
-        tokens = s.view(len(s), self.tokens, -1)
-        queries, keys, values = (torch.einsum("bnd,hdk->bhnk", tokens, to) for to in (to_queries, to_keys, to_values))
-        attention = torch.softmax(queries @ keys.mT / math.sqrt(to_keys.shape[2]), 3)
-        heard = torch.einsum("bhnk,hkd->bnd", attention @ values, back)
-        own = torch.nn.functional.layer_norm(tokens + heard, tokens.shape[2:])
-        return (heard + (own @ up).clamp_min(0) @ down).flatten(1)
+    def forward(self, x: Tensor, kept: Any = None) -> tuple[Tensor, Tensor]:
+        """(inputs,), (2 window units + 1,) -> (units,), (2 window units + 1,)."""
+        heads, window = self.sizes[HEADS], self.sizes[WINDOW]
+        old_keys, old_values = kept[:-1].view(2, window, self.units)
+        valid = min(int(kept[-1]) + 1, window)
+        query = x @ self.query_weight + self.query_bias
+        keys = torch.cat([old_keys[1:], (x @ self.key_weight + self.key_bias)[None]])
+        values = torch.cat([old_values[1:], (x @ self.value_weight + self.value_bias)[None]])
+        q, k, v = (part.view(-1, heads, self.units // heads) for part in (query, keys[-valid:], values[-valid:]))
+        scores = (q * k).sum(2) / (self.units / heads) ** 0.5  # (valid, heads)
+        heard = (torch.softmax(scores, 0)[:, :, None] * v).sum(0).flatten()
+        z = heard @ self.output_weight + self.output_bias
+        return z + x if self.residual else z, torch.cat([keys.flatten(), values.flatten(), kept.new_tensor([valid])])

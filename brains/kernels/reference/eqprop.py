@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from brains.kernels.reference.attention import along
+from brains.kernels.reference.laterals import along
 from brains.kernels.reference.settling import Cost, Dynamics, Net, States, blockwise, settle
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from brains.kernels.reference.attention import Lateral, LateralEnergy
+from brains.kernels.reference.laterals import Lateral, LateralEnergy
 from brains.kernels.reference.links import DENSE, Link
 from brains.kernels.reference.units import Units
 
@@ -108,6 +108,11 @@ class Net:
                 own = own + self.lateral_energy(layer).energy(states[layer], self.laterals[layer][1])
             total = total + self.scale(layer) * own
         return total
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether it is no vector field."""
+        return not self.feedback and all(isinstance(own, LateralEnergy) for own, _ in self.laterals.values())
 
     def lateral_energy(self, layer: int) -> LateralEnergy:
         """The lateral of a layer. Raises TypeError where it has no energy."""

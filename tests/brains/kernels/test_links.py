@@ -7,7 +7,7 @@ import torch
 
 from brains.kernels.reference import eqprop, settling
 from brains.kernels.reference.eqprop import contrast
-from brains.kernels.reference.links import DENSE, Convolution
+from brains.kernels.reference.links import DENSE, Convolution, Patches
 from brains.kernels.reference.settling import Net, blockwise, settle
 from brains.kernels.reference.units import UNITS
 
@@ -18,6 +18,7 @@ LINKS = {
     "stride 2, odd": (Convolution((2, 7, 5), 3, 5, 2), (3, 2, 5, 5), 70),
     "stride 2, even": (Convolution((1, 8, 8), 4, 5, 2), (4, 1, 5, 5), 64),
     "stride 3, a remainder": (Convolution((2, 7, 8), 3, 3, 3), (3, 2, 3, 3), 112),
+    "patches": (Patches(6, 2), (4, 3), 36),
     "even kernel": (Convolution((1, 6, 7), 2, 4, 2), (2, 1, 4, 4), 42),
 }
 
@@ -32,7 +33,8 @@ def test_down_is_the_transpose_of_up_and_outer_its_derivative(name):
     `over_rows`."""
     link, shape, units = LINKS[name]
     below, weight = drawn(4, units).requires_grad_(), drawn(*shape, seed=1).requires_grad_()
-    bias = drawn(shape[1] if link is DENSE else shape[0], seed=2).requires_grad_()
+    sizes = {"dense": shape[1], "patches": 9 * 3}  # else one a channel
+    bias = drawn(sizes.get(name, shape[0]), seed=2).requires_grad_()
     driven = link.up(below, weight, bias)
     above, z = drawn(*driven.shape, seed=3), drawn(4, units, seed=4)
     by_below, by_weight, by_bias = torch.autograd.grad((above * driven).sum(), (below, weight, bias))

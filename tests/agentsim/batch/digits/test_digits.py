@@ -96,6 +96,9 @@ SETTINGS += [{"cost": cost, "estimator": estimator} for cost, estimator in produ
 SETTINGS += [{"units": units, "estimator": "holomorphic"} for units in ("tanh", "sigmoid", "rational_tanh")]
 SETTINGS += [{"units": "tanh", "cost": cost, "estimator": "holomorphic"} for cost in COSTS[1:]]
 SETTINGS += [{"dynamics": "discrete", "stride": {"sweeps": 2}, "cost": cost} for cost in COSTS]
+TOKENS = {"patch": 2, "width": 16, "memories": 16}
+SETTINGS += [{"transformer": TOKENS, "units": "rational_tanh", "cost": "cross_entropy", "beta": 0.1}]
+SETTINGS += [{"transformer": {**TOKENS, "block": "looped"}, "units": "rational_tanh", "feedback": "vector_field"}]
 CONVOLUTIONS = [{"channels": 8, "kernel": 3}, {"channels": 16, "kernel": 3}]
 SETTINGS += [{"convolutions": CONVOLUTIONS, "feedback": feedback} for feedback in ("symmetric", "vector_field")]
 SETTINGS += [
@@ -212,6 +215,7 @@ def test_the_energy_of_one_image_falls_sweep_by_sweep() -> None:
         {"cost": "read_out", "estimator": "random_sign"},
         {"convolutions": [{"channels": 4, "kernel": 3}], "feedback": "kolen_pollack"},
         {"dynamics": "discrete", "stride": {}},
+        {"transformer": {"patch": 4, "width": 8, "memories": 8}, "units": "tanh"},
     ],
 )
 def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path: Path, network: dict[str, Any]) -> None:
@@ -288,6 +292,7 @@ def test_what_cannot_be_is_said(words: str, said: str) -> None:
 @pytest.mark.parametrize("model", [DigitsConfig, MnistConfig])
 def test_every_shipped_config_learns_a_batch(model: type[DigitsConfig]) -> None:
     for name in settings.names(model.mode):
-        shipped = settings.load(model, name, ["batches=1"])
+        smaller = ["network.transformer.patch=2"] if ("transformer" in name or "looped" in name) else []
+        shipped = settings.load(model, name, ["batches=1", *smaller])
         task = ImagesTask(DigitsConfig.model_validate({**shipped.model_dump(), "data": "digits"}))
         assert np.isfinite(task.learn(0, 0.0))
