@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from agentsim.batch.claims import tokens
 from agentsim.studies.report import print_table, progress, report
 from agentsim.system.process import one_compute_thread
 from brains.eqprop.core import Core
@@ -78,7 +79,7 @@ def measure(seeds: int = 5) -> dict[str, Any]:
             rows.append({**_words(case), "cosines": cosines, "residuals": residuals, "sizes": sizes})
         lives = []
         for seed in range(seeds):
-            lives.append(life(seed, MOMENTS))
+            lives.append([*life(seed, MOMENTS), *tokens.examined(seed)])
             bar.advance(task)
         for moments in zip(*lives, strict=True):
             figures = {name: [moment[name] for moment in moments] for name in ("cosines", "residuals", "sizes")}
@@ -211,6 +212,8 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     exact = [cosine for row in deep if row["precision"] == "float64" for cosine in row["cosines"]]
     single = [cosine for row in deep if row["precision"] == "float32" for cosine in row["cosines"]]
     scaled = worst(net="8-64-64-4, gamma 0.3", beta=0.01)
+    attending = [cosine for row in rows if "energy-transformer" in row["net"] for cosine in row["cosines"]]
+    looped = [cosine for row in rows if "looped-block" in row["net"] for cosine in row["cosines"]]
     lived = [cosine for row in rows if "after" in row["net"] and row["beta"] == 0.02 for cosine in row["cosines"]]
     return [
         _verdict("where the settling contracts, it is the gradient", min(contraction) >= 0.9999, contraction),
@@ -219,6 +222,8 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
         _verdict("its signal vanishes in deep nets: in float32 at beta .001", min(single) < 0.99, single),
         _verdict("feedback scaled by gamma .3 stays exact", min(scaled) >= 0.9999, scaled),
         _verdict("it stays the gradient while the net learns (.999)", min(lived) >= 0.999, lived),
+        _verdict("attention with an energy has its gradient (.99)", min(attending) >= 0.99, attending),
+        _verdict("the published looped block, nudged, has its gradient (.99)", min(looped) >= 0.99, looped),
     ]
 
 

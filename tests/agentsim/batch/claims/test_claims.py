@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agentsim.batch.claims import gradient, memory, variants
+from agentsim.batch.claims import gradient, memory, tokens, variants
 from agentsim.batch.digits import study
 from agentsim.cli.app import app
 
 
 def rows_with(cosine: float) -> list[dict[str, Any]]:
-    lived = gradient.Case("8-64-64-4 after 100 updates", (), "", beta=0.02)
-    return [{**gradient._words(case), "cosines": [cosine] * 3} for case in [*gradient.CASES, lived]]
+    names = ("8-64-64-4 after 100 updates", "energy-transformer, 0 updates", "looped-block, 0 updates")
+    others = [gradient.Case(name, (), "", beta=0.02) for name in names]
+    return [{**gradient._words(case), "cosines": [cosine] * 3} for case in [*gradient.CASES, *others]]
 
 
 def test_verdicts_of_the_gradient_go_both_ways() -> None:
     good, bad = (gradient.verdicts(rows_with(cosine)) for cosine in (0.99999, 0.5))
-    said = ["holds", "holds", "does not hold", "does not hold", "holds", "holds"]
+    said = ["holds", "holds", "does not hold", "does not hold", "holds", "holds", "holds", "holds"]
     assert [row["verdict"] for row in good] == said
     assert [row["verdict"] for row in bad] == ["holds" if one != "holds" else "does not hold" for one in said]
 
@@ -86,10 +87,20 @@ def test_commands_that_train(check: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert "points of accuracy" in CliRunner().invoke(app, words).stdout
 
 
+def test_attention_with_an_energy_has_its_gradient_and_the_looped_block_another(monkeypatch) -> None:
+    """Autograd in float64 through the settling of trained nets' like, over all parameters."""
+    monkeypatch.setattr(tokens, "MOMENTS", (3,))
+    energy, looped = tokens.examined(0)
+    assert energy["cosines"] > 0.99999
+    assert energy["sizes"] == pytest.approx(1, abs=1e-3)
+    assert looped["cosines"] < 0.99
+
+
 def test_commands_that_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     few = [case for case in gradient.CASES if case.sizes[0] < 100 and case.beta == 0.01]
     monkeypatch.setattr(gradient, "CASES", few)
     monkeypatch.setattr(gradient, "MOMENTS", (0, 1))
+    monkeypatch.setattr(tokens, "MOMENTS", (0,))
     monkeypatch.setattr(gradient, "verdicts", lambda rows: [])
     done = CliRunner().invoke(app, ["check", "gradient", "--seeds", "1"])
     assert done.exit_code == 0, done.output
