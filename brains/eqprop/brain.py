@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -124,15 +125,16 @@ class EqPropBrain(BrainBase):
         if not self.core.program[of.FREE]:
             return found
         found |= {"sweeps": float(self.core.program[of.FREE]), "residual": self.residual}
-        found["free_energy"] = float(energy(self.core, self.states).mean())
+        units = self.config.core(self.body.observation_size, self.body.actions)["units"]
+        found["free_energy"] = float(energy(self.core, units, self.states).mean())
         for index, gain in enumerate(self.core.gains, start=1):
             largest = float(np.linalg.norm(self.core.weights[index], 2))
             found |= {f"gain/{index}": float(gain), f"feedback/{index}": math.sqrt(gain) * largest}
         return found
 
 
-def energy(core: Core, states: list[Float]) -> NDArray[np.float64]:
-    """E of each sample, (N,), of rational tanh units below linear ones (see `kernels.reference.eqprop`)."""
+def energy(core: Core, units: list[str], states: list[Float]) -> NDArray[np.float64]:
+    """E of each sample, (N,) (see `kernels.reference.settling`)."""
     total, scale = np.zeros(len(states[0])), 1.0
     for index, (below, s) in enumerate(pairwise(np.asarray(state, np.float64) for state in states)):
         z = below @ core.weights[index] + core.biases[index]
@@ -140,9 +142,13 @@ def energy(core: Core, states: list[Float]) -> NDArray[np.float64]:
             z *= below @ core.gate[0] + core.gate[1]
         if index:
             scale *= float(core.gains[index - 1])
-        last = index == len(core.weights) - 1
-        total += scale * ((s * s / 2 if last else rational_potential(s)) - s * z).sum(1)
+        total += scale * (POTENTIALS.get(units[index], half_square)(s) - s * z).sum(1)
     return total
+
+
+def half_square(s: Any) -> Any:
+    """R of linear and of clipped units."""
+    return s * s / 2
 
 
 def rational_potential(s: Any) -> Any:
@@ -150,6 +156,19 @@ def rational_potential(s: Any) -> Any:
     low, high = np.cbrt(np.maximum(1 - s, 0)), np.cbrt(np.maximum(1 + s, 0))
     z = 3 * s + 3 * low * high * (low - high)
     return s * z - z * z / 18 - 4 / 3 * np.log1p(z * z / 3)
+
+
+def entropy(p: Any) -> Any:
+    """R of sigmoid units: p log p + (1 - p) log(1 - p)."""
+    inside = np.clip(p, 1e-300, 1 - 1e-16)
+    return inside * np.log(inside) + (1 - inside) * np.log1p(-inside)
+
+
+POTENTIALS: dict[str, Callable[[Any], Any]] = {
+    "rational_tanh": rational_potential,
+    "sigmoid": entropy,
+    "tanh": lambda s: entropy((1 + s) / 2) + math.log(2),  # tanh z = 2 sigmoid(2 z) - 1
+}
 
 
 class QuadraticBrain(EqPropBrain):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brains.stepping.settings import Replay
 
 
 class EqPropConfig(BaseModel):
     """A network that settles into a minimum of its energy, and learns by equilibrium propagation from a teacher's
-    labels. Hidden units are rational tanh, outputs linear, the cost is cross-entropy; Adam with beta1 .9.
+    labels; Adam with beta1 .9.
 
     `gated`: the first layer is driven by a product of two sums of the input. `homeostasis` holds gamma sigma^2, by
     which what comes down returns, below a bound: without it the settling falls apart as weights grow.
@@ -23,6 +23,10 @@ class EqPropConfig(BaseModel):
     """A network that settles."""
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], Field(min_length=1, max_length=64)] = (64,)
     """Units of the hidden layers, from the input on."""
+    units: Literal["rational_tanh", "tanh", "sigmoid", "clip", "clip2"] = "rational_tanh"
+    """What hidden units are: smooth, or clipped to 0..1 or 0..2."""
+    cost: Literal["cross_entropy", "squared_error"] = "cross_entropy"
+    """cross_entropy of linear outputs; squared_error, of clipped ones where hidden units are clipped."""
     gated: bool = True
     """Whether the first layer is driven by (x A + a)(x G + g), a product, and not by x A + a alone."""
     rule: Literal["eqprop", "backprop"] = "eqprop"
@@ -49,11 +53,19 @@ class EqPropConfig(BaseModel):
     """A memory of labelled experiences, of which every learning step draws a batch; null: it learns from the present
     one."""
 
+    @model_validator(mode="after")
+    def _rule_fits(self) -> EqPropConfig:
+        """What backprop has a kernel for."""
+        if self.rule == "backprop" and (self.units != "rational_tanh" or self.cost != "cross_entropy"):
+            raise ValueError("rule: backprop goes with units: rational_tanh and cost: cross_entropy")
+        return self
+
     def core(self, observations: int, actions: int) -> dict[str, Any]:
         """The arguments of its `Core` in a body with so many observations and actions."""
-        keys = {"gated", "rule", "free_sweeps", "nudged_sweeps", "beta", "temperature", "gain", "homeostasis"}
+        keys = {"cost", "gated", "rule", "free_sweeps", "nudged_sweeps", "beta", "temperature", "gain", "homeostasis"}
         own = self.model_dump(include=keys | {"learning_rate", "beta2", "weight_decay"})
-        units = ["rational_tanh"] * len(self.hidden) + ["linear"]
+        clipped = self.cost == "squared_error" and self.units in ("clip", "clip2")
+        units = [self.units] * len(self.hidden) + ["clip" if clipped else "linear"]
         return {"sizes": (observations, *self.hidden, actions), "units": units, **own}
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from agentsim.batch import settings
+from agentsim.batch.digits.exported import save_brain
 from agentsim.batch.digits.figures import picture
 from agentsim.batch.digits.images import CLASSES, PIXELS, Split, split_of
 from agentsim.batch.digits.learners import ImageLearner, learner_of
@@ -19,16 +20,18 @@ from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.digits.stepping import SteppingLearner
 from agentsim.batch.digits.task import ImagesTask
 from agentsim.batch.settings import Asked, Study
-from agentsim.batch.trials import Check, Trial, train_all
+from agentsim.batch.trials import Check, Trial, folder_of, train_all
 from agentsim.errors import UserError
 from agentsim.studies.intervals import as_interval, interval
 from agentsim.studies.pages import Section, page, write
 from agentsim.studies.report import print_table, report
 from agentsim.studies.sweep import study_directory
+from agentsim.system.files import write_whole
 
 DEFAULTS = {"digits": ("eqprop", "backprop"), "mnist": ("eqprop", "backprop")}
 VERSION = "images 1"
 FIGURES = ("accuracy", "confusion", "settling")
+BRAIN = "net.brain"  # of a training's folder
 SETTLING_SWEEPS = 30  # of the image whose settling is drawn
 AnyImages = type[DigitsConfig] | type[MnistConfig]
 
@@ -47,12 +50,14 @@ def compare(trials: Sequence[Trial], asked: Asked, name: str, command: str, data
     splits = {trial.config.data: split_of(trial.config.data, data_dir) for trial in trials}  # type: ignore[attr-defined]
     out = study_directory(asked.out, name)
     task = partial(ImagesTask, data_dir=data_dir)
-    swept = train_all(trials, task, partial(figures_of, splits=splits), FIGURES, jobs=asked.jobs, out=out)
+    measure = partial(figures_of, splits=splits, out=out)
+    swept = train_all(trials, task, measure, FIGURES, jobs=asked.jobs, out=out)
     rows: dict[str, dict[str, Any]] = {}
     for trial in trials:
         if trial in swept.kept:
             row = rows.setdefault(trial.name, {"name": trial.name, "kind": trial.config.network.kind, "runs": []})  # type: ignore[attr-defined]
             row["runs"].append({"seed": trial.config.seed, **swept.kept[trial]})
+            keep_brain(trial, out)
     data = next(iter(splits))
     result = report(
         name,
@@ -91,18 +96,29 @@ def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Tr
     return trials
 
 
-def figures_of(learner: ImageLearner | SteppingLearner, check: Check, *, splits: dict[str, Split]) -> dict[str, Any]:
+def figures_of(
+    learner: ImageLearner | SteppingLearner, check: Check, *, splits: dict[str, Split], out: Path
+) -> dict[str, Any]:
     """The one look at the test set: `accuracy`, the `confusion` of classes (true, said); and, of a network that
-    settles, the energy of one test image sweep by sweep."""
+    settles, the energy of one test image sweep by sweep. What can be a brain becomes a brain file."""
     test = splits[learner.config.data].test  # type: ignore[attr-defined]
     said = learner.scores(test).argmax(1)
     confusion = np.zeros((CLASSES, CLASSES), int)
     np.add.at(confusion, (test.labels, said), 1)
+    save_brain(learner, folder_of(learner.config, out) / BRAIN, f"{learner.config.network.kind}-{learner.config.seed}")
     return {
         "accuracy": float((said == test.labels).mean()),
         "confusion": confusion.tolist(),
         "settling": learner.settling(test.first(1), SETTLING_SWEEPS),
     }
+
+
+def keep_brain(trial: Trial, out: Path) -> None:
+    """Have a training's brain file beside the tables, as CONFIG-SEED.brain."""
+    made = folder_of(trial.config, out) / BRAIN
+    if made.exists():
+        name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in trial.name)
+        write_whole(out / f"{name}-{trial.config.seed}.brain", made.read_bytes())
 
 
 def controls(split: Split) -> dict[str, float]:
@@ -171,7 +187,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         print_table(console, headings, lines, title)
     mode = result["bench"]
     console.print("The test set is looked at once, by what was best on the validation set, which is never learned.")
-    typer.echo(f"{mode}.png, {mode}.html, {mode}.json and trainings: {result['out']}", err=True)
+    typer.echo(f"{mode}.png, {mode}.html, {mode}.json, brain files and trainings: {result['out']}", err=True)
 
 
 def _command(asked: Asked, mode: str) -> str:
