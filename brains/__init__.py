@@ -14,6 +14,7 @@ BRAINS: dict[str, str] = {
     "stepping": "brains.stepping.kind:stepping",
     "eqprop": "brains.eqprop.brain:EqPropBrain",
     "quadratic": "brains.eqprop.brain:QuadraticBrain",
+    "imagining": "brains.eqprop.inference:ImaginingBrain",
     "random": "brains.controls:RandomBrain",
     "constant": "brains.controls:ConstantBrain",
     "alternate": "brains.controls:AlternateBrain",

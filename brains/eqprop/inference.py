@@ -1,0 +1,226 @@
+"""Imagining before acting: a brain that learns what happens next, and plans in what it has learned.
+
+Sequences of actions are drawn, imagined and improved by the cross-entropy method (Rubinstein 1999); the first action of
+the best one is taken. What is preferred of an imagined moment is said by name, not learned.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+from agentsim.compiled.random import pack, unpack
+from brains.brain import Body, Brain, BrainBase, Experience, Float, Learning, State, load_arrays
+from brains.eqprop.preferences import PREFERENCES, SIZES
+from brains.eqprop.world_model import Network, NetworkModel, Regression, RegressionModel, WorldModel
+
+LEAST_DEVIATION = 0.02  # of the actions that are drawn, so that no round has nothing to choose from
+FADING = 1 / 1000  # of what the error figure remembers, a tick
+
+
+class ImaginingConfig(BaseModel):
+    """A brain that learns a model of its world and acts by planning in it.
+
+    The model's input is the observation in units of `observation_scale` and the action between -1 and 1; its output the
+    change of the observation in a tick in units of `change_scale`. Choices of a discrete body are taken to be in order,
+    from -1 to 1. With `horizon: 1` every choice is imagined once; else sequences are drawn.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    kind: Literal["imagining"] = "imagining"
+    """Imagines before it acts."""
+    model: Annotated[NetworkModel | RegressionModel, Field(discriminator="kind")] = NetworkModel()
+    """What learns what happens next."""
+    observation_scale: tuple[PositiveFloat, ...]
+    """Of each number of an observation."""
+    change_scale: tuple[PositiveFloat, ...]
+    """Of the change of each number in a tick."""
+    bounded: bool = True
+    """Whether no number is ever imagined beyond its scale."""
+    preference: Literal["cartpole", "pendulum", "acrobot"]
+    """What is preferred, by the name of the world whose observations it is about."""
+    babble: int = Field(default=1000, ge=0)
+    """Ticks of random actions, at first."""
+    learns: bool = True
+    """Whether the model learns; false: the untrained control."""
+    horizon: int = Field(default=15, ge=1, le=10_000)
+    """Ticks that are imagined."""
+    hold: PositiveInt = 1
+    """Ticks that a planned action is held, in imagination."""
+    sequences: int = Field(default=64, ge=2, le=65_536)
+    """Sequences of actions that are imagined in a round."""
+    rounds: PositiveInt = 3
+    """Rounds of imagining and choosing."""
+    elite: PositiveInt = 8
+    """The best sequences, which the next round is drawn about."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> ImaginingConfig:
+        """What goes together."""
+        if not len(self.observation_scale) == len(self.change_scale) == SIZES[self.preference][0]:
+            wanted = SIZES[self.preference][0]
+            raise ValueError(f"observation_scale, change_scale: preference {self.preference} is about {wanted} numbers")
+        if self.elite > self.sequences:
+            raise ValueError("elite: more than there are sequences")
+        return self
+
+
+class ImaginingBrain(BrainBase):
+    """Raises ValueError where the body is not the one that the preference is about."""
+
+    Config: Any = ImaginingConfig
+    backend = "numba"
+
+    def __init__(
+        self, config: ImaginingConfig, body: Body, seed: np.random.SeedSequence, model: WorldModel | None = None
+    ) -> None:
+        """`model`: one to plan in instead of the config's, such as the world's own physics, for a control."""
+        observations, planned = SIZES[config.preference]
+        if body.observation_size != observations or (not body.discrete and body.actions != planned):
+            raise ValueError(f"preference: {config.preference} is about {observations} observations and one action")
+        super().__init__(config, body)
+        weights, stream = seed.spawn(2)
+        self.generator = np.random.Generator(np.random.PCG64(stream))
+        self.scale, self.unit = (np.array(own, np.float32) for own in (config.observation_scale, config.change_scale))
+        self.choices = np.linspace(-1, 1, body.actions) if body.discrete else np.empty(0)
+        self.model = model or _made(config, observations + planned, weights, max(body.actions, config.sequences))
+        self.preferred = PREFERENCES[config.preference]
+        self.steps = -(-config.horizon // config.hold)
+        self.mean = np.zeros((body.lanes, self.steps))  # of the plan that goes on, of the actions in -1 .. 1
+        self.ticks = np.zeros(1, np.int64)
+        self.errors = np.zeros(2)  # fading sums of squares: of what was wrong, and of what happened
+        self.babble = config.babble
+        self.imagined = np.zeros((body.lanes, config.horizon, observations), np.float32)  # by the best sequence
+
+    def act(self, observation: Float) -> NDArray[Any]:
+        """(N,) choices or (N, 1) numbers: random ones while it babbles, then the first of the best imagined plan."""
+        if self.ticks[0] < self.babble:
+            planned = self.generator.uniform(-1, 1, len(observation))
+        elif self.config.horizon == 1 and self.body.discrete:
+            planned = np.array([self._best_choice(own, lane) for lane, own in enumerate(observation)])
+        else:
+            planned = np.array([self._plan(own, lane) for lane, own in enumerate(observation)])
+        if self.body.discrete:
+            return self._cut(planned)
+        low, high = np.array(self.body.low), np.array(self.body.high)
+        return (low + (planned[:, None] + 1) / 2 * (high - low)).astype(np.float32)
+
+    def _cut(self, planned: NDArray[Any]) -> NDArray[np.int64]:
+        """The choice of each of -1 .. 1, equal shares of it for each."""
+        whole = ((planned + 1) / 2 * len(self.choices)).astype(np.int64)
+        return np.clip(whole, 0, len(self.choices) - 1)
+
+    def _best_choice(self, observation: Float, lane: int) -> float:
+        """Every choice imagined for one tick."""
+        following = self._next(np.repeat(observation[None], len(self.choices), 0), self.choices)
+        best = int(self.preferred(following, self.choices[:, None])[0].argmin())
+        self.imagined[lane] = following[best]
+        return float(self.choices[best])
+
+    def _plan(self, observation: Float, lane: int) -> float:
+        """The cross-entropy method about the plan of the last tick."""
+        config, mean = self.config, self.mean[lane]
+        if config.hold == 1:
+            mean[:-1], mean[-1] = mean[1:].copy(), 0
+        deviation, best = np.ones(self.steps), mean
+        torque = 1.0 if self.body.discrete else float(self.body.high[0])
+        for _ in range(config.rounds):
+            drawn = self.generator.standard_normal((config.sequences, self.steps))
+            drawn[0] = 0
+            plans = np.clip(mean + deviation * drawn, -1, 1)
+            acted = self.choices[self._cut(plans)] if self.body.discrete else plans
+            moments = np.repeat(observation[None], config.sequences, 0)
+            cost, alive = np.zeros(config.sequences), np.ones(config.sequences, np.bool_)
+            path = []
+            for tick in range(config.horizon):
+                action = acted[:, tick // config.hold]
+                moments = self._next(moments, action)
+                path.append(moments)
+                now, last = self.preferred(moments, action[:, None] * torque)
+                cost += np.where(alive, now, 0.0)
+                alive &= ~last
+            elite = np.argsort(cost)[: config.elite]
+            mean[...] = plans[elite].mean(0)
+            deviation = plans[elite].std(0) + LEAST_DEVIATION
+            best = plans[elite[0]]
+            self.imagined[lane] = np.array(path)[:, elite[0]]
+        return float(best[0])
+
+    def _next(self, observation: Float, action: NDArray[Any]) -> Float:
+        """Observations (M, n) a tick after actions (M,) of -1 .. 1, as the model has it."""
+        change = self.model.predict(self._inputs(observation, action)) * self.unit
+        following = observation + np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+        if self.config.bounded:
+            following = np.clip(following, -self.scale, self.scale)
+        return np.asarray(following, np.float32)
+
+    def _inputs(self, observation: Float, action: NDArray[Any]) -> Float:
+        """(M, n + 1)."""
+        return np.column_stack([observation / self.scale, action]).astype(np.float32)
+
+    def learn(self, experience: Experience) -> Learning:
+        """One transition of every lane. What is not finite teaches nothing, and is counted."""
+        self.ticks += 1
+        action = np.asarray(experience.action)
+        if self.body.discrete:
+            planned = self.choices[action]
+        else:
+            low, high = self.body.low[0], self.body.high[0]
+            planned = 2 * (action[:, 0] - low) / (high - low) - 1
+        x = self._inputs(experience.observation, planned)
+        y = (experience.next_observation - experience.observation) / self.unit
+        learning = Learning()
+        for own, change in zip(x, y, strict=True):
+            if not (np.isfinite(own).all() and np.isfinite(change).all()):
+                learning.rollbacks += 1
+                continue
+            wrong = float(((self.model.predict(own[None])[0] - change) ** 2).sum())
+            self.errors += FADING * (np.array([wrong, float((change**2).sum())]) - self.errors)
+            learning.loss = wrong
+            if self.config.learns:
+                self.model.learn(own, change, self.generator)
+                learning.updates += 1
+        return learning
+
+    def reset(self, lanes: NDArray[np.bool_]) -> None:
+        """Plan anew."""
+        self.mean[lanes] = 0
+        self.imagined[lanes] = 0
+
+    def figures(self) -> dict[str, float]:
+        """The squared error of what it says will happen, over that of saying that nothing will, of about the last 1,000
+        ticks."""
+        return {"prediction_error": float(self.errors[0] / self.errors[1])} if self.errors[1] else {}
+
+    def activity(self) -> dict[str, NDArray[Any]]:
+        """What it imagines of the plan that it follows, tick by tick, in units of the scales."""
+        shown = (self.imagined / self.scale).reshape(len(self.imagined), -1)
+        shown.flags.writeable = False
+        return {"imagined": shown}
+
+    def arrays(self) -> State:
+        """Model, plan and chance; what lanes share has a leading axis of 1."""
+        model = {f"model.{name}": array[None] for name, array in self.model.arrays().items()}
+        shared = {"ticks": self.ticks[None], "errors": self.errors[None], "generator": pack(self.generator)[None]}
+        return {**model, **shared, "plan": self.mean, "imagined": self.imagined}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
+        load_arrays(self.arrays(), state)
+        self.generator = unpack(state["generator"][0])
+
+    def frozen_copy(self, lanes: int | None = None) -> Brain:
+        """It plans, and neither babbles nor learns."""
+        copy = super().frozen_copy(lanes)
+        copy.brain.babble = 0  # type: ignore[attr-defined]
+        return copy
+
+
+def _made(config: ImaginingConfig, inputs: int, seed: np.random.SeedSequence, rows: int) -> WorldModel:
+    if isinstance(config.model, NetworkModel):
+        return Network(config.model, inputs, inputs - 1, rows, seed)
+    return Regression(config.model, inputs, inputs - 1)
