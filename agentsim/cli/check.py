@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +21,17 @@ Seeds = Annotated[int, typer.Option(min=1, metavar="N", help="Networks, or train
 Batches = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Batches of each training; else those of configs/digits.")
 ]
+
+
+class World(StrEnum):
+    """Where it is lived."""
+
+    CARTPOLE = "cartpole"
+    PENDULUM = "pendulum"
+    ACROBOT = "acrobot"
+
+
+Worlds = Annotated[list[World] | None, typer.Option(help="Where; all of them by default. Repeatable.")]
 
 
 @app.callback()
@@ -119,6 +131,50 @@ def size(
       agentsim check size --seeds 3 --json
     """
     _trained("size", seeds, batches, jobs, out, as_json)
+
+
+@app.command()
+def models(
+    seeds: Seeds = 3, world: Worlds = None, jobs: Jobs = None, out: KeptIn = None, as_json: AsJson = False
+) -> None:
+    """Does a settling net learn what happens next, while it happens? CartPole, Pendulum, Acrobot, by random actions.
+
+    \b
+    Examples:
+      agentsim check models
+      agentsim check models --world pendulum --seeds 5 --json
+    """
+    _lived("models", seeds, world, jobs, out, as_json)
+
+
+@app.command()
+def imagination(
+    seeds: Seeds = 5, world: Worlds = None, jobs: Jobs = None, out: KeptIn = None, as_json: AsJson = False
+) -> None:
+    """Does imagining ahead in what was learned act well? Beside the true physics, least squares, untrained and random.
+
+    \b
+    Examples:
+      agentsim check imagination --world cartpole
+      agentsim check imagination --seeds 5 --out runs/imagination
+    """
+    _lived("imagination", seeds, world, jobs, out, as_json)
+
+
+def _lived(
+    asked: Literal["models", "imagination"],
+    seeds: int,
+    worlds: list[World] | None,
+    jobs: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from agentsim.batch.claims import imagination as claim
+    from agentsim.studies.report import conclude
+
+    names = [world.value for world in worlds or World]
+    chosen = [world for world in claim.IDS if world in names]
+    conclude(claim.measure(asked, chosen, seeds, jobs or usable_cores(), out), claim.show, as_json)
 
 
 def _trained(name: str, seeds: int, batches: int | None, jobs: int | None, out: Path | None, as_json: bool) -> None:
