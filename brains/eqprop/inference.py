@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from agentsim.compiled.random import pack, unpack
 from brains.brain import Body, Brain, BrainBase, Experience, Float, Learning, State, load_arrays
-from brains.eqprop.preferences import PREFERENCES, SIZES
+from brains.eqprop.preferences import PREFERENCES
 from brains.eqprop.world_model import Network, NetworkModel, Regression, RegressionModel, WorldModel
 
 LEAST_DEVIATION = 0.02  # of the actions that are drawn, so that no round has nothing to choose from
@@ -24,9 +24,9 @@ FADING = 1 / 1000  # of what the error figure remembers, a tick
 class ImaginingConfig(BaseModel):
     """A brain that learns a model of its world and acts by planning in it.
 
-    The model's input is the observation in units of `observation_scale` and the action between -1 and 1; its output the
-    change of the observation in a tick in units of `change_scale`. Choices of a discrete body are taken to be in order,
-    from -1 to 1. With `horizon: 1` every choice is imagined once; else sequences are drawn.
+    The model's input is the observation, in units that the preference knows, and the action between -1 and 1; its
+    output the change of the observation in a tick. Choices of a discrete body are taken to be in order, from -1 to 1.
+    With `horizon: 1` every choice is imagined once; else sequences are drawn.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
@@ -35,13 +35,9 @@ class ImaginingConfig(BaseModel):
     """Imagines before it acts."""
     model: Annotated[NetworkModel | RegressionModel, Field(discriminator="kind")] = NetworkModel()
     """What learns what happens next."""
-    observation_scale: tuple[PositiveFloat, ...]
-    """Of each number of an observation."""
-    change_scale: tuple[PositiveFloat, ...]
-    """Of the change of each number in a tick."""
     bounded: bool = True
     """Whether no number is ever imagined beyond its scale."""
-    preference: Literal["cartpole", "pendulum", "acrobot"]
+    preference: Literal["cartpole", "pendulum", "acrobot"] = "cartpole"
     """What is preferred, by the name of the world whose observations it is about."""
     babble: int = Field(default=1000, ge=0)
     """Ticks of random actions, at first."""
@@ -61,9 +57,6 @@ class ImaginingConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> ImaginingConfig:
         """What goes together."""
-        if not len(self.observation_scale) == len(self.change_scale) == SIZES[self.preference][0]:
-            wanted = SIZES[self.preference][0]
-            raise ValueError(f"observation_scale, change_scale: preference {self.preference} is about {wanted} numbers")
         if self.elite > self.sequences:
             raise ValueError("elite: more than there are sequences")
         return self
@@ -79,16 +72,17 @@ class ImaginingBrain(BrainBase):
         self, config: ImaginingConfig, body: Body, seed: np.random.SeedSequence, model: WorldModel | None = None
     ) -> None:
         """`model`: one to plan in instead of the config's, such as the world's own physics, for a control."""
-        observations, planned = SIZES[config.preference]
-        if body.observation_size != observations or (not body.discrete and body.actions != planned):
+        about = PREFERENCES[config.preference]
+        observations = len(about.scale)
+        if body.observation_size != observations or not (body.discrete or body.actions == 1):
             raise ValueError(f"preference: {config.preference} is about {observations} observations and one action")
         super().__init__(config, body)
         weights, stream = seed.spawn(2)
         self.generator = np.random.Generator(np.random.PCG64(stream))
-        self.scale, self.unit = (np.array(own, np.float32) for own in (config.observation_scale, config.change_scale))
+        self.scale, self.unit = (np.array(own, np.float32) for own in (about.scale, about.change))
         self.choices = np.linspace(-1, 1, body.actions) if body.discrete else np.empty(0)
-        self.model = model or _made(config, observations + planned, weights, max(body.actions, config.sequences))
-        self.preferred = PREFERENCES[config.preference]
+        self.model = model or _made(config, observations + 1, weights, max(body.actions, config.sequences))
+        self.preferred = about.cost
         self.steps = -(-config.horizon // config.hold)
         self.mean = np.zeros((body.lanes, self.steps))  # of the plan that goes on, of the actions in -1 .. 1
         self.ticks = np.zeros(1, np.int64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,5 +35,18 @@ def acrobot(observation: Moments, action: Moments) -> tuple[NDArray[Any], NDArra
     return np.where(height > 1, 0.0, 2 - height / 2), height > 1
 
 
-PREFERENCES: dict[str, Preference] = {"cartpole": cartpole, "pendulum": pendulum, "acrobot": acrobot}
-SIZES = {"cartpole": (4, 1), "pendulum": (3, 1), "acrobot": (6, 1)}  # of an observation, and of what is planned
+@dataclass(frozen=True)
+class About:
+    """What a preference is about: a world's observations, in units of `scale`, whose change in a tick is in units of
+    `change`; `cost` says what is preferred of them."""
+
+    cost: Preference
+    scale: tuple[float, ...]
+    change: tuple[float, ...]
+
+
+PREFERENCES: dict[str, About] = {
+    "cartpole": About(cartpole, (2.4, 2, 0.21, 2), (0.005, 0.2, 0.01, 0.3)),
+    "pendulum": About(pendulum, (1, 1, 8), (0.13, 0.13, 0.54)),
+    "acrobot": About(acrobot, (1, 1, 1, 1, 4 * math.pi, 9 * math.pi), (0.11, 0.22, 0.24, 0.33, 0.63, 1.04)),
+}

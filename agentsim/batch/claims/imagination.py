@@ -20,6 +20,7 @@ from agentsim.studies.report import print_table, report
 from agentsim.studies.sweep import Result, study_directory, sweep
 from brains.brain import Body, Experience
 from brains.eqprop.inference import ImaginingBrain, ImaginingConfig
+from brains.eqprop.preferences import PREFERENCES
 
 World = Literal["cartpole", "pendulum", "acrobot"]
 IDS: dict[World, str] = {"cartpole": "CartPole-v1", "pendulum": "Pendulum-v1", "acrobot": "Acrobot-v1"}
@@ -74,7 +75,8 @@ def life_of(asked: Literal["models", "imagination"], world: World, who: str, see
 def brain_of(life: Life, body: Body) -> ImaginingBrain:
     """The brain that lives it."""
     config = ImaginingConfig.model_validate(life.brain)
-    scale, unit = (np.array(own, np.float32) for own in (config.observation_scale, config.change_scale))
+    about = PREFERENCES[life.world]
+    scale, unit = (np.array(own, np.float32) for own in (about.scale, about.change))
     true = TrueModel(life.world, scale, unit) if life.who == "the true physics" else None
     return ImaginingBrain(config, body, np.random.SeedSequence(life.seed), true)
 
