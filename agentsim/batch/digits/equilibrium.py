@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -18,6 +18,7 @@ from brains.kernels.reference.laterals import calmed, with_strength
 from brains.kernels.reference.settling import Cost, Net, Settled, settle
 from brains.kernels.reference.units import UNITS, Units
 
+ANYWHERE = 16  # states that tokens are calmed at before any is seen
 POWER_ITERATIONS = 30  # at the start; afterwards one an update follows the weights
 
 
@@ -45,8 +46,10 @@ class EqPropEngine:
         self.vectors = [torch.ones(wire.units) / math.sqrt(wire.units) for wire in wires]
         self.directions = {layer: self.vectors[layer - 1] for layer in self.laterals}
         self.gains = [network.gain] * len(self.weights)
+        anywhere = torch.rand(ANYWHERE, wires[0].units, generator=torch.Generator().manual_seed(0)) * 2 - 1
         for _ in range(POWER_ITERATIONS):
             self._keep_contracting()
+            self._calm(dict.fromkeys(self.laterals, anywhere))
         self.withheld = 0
         self.lanes: Lanes | None = None
 
@@ -109,7 +112,7 @@ class EqPropEngine:
             return
         drive = net.drive(x)
         free = self.free(net, x, drive)
-        self._calm(free)
+        self._calm(free.states)
         loss = float(cost.value(free.states[-1]).mean())
         if network.residual_limit is not None and not free.residual <= network.residual_limit:
             self.withheld += 1
@@ -184,13 +187,13 @@ class EqPropEngine:
                 self.net, self.vectors, self.network.gain, self.network.homeostasis
             )
 
-    def _calm(self, free: Settled) -> None:
-        """What units of one layer do to each other follows the bound of homeostasis too, from the next batch on."""
+    def _calm(self, states: Mapping[int, Tensor] | settling.States) -> None:
+        """What units of one layer do to each other is held to the bound of homeostasis too, from the next batch on."""
         if self.network.homeostasis is None:
             return
         for layer, (lateral, parameters) in self.laterals.items():
             calm, self.directions[layer] = calmed(
-                lateral, free.states[layer], parameters, self.directions[layer], self.network.homeostasis
+                lateral, states[layer], parameters, self.directions[layer], self.network.homeostasis
             )
             self.laterals[layer] = calm, parameters
 
