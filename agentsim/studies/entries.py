@@ -161,7 +161,7 @@ def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entr
     if body.oracle is not None:
         yield _with(source, "repeat-last-label", config, {"kind": "repeat_last_label"})
         yield _with(source, "bias-only", config, {"kind": "bias_only"})
-        if config.world.options.get("teacher_every", 1) > 1:
+        if config.world.options.get("teacher_every", 1) > 1 or config.world.label_noise:
             given = {"hears": "teacher"}
             yield _with(source, "repeat-last-label, of those given", config, {"kind": "repeat_last_label"} | given)
             yield _with(source, "bias-only, of labels given", config, {"kind": "bias_only"} | given)

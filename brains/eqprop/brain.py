@@ -39,9 +39,11 @@ class EqPropBrain(BrainBase):
         if replay is not None:
             arguments |= {"memory": np.zeros((replay.capacity, inputs + 1), np.float32), "recent": replay.recent}
         self.batch = replay.per_tick if replay is not None else 0  # what a learning step draws
-        self.core = Core(rows=max(body.lanes, self.batch), seed=weights, **arguments)
+        gate = arguments.get("gate")
+        self.core = Core(rows=max(body.lanes, self.batch, gate["batch"] if gate else 0), seed=weights, **arguments)
         self.core.program[of.STREAM] = stream.generate_state(1, np.uint64).view(np.int64)[0]
         self.states = [np.zeros((body.lanes, size), np.float32) for size in self.core.sizes]
+        self.gated = gate is not None
         self.residual = 0.0  # of the last free phase that acted
 
     def inputs(self, observation: Float) -> Float:
@@ -80,10 +82,15 @@ class EqPropBrain(BrainBase):
         """One learning step on so many samples, `batch` or remembered ones; `refused` were not finite."""
         if not rows:
             return Learning(rollbacks=refused)
-        withheld = self.core.withheld
-        loss = self.core.learn(*batch) if batch else self.core.rehearse(rows)
-        lost = self.core.withheld - withheld
-        return Learning(loss if math.isfinite(loss) else 0.0, 1 - lost, refused + lost)
+        core, withheld, updates = self.core, self.core.withheld, 1
+        if self.gated:
+            updates = core.heed(rows, *batch)
+        elif batch:
+            core.learn(*batch)
+        else:
+            core.rehearse(rows)
+        lost = core.withheld - withheld
+        return Learning(core.loss if math.isfinite(core.loss) else 0.0, updates - lost, refused + lost, self._gate())
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
         """Forget the states of these lanes; the next free phase starts from a pass upwards anyway."""
@@ -100,6 +107,10 @@ class EqPropBrain(BrainBase):
             raise ValueError(f"brain state 'sizes' is of another network: {state['sizes']}, not {self.core.sizes}")
         if "counts" in state and state["counts"].size and state["counts"].ravel()[:3].min() < 0:
             raise ValueError("brain state 'counts' is negative")
+        if self.gated and "gate.counts" in state and state["gate.counts"].size == 3:
+            judged, taken, held = state["gate.counts"].ravel()
+            if not 0 <= held <= taken <= judged or held >= self.config.gate.batch:
+                raise ValueError(f"brain state 'gate.counts' is {judged} judged, {taken} taken, {held} held")
         load_arrays(self.arrays(), state)
 
     def adopt(self, state: State, *, changed: bool) -> None:
@@ -109,6 +120,17 @@ class EqPropBrain(BrainBase):
         self.load_state_dict(state)
         if changed and not self.core.numbers[of.BOUND]:
             self.core.gains[...] = gains
+
+    def _gate(self) -> dict[str, float]:
+        """Of the gate, if there is one: the share of samples that went through, and what it takes now."""
+        if not self.gated:
+            return {}
+        program, numbers = self.core.program, self.core.numbers
+        judged, threshold = (
+            max(1, int(program[of.JUDGED])),
+            min(numbers[of.KAPPA] * numbers[of.MEAN], numbers[of.CEILING]),
+        )
+        return {"gate_share": int(program[of.TAKEN]) / judged, "gate_threshold": float(threshold)}
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """The states of the last free phase that acted, above the input."""
@@ -121,7 +143,7 @@ class EqPropBrain(BrainBase):
     def figures(self) -> dict[str, float]:
         """Of what settles: the mean free energy of the last acting states, what was left to settle, and by layer gamma
         and sqrt(gamma) sigma, which is below sqrt(homeostasis)."""
-        found = {"withheld": float(self.core.withheld)}
+        found = {"withheld": float(self.core.withheld), **self._gate()}
         if not self.core.program[of.FREE]:
             return found
         found |= {"sweeps": float(self.core.program[of.FREE]), "residual": self.residual}

@@ -13,6 +13,7 @@ import numpy as np
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, floats
 from agentsim.compiled.vectors import WIDTH, fma, load, splat, square_root, store, total
+from brains.kernels.cpu.gate import choose, release
 from brains.kernels.cpu.mathematics import copy, draw, fill, flush, is_finite
 from brains.kernels.cpu.products import add_outer, add_rows
 from brains.kernels.cpu.settling import (
@@ -53,12 +54,13 @@ def recall(program):
 
 @inline
 def loss_of(program, numbers):
-    """The mean cost of the free states, and PULL at them."""
+    """What each row costs at the free states, the mean of that, and PULL there."""
     layer, force, summed = layer_of(program, program[of.DEPTH]), floats(program[of.PULL]), F(0.0)
-    width = layer[of.WIDTH]
+    width, each = layer[of.WIDTH], floats(program[of.EACH])
     for r in range(program[of.ROWS]):
         s, target = at(floats(layer[of.STATE]), r * width), at(floats(program[of.TARGET]), r * width)
-        summed += pull(program, numbers, s, target, at(force, r * width), layer[of.UNITS], width)
+        each[r] = pull(program, numbers, s, target, at(force, r * width), layer[of.UNITS], width)
+        summed += each[r]
     numbers[of.LOSS] = summed / F(program[of.ROWS])
 
 
@@ -198,9 +200,10 @@ def nudge(program, numbers):
 
 @kernel(INTEGERS)
 def run(program):
-    """As ASKED: the free sweeps from where the states are; the free phase; that and the gradient; an update by it
-    besides; the same of a batch from memory; or one power iteration alone. It is one kernel, for each would compile all
-    that it is made of.
+    """As ASKED: the free sweeps from where the states are; the free phase; that and what the gate lets through, of a
+    batch that is there or from memory; the free phase and the gradient; an update by it besides; the same of a batch
+    from memory, or of what waits; or one power iteration alone. It is one kernel, for each would compile all that it is
+    made of.
 
     Where the gradient is not finite, or the residual above its limit, nothing is changed, and it is counted.
     """
@@ -208,14 +211,19 @@ def run(program):
     if asked == of.FOLLOWING:
         homeostasis(program, numbers)
         return
-    if asked == of.REHEARSING:
+    if asked in (of.RECALLING, of.REHEARSING):
         recall(program)
+    elif asked == of.RELEASING:
+        release(program)
     if asked != of.GOING_ON:
         rise(program, numbers)
     settled(program, numbers)
-    if asked < of.ESTIMATING:
+    if asked < of.JUDGING:
         return
     loss_of(program, numbers)
+    if asked < of.ESTIMATING:
+        choose(program, numbers)
+        return
     fill(floats(program[of.GRADIENT]), F(0.0), program[of.SIZE])
     if program[of.RULE] == BACKPROP:
         backwards(program, numbers)
