@@ -102,6 +102,9 @@ def samples(config: Config, updates: int, labelled: int) -> int:
     replay, schedule = config.one_brain.get("replay"), config.one_brain.get("schedule")
     if replay:
         fresh = labelled if config.one_brain.kind == "stepping" else 0
+        if stride := config.one_brain.get("stride"):
+            ages = range(stride["sweeps"], stride["hold"] + stride["sweeps"], stride["sweeps"])
+            return int(updates * stride["lanes"] * sum(age >= stride["ripe"] for age in ages) / len(ages))
         batch = (config.one_brain.get("gate") or {}).get("batch", replay["per_tick"])
         return int(updates * batch + fresh)
     return int(updates * schedule["accumulate"]) if isinstance(schedule, dict) and "accumulate" in schedule else updates

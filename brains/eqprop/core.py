@@ -26,7 +26,8 @@ class Core:
     first layer is driven by (x W_0 + b_1)(x G + g), whose `gate` is [G (n_0, n_1), g (n_1,)], else []. `rule`: eqprop,
     or backprop, which neither settles nor nudges. `memory` (capacity, n_0 + 1) holds what `rehearse` draws from, rows
     of an input and its label; a quarter of a batch is from its `recent` last. `gate`: the fields of `GateConfig`, which
-    `heed` lives by; its mean starts at what a sample costs of which nothing is known.
+    `heed` lives by; its mean starts at what a sample costs of which nothing is known. `stride`: the fields of
+    `StrideConfig`, which `step` and `walk` live by.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Core:
         memory: Float | None = None,
         recent: int = 60,
         gate: dict[str, Any] | None = None,
+        stride: dict[str, Any] | None = None,
         seed: int | np.random.SeedSequence = 0,
     ) -> None:
         self.sizes, depth = tuple(sizes), len(sizes) - 1
@@ -65,7 +67,8 @@ class Core:
             end += below + spans[index]
         self._blocks = {name: np.zeros(end, np.float32) for name in ("value", "gradient", "moment1", "moment2")}
         self._rows = {
-            name: [np.zeros((rows, width), np.float32) for width in widths] for name in ("state", "plus", "minus")
+            name: [np.zeros((rows, width), np.float32) for width in widths]
+            for name in ("state", "plus", "minus", "before")
         }
         drive, target = np.zeros((rows, widths[1]), np.float32), np.zeros((rows, widths[-1]), np.float32)
         force, each = np.zeros_like(target), np.zeros(rows, np.float32)
@@ -95,15 +98,23 @@ class Core:
         for index, (size, width) in enumerate(zip(sizes, widths, strict=True)):
             own = self.layers[index]
             own[of.UNITS], own[of.WIDTH] = size, width
-            own[of.STATE], own[of.PLUS], own[of.MINUS] = (_at(rows_of[index]) for rows_of in self._rows.values())
+            for column, rows_of in zip((of.STATE, of.PLUS, of.MINUS, of.BEFORE), self._rows.values(), strict=True):
+                own[column] = _at(rows_of[index])
             own[of.VECTOR], own[of.IMAGE] = _at(vectors[index]), _at(images[index])
             if index:
                 own[of.FLIPPED] = flipped[index]
                 own[of.KIND], (own[of.WEIGHT], own[of.BIAS]) = of.KINDS.index(units[index - 1]), offsets[index - 1]
         free = free_sweeps if rule == "eqprop" else 0
+        self._ages = np.zeros(0, np.int64)
+        if stride:
+            free, lanes, ticks = stride["sweeps"], stride["lanes"], -(-stride["hold"] // stride["sweeps"])
+            self._ages = -free * (np.arange(lanes) * ticks // lanes)  # until a lane's first sample
         entries = {of.DEPTH: depth, of.ROWS: rows, of.FREE: free, of.NUDGED: nudged_sweeps, of.SIZE: end}
         entries |= {of.RULE: of.RULES.index(rule), of.FACTORS: _at(factors), of.SPAN: spans[1]}
         entries |= {of.PULL: _at(force), of.EACH: _at(each), of.BUFFER: _at(self._buffer)}
+        if stride:
+            entries |= {of.PARALLEL: 1, of.LANES: lanes, of.HOLD: stride["hold"], of.RIPE: stride["ripe"]}
+            entries |= {of.AGES: _at(self._ages)}
         entries |= {of.CHOICE: of.CHOICES.index(gate["choose"]) if gate else 0}
         entries |= {of.MEMORY: _at(self.memory), of.CAPACITY: len(self.memory), of.RECENT: recent}
         entries |= {of.COST: of.COSTS.index(cost), of.LAYERS: _at(self.layers), of.NUMBERS: _at(self.numbers)}
@@ -184,6 +195,20 @@ class Core:
         self._ask(of.SETTLING)
         return self.states[-1][:rows]
 
+    def step(self, x: Any, states: Sequence[Float]) -> Float:
+        """The free sweeps on x (b, n_0) from `states` (b, n_1) .. (b, n_L); returns a view of the outputs (b, n_L)."""
+        rows = self._take(x)
+        for state, given in zip(self.states[1:], states, strict=True):
+            state[:rows] = given
+        self._ask(of.STEPPING)
+        return self.states[-1][:rows]
+
+    def walk(self) -> int:
+        """A tick of the lanes in stride, of samples from memory, which must hold one, and an update where any is ripe.
+        Returns how many were."""
+        self._ask(of.STRIDING)
+        return int(self.program[of.ROWS])
+
     def go_on(self) -> Float:
         """As many free sweeps more, from where the states are."""
         self._ask(of.GOING_ON)
@@ -245,6 +270,10 @@ class Core:
             own["gate.buffer"] = self._buffer[: self._batch]
             own["gate.counts"] = self.program[of.JUDGED : of.HELD + 1]
             own["gate.mean"] = self.numbers[of.MEAN : of.MEAN + 1]
+        if lanes := len(self._ages):
+            for side in ("plus", "minus"):  # the first of plus are the samples
+                own |= {f"stride.{side}.{index}": row[:lanes] for index, row in enumerate(self._rows[side])}
+            own |= {"stride.target": self.target[:lanes], "stride.ages": self._ages}
         return {**own, **vectors, "gains": self.numbers[of.GAINS :], "counts": counts, "sizes": self._sizes}
 
     def state_dict(self) -> State:
