@@ -96,7 +96,8 @@ class Brain(Protocol):
         """Take in one tick's experience and make the first learning step of the tick."""
 
     def rehearse(self) -> Learning:
-        """One more learning step without a new experience (replay, dreaming); `updates` 0 where there is none."""
+        """One more learning step without a new experience (replay, dreaming); no `updates` and no `extra` where it has
+        nothing to learn from."""
 
     def state_dict(self) -> State:
         """Everything that resuming exactly needs, as arrays that nothing changes later (copies)."""

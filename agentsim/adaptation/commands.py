@@ -27,7 +27,8 @@ def run(
     out: Path | None,
     modules: Sequence[str],
 ) -> tuple[dict[str, Any], Callable[[dict[str, Any], Console], None]]:
-    """The result and what shows it. `options`: brain, phases, budget, teacher_every and epochs. Raises UserError."""
+    """The result and what shows it. `options`: brain, phases, budget, teacher_every, label_noise and epochs. Raises
+    UserError."""
     _check(world, suite, options)
     count = seeds or SEEDS[suite]
     where: dict[str, Any] = {"jobs": jobs or usable_cores(), "out": out, "modules": modules}
@@ -37,7 +38,7 @@ def run(
     if suite is not None:
         tables = SUITES[suite]()
     else:
-        asked = {name: options[name] for name in ("phases", "budget", "teacher_every")}
+        asked = {name: options[name] for name in ("phases", "budget", "teacher_every", "label_noise")}
         tables = suites.asked(world, options["brain"] or (), **asked)
     return study.measure(tables, command=command, seeds=count, **where), study.show
 

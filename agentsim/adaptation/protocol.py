@@ -22,7 +22,7 @@ from brains.brain import NO_LABEL
 
 Result = dict[str, Any]
 FIGURES = ("latency", "accuracy", "score", "phases", "windows", "updates", "samples", "hash")
-VERSION = "adapt 1"  # counts up when the figures of the same run change
+VERSION = "adapt 2"  # counts up when the figures of the same run change
 LAST_SECONDS = 15  # of a phase, which are compared with the ceiling
 
 
@@ -33,7 +33,7 @@ class _Notes:
         self.ends = ends
         self.observations = np.zeros((ticks, simulation.environment.body.observation_size), np.float32)
         self.actions = np.zeros(ticks, np.int64)
-        self.labelled = 0  # ticks on which the teacher spoke
+        self.labels = np.full(ticks, NO_LABEL)
         self.events: dict[str, NDArray[np.int64]] = {}
         self.probes: list[dict[str, float]] = []
         self.probing = 0.0  # CPU seconds
@@ -46,7 +46,7 @@ class _Notes:
         self.observations[tick] = experience.observation[0]
         self.actions[tick] = experience.action[0]
         if experience.teacher_action is not None:
-            self.labelled += int(experience.teacher_action[0] != NO_LABEL)
+            self.labels[tick] = experience.teacher_action[0]
         for name, count in simulation.environment.events.items():
             if count:
                 self.events.setdefault(name, np.zeros(len(self.actions), np.int64))[tick] = count
@@ -72,13 +72,15 @@ def run_once(config: Config) -> Result | None:
         return None
     if simulation.error is not None:
         raise UserError(str(simulation.error))
-    right = notes.actions == oracle(notes.observations)
+    answers = oracle(notes.observations)
+    right, spoken = notes.actions == answers, notes.labels != NO_LABEL
     totals = simulation.telemetry.overall()
     return {
         "ticks": ticks,
         "latency": simulation.brain.latency,
         "updates": totals.learning_steps,
-        "samples": samples(config, totals.learning_steps, notes.labelled),
+        "samples": samples(config, totals.learning_steps, int(spoken.sum())),
+        "mislabelled": float((spoken & (notes.labels != answers)).sum() / max(1, spoken.sum())),
         "rollbacks": totals.rollbacks,
         "cpu_seconds": taken,
         "hash": simulation.state_hash(),
@@ -100,7 +102,11 @@ def samples(config: Config, updates: int, labelled: int) -> int:
     replay, schedule = config.one_brain.get("replay"), config.one_brain.get("schedule")
     if replay:
         fresh = labelled if config.one_brain.kind == "stepping" else 0
-        return int(updates * replay["per_tick"] + fresh)
+        if stride := config.one_brain.get("stride"):
+            ages = range(stride["sweeps"], stride["hold"] + stride["sweeps"], stride["sweeps"])
+            return int(updates * stride["lanes"] * sum(age >= stride["ripe"] for age in ages) / len(ages))
+        batch = (config.one_brain.get("gate") or {}).get("batch", replay["per_tick"])
+        return int(updates * batch + fresh)
     return int(updates * schedule["accumulate"]) if isinstance(schedule, dict) and "accumulate" in schedule else updates
 
 

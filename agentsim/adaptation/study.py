@@ -52,6 +52,7 @@ def measure(
 
 def _title(found: dict[str, Any], seeds: int) -> str:
     options = "".join(f", {name}: {value}" for name, value in found["options"].items())
+    options += f", {100 * found['label_noise']:g} % of labels random" if found["label_noise"] else ""
     what = f"{found['config']}: {found['world']}{options}, {found['ticks']:,} ticks, {found['tick_hz']:g} a second"
     budget = max(row["steps_per_tick"] for row in found["rows"])
     return (

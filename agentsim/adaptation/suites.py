@@ -63,12 +63,14 @@ def asked(
     phases: str | None = None,
     budget: int | None = None,
     teacher_every: int | None = None,
+    label_noise: float | None = None,
 ) -> list[Table]:
     """The table of a config, by name or path, or of a world's id in the arena's place. Raises UserError."""
     import gymnasium
 
     overrides = [] if budget is None else [f"learn.steps_per_tick={budget}"]
     overrides += [] if teacher_every is None else [f"world.options.teacher_every={teacher_every}"]
+    overrides += [] if label_noise is None else [f"world.label_noise={label_noise}"]
     config = source or "arena"
     if config in gymnasium.registry:
         overrides.insert(0, f"world.id={config}")

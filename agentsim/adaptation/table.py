@@ -29,6 +29,7 @@ def summary(title: str, results: Mapping[Entry, Sequence[Result]], published: Ma
         "config": title,
         "world": config.world.id,
         "options": config.world.options,
+        "label_noise": config.world.label_noise,
         "tick_hz": config.clock.tick_hz,
         "ticks": max((row["ticks"] for row in rows), default=0),
         "rows": rows,
@@ -68,6 +69,7 @@ def _row(entry: Entry, runs: Sequence[Result], ceilings: dict[int, list[float | 
         "score": interval(run["score"] for run in runs),
         "phases": [_phase(phases, limit) for phases, limit in zip(by_phase, ceiling, strict=True)],
         "windows": windows,
+        "mislabelled": interval(run["mislabelled"] for run in runs),
         "rollbacks": sum(run["rollbacks"] for run in runs),
         "cpu_us_per_tick": interval(1e6 * run["cpu_seconds"] / run["ticks"] for run in runs),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,9 @@ def adapt(
     teacher_every: Annotated[
         int | None, typer.Option(min=0, metavar="K", help="The teacher speaks on every K-th tick; 0: never.")
     ] = None,
+    label_noise: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="SHARE", help="This share of the labels is random.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each row.", show_default=False)] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of static16: rounds through its samples; by default 40.")
@@ -54,13 +57,15 @@ def adapt(
       agentsim adapt --seeds 10
       agentsim adapt arena --brain arena --brain step-tween-chain --budget 1 --phases chase:20,avoid:20
       agentsim adapt --teacher-every 10 --out runs/sparse
+      agentsim adapt --brain eqprop --brain eqprop-gate --label-noise 0.1
       agentsim adapt --suite classic17 --json
       agentsim adapt --suite static16 --epochs 20
     """
     from agentsim.adaptation import commands
     from agentsim.studies.report import conclude
 
-    options = {"brain": brain, "phases": phases, "budget": budget, "teacher_every": teacher_every, "epochs": epochs}
+    options: dict[str, Any] = {"brain": brain, "phases": phases, "budget": budget, "teacher_every": teacher_every}
+    options |= {"label_noise": label_noise, "epochs": epochs}
     result, show = commands.run(
         world, suite and suite.value, options, seeds=seeds, jobs=jobs, out=out, modules=modules or ()
     )

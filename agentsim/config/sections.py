@@ -55,15 +55,17 @@ class WorldConfig(Section):
     {NAME: {option: value}}."""
     history: HistoryConfig = HistoryConfig()
     """What the body senses of the past."""
+    label_noise: float = Field(default=0.0, ge=0, le=1)
+    """The share of the teacher's labels in whose place stands any of the actions, by chance."""
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
-        """As it was written before there were wrappers and a history, where there are none: digests are of this."""
+        """As it was written before there were wrappers, a history and noise, where are none: digests are of this."""
         data: dict[str, Any] = serialize(self)
         return {name: value for name, value in data.items() if name in ("id", "options") or value not in _UNUSED[name]}
 
 
-_UNUSED: dict[str, Any] = {"wrappers": ([], ()), "history": (HistoryConfig().model_dump(),)}
+_UNUSED: dict[str, Any] = {"wrappers": ([], ()), "history": (HistoryConfig().model_dump(),), "label_noise": (0.0,)}
 
 
 class MemberConfig(Section):

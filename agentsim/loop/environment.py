@@ -25,12 +25,12 @@ from agentsim.loop.history import History
 from agentsim.loop.journal import Journal
 from agentsim.loop.making import make
 from agentsim.loop.packing import restored, saved
-from agentsim.loop.spaces import another, body_of, choice_of, mask_of, native_of, rewards_of, senses_of
+from agentsim.loop.spaces import another, body_of, choice_of, confuse, mask_of, native_of, rewards_of, senses_of
 from brains.brain import NO_LABEL, Experience, Float, State
 from worlds.names import names_of
 from worlds.world import keeps_its_state, world_of
 
-_LANE = 0
+_LANE, _NOISE = 0, 1
 LARGEST = float(np.finfo(np.float32).max)
 _FEW = 100  # numbers that Python adds up faster than NumPy looks at them
 
@@ -82,6 +82,7 @@ class Environment:
         self._native = native_of(space, self.body)
         self._one_choice = self.body.discrete and not self.agents
         self._silence = NO_LABEL if self.body.discrete else math.nan
+        self._label_noise = config.label_noise
         idle = self.idle_action()
         self._action_shape = idle.shape
         self._teachers = list(np.full((3, *idle.shape), self._silence, idle.dtype))
@@ -334,15 +335,16 @@ class Environment:
         label, kept = info.get("teacher_action", self._silence), self._teachers[slot]
         label = label if self.agents else choice_of(self._space, label)
         if type(label) is int and self._one_choice and NO_LABEL <= label < self.body.actions:
-            kept[0] = label
-            return
-        kept[:] = label
-        if self.body.discrete:
+            kept[0], fits = label, True
+        elif self.body.discrete:
+            kept[:] = label
             told = kept.tolist()
             same = told == (list(label) if self.agents else [label])
             fits = same and min(told) >= NO_LABEL and max(told) < self.body.actions
         else:
-            low, high = self._bounds
+            kept[:], (low, high) = label, self._bounds
             fits = bool(np.isnan(kept).all() or ((kept >= low) & (kept <= high)).all())
         if not fits:
             raise ValueError(f"{self.id} returned the teacher_action {label!r}, which is no action of this world")
+        if self._label_noise:
+            confuse(kept, self._label_noise, self.body.actions, self._seed, (_NOISE, self.episode, self.length))

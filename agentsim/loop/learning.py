@@ -56,7 +56,7 @@ class LearningSteps:
             steps += 1
             updates += more.updates
             rollbacks += more.rollbacks
-            if not more.updates:
+            if not (more.updates or more.extra):  # nothing came of it, and nothing was looked at
                 break
         return Learning(first.loss, updates, rollbacks, first.extra), steps
 

@@ -45,6 +45,8 @@ def make(config: WorldConfig, drawn: bool) -> tuple[gymnasium.Env[Any, Any], int
     for index, wrapper in enumerate(config.wrappers):
         ((name, given),) = wrapper.items() if isinstance(wrapper, dict) else ((wrapper, {}),)
         env = _wrapped(env, name, given, f"world.wrappers.{index}")
+    if config.label_noise and isinstance(env.action_space, gymnasium.spaces.Box):
+        raise UserError(f"world.label_noise: {config.id} has continuous actions, of which none is any; leave it out")
     return env, limit
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.errors import UserError
-from brains.brain import Body
+from brains.brain import NO_LABEL, Body
 
 if TYPE_CHECKING:
     import gymnasium
@@ -210,6 +210,15 @@ def another(allowed: NDArray[np.bool_], seed: np.random.SeedSequence, step: tupl
     """One of the choices that are allowed, (1,), drawn from the seed of that step."""
     rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *step)))
     return rng.choice(np.flatnonzero(allowed), 1)
+
+
+def confuse(
+    labels: NDArray[Any], share: float, actions: int, seed: np.random.SeedSequence, step: tuple[int, ...]
+) -> None:
+    """Put any action in the place of a share of the labels, in place, drawn from the seed of that step."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *step)))
+    struck = (rng.random(labels.shape) < share) & (labels != NO_LABEL)
+    labels[struck] = rng.integers(0, actions, labels.shape)[struck]
 
 
 def rewards_of(world: str, agents: int, info: dict[str, Any]) -> NDArray[Any]:

@@ -131,7 +131,7 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
         if body.oracle is not None:
             yield _oracle_every(entry, slow.every, brain.latency)
         return
-    if mapping.get("replay") is not None:
+    if mapping.get("replay") is not None and mapping.get("stride") is None:  # lanes hold what is remembered
         yield _with(entry.source, f"{entry.name}, no replay", entry.config, mapping | {"replay": None})
     if body.teacher and mapping.get("brain_ticks_per_world_tick", 1) > 1:
         once = mapping | {"brain_ticks_per_world_tick": 1}
@@ -161,7 +161,7 @@ def _controls_of_world(source: str, config: Config, body: Body) -> Iterator[Entr
     if body.oracle is not None:
         yield _with(source, "repeat-last-label", config, {"kind": "repeat_last_label"})
         yield _with(source, "bias-only", config, {"kind": "bias_only"})
-        if config.world.options.get("teacher_every", 1) > 1:
+        if config.world.options.get("teacher_every", 1) > 1 or config.world.label_noise:
             given = {"hears": "teacher"}
             yield _with(source, "repeat-last-label, of those given", config, {"kind": "repeat_last_label"} | given)
             yield _with(source, "bias-only, of labels given", config, {"kind": "bias_only"} | given)

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brains.brain import NO_LABEL, Body, BrainBase, Experience, Float, Learning, State, load_arrays
+from brains.brain import NO_LABEL, Body, BrainBase, Experience, Float, Learning, State, in_lanes, load_arrays
 from brains.eqprop.core import Core
 from brains.eqprop.settings import EqPropConfig, QuadraticConfig
 from brains.kernels.program import settling as of
 
+SETTLED = 32  # parallel sweeps after which a state that homeostasis holds has its final word
+
 
 class EqPropBrain(BrainBase):
-    """Settles and acts within the tick. All lanes share one network and one memory.
+    """Settles and acts within the tick, or, with a stride, goes on settling from tick to tick. All lanes share one
+    network and one memory.
 
     Raises ValueError where nobody names one of the body's actions.
     """
@@ -39,9 +42,18 @@ class EqPropBrain(BrainBase):
         if replay is not None:
             arguments |= {"memory": np.zeros((replay.capacity, inputs + 1), np.float32), "recent": replay.recent}
         self.batch = replay.per_tick if replay is not None else 0  # what a learning step draws
-        self.core = Core(rows=max(body.lanes, self.batch), seed=weights, **arguments)
+        gate = arguments.get("gate")
+        stride = self.stride = getattr(config, "stride", None)
+        rows = max(body.lanes, self.batch, gate["batch"] if gate else 0, stride.lanes if stride else 0)
+        self.core = Core(rows=rows, seed=weights, **arguments)
         self.core.program[of.STREAM] = stream.generate_state(1, np.uint64).view(np.int64)[0]
         self.states = [np.zeros((body.lanes, size), np.float32) for size in self.core.sizes]
+        depth = len(self.core.sizes) - 1
+        sweeps = stride.sweeps if stride else depth
+        self.warm = sweeps < depth
+        if self.warm:
+            self.latency, self.settling_ticks = -(-depth // sweeps) - 1, -(-SETTLED // sweeps)
+        self.gated = gate is not None
         self.residual = 0.0  # of the last free phase that acted
 
     def inputs(self, observation: Float) -> Float:
@@ -49,8 +61,9 @@ class EqPropBrain(BrainBase):
         return observation
 
     def act(self, observation: Float) -> NDArray[Any]:
-        """The largest output of the free phase, (N,) int64."""
-        action = self.core.settle(self.inputs(observation)).argmax(1)
+        """The largest output of the free phase, or after a tick's sweeps, (N,) int64."""
+        x = self.inputs(observation)
+        action = (self.core.step(x, self.states[1:]) if self.warm else self.core.settle(x)).argmax(1)
         for kept, state in zip(self.states, self.core.states, strict=True):
             kept[...] = state[: len(kept)]
         self.residual = self.core.residual
@@ -69,30 +82,47 @@ class EqPropBrain(BrainBase):
         if self.batch:
             for lane in np.flatnonzero(heard):
                 self.core.remember(x[lane], label[lane])
-            return self._learned(refused, int(self.core.program[of.REMEMBERED]) and self.batch)
+            ready = bool(self.core.program[of.REMEMBERED])
+            return self._strode(refused) if self.stride and ready else self._learned(refused, ready * self.batch)
         return self._learned(refused, int(heard.sum()), x[heard], np.eye(self.body.actions)[label[heard]])
 
     def rehearse(self) -> Learning:
-        """One more learning step, on remembered experiences."""
+        """One more learning step, on remembered experiences; in stride there is one a tick."""
+        if self.stride:
+            return Learning()
         return self._learned(0, int(self.core.program[of.REMEMBERED]) and self.batch)
 
     def _learned(self, refused: int, rows: int, *batch: Any) -> Learning:
         """One learning step on so many samples, `batch` or remembered ones; `refused` were not finite."""
         if not rows:
             return Learning(rollbacks=refused)
-        withheld = self.core.withheld
-        loss = self.core.learn(*batch) if batch else self.core.rehearse(rows)
+        core, withheld, updates = self.core, self.core.withheld, 1
+        if self.gated:
+            updates = core.heed(rows, *batch)
+        elif batch:
+            core.learn(*batch)
+        else:
+            core.rehearse(rows)
+        lost = core.withheld - withheld
+        return Learning(core.loss if math.isfinite(core.loss) else 0.0, updates - lost, refused + lost, self._gate())
+
+    def _strode(self, refused: int) -> Learning:
+        """A tick of the lanes."""
+        withheld, ripe = self.core.withheld, self.core.walk()
         lost = self.core.withheld - withheld
-        return Learning(loss if math.isfinite(loss) else 0.0, 1 - lost, refused + lost)
+        return Learning(self.core.loss, int(ripe > 0) - lost, refused + lost, {"ripe": float(ripe)})
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
-        """Forget the states of these lanes; the next free phase starts from a pass upwards anyway."""
+        """Forget the states of these lanes; a free phase starts from a pass upwards anyway."""
         for state in self.states:
             state[lanes] = 0
 
     def arrays(self) -> State:
-        """The live arrays of network and memory, which all lanes share: their leading axis is 1."""
-        return {name: array[None] for name, array in {**self.core.arrays(), "memory": self.core.memory}.items()}
+        """The live arrays of network and memory, which all lanes share: their leading axis is 1. Where states stay from
+        tick to tick, those too, a lane each."""
+        live = {f"state.{index}": state for index, state in enumerate(self.states) if index and self.warm}
+        shared = {**self.core.arrays(), "memory": self.core.memory}
+        return live | {name: array[None] for name, array in shared.items()}
 
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
@@ -100,15 +130,30 @@ class EqPropBrain(BrainBase):
             raise ValueError(f"brain state 'sizes' is of another network: {state['sizes']}, not {self.core.sizes}")
         if "counts" in state and state["counts"].size and state["counts"].ravel()[:3].min() < 0:
             raise ValueError("brain state 'counts' is negative")
+        if self.gated and "gate.counts" in state and state["gate.counts"].size == 3:
+            judged, taken, held = state["gate.counts"].ravel()
+            if not 0 <= held <= taken <= judged or held >= self.config.gate.batch:
+                raise ValueError(f"brain state 'gate.counts' is {judged} judged, {taken} taken, {held} held")
         load_arrays(self.arrays(), state)
 
     def adopt(self, state: State, *, changed: bool) -> None:
         """Take over what another brain of this kind learned, with gains of one's own where its settings `changed`;
         homeostasis sets them with the next update. Raises ValueError if it does not fit."""
         gains = self.core.gains.copy()
-        self.load_state_dict(state)
+        self.load_state_dict(in_lanes(self.arrays(), state))
         if changed and not self.core.numbers[of.BOUND]:
             self.core.gains[...] = gains
+
+    def _gate(self) -> dict[str, float]:
+        """Of the gate, if there is one: the share of samples that went through, and what it takes now."""
+        if not self.gated:
+            return {}
+        program, numbers = self.core.program, self.core.numbers
+        judged, threshold = (
+            max(1, int(program[of.JUDGED])),
+            min(numbers[of.KAPPA] * numbers[of.MEAN], numbers[of.CEILING]),
+        )
+        return {"gate_share": int(program[of.TAKEN]) / judged, "gate_threshold": float(threshold)}
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """The states of the last free phase that acted, above the input."""
@@ -121,7 +166,7 @@ class EqPropBrain(BrainBase):
     def figures(self) -> dict[str, float]:
         """Of what settles: the mean free energy of the last acting states, what was left to settle, and by layer gamma
         and sqrt(gamma) sigma, which is below sqrt(homeostasis)."""
-        found = {"withheld": float(self.core.withheld)}
+        found = {"withheld": float(self.core.withheld), **self._gate()}
         if not self.core.program[of.FREE]:
             return found
         found |= {"sweeps": float(self.core.program[of.FREE]), "residual": self.residual}

@@ -25,7 +25,9 @@ class Core:
     `gradients`, (weights, biases, gate), are views of what the kernels work on; write into them in place. `gated`: the
     first layer is driven by (x W_0 + b_1)(x G + g), whose `gate` is [G (n_0, n_1), g (n_1,)], else []. `rule`: eqprop,
     or backprop, which neither settles nor nudges. `memory` (capacity, n_0 + 1) holds what `rehearse` draws from, rows
-    of an input and its label; a quarter of a batch is from its `recent` last.
+    of an input and its label; a quarter of a batch is from its `recent` last. `gate`: the fields of `GateConfig`, which
+    `heed` lives by; its mean starts at what a sample costs of which nothing is known. `stride`: the fields of
+    `StrideConfig`, which `step` and `walk` live by.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Core:
         rule: str = "eqprop",
         memory: Float | None = None,
         recent: int = 60,
+        gate: dict[str, Any] | None = None,
+        stride: dict[str, Any] | None = None,
         seed: int | np.random.SeedSequence = 0,
     ) -> None:
         self.sizes, depth = tuple(sizes), len(sizes) - 1
@@ -63,10 +67,14 @@ class Core:
             end += below + spans[index]
         self._blocks = {name: np.zeros(end, np.float32) for name in ("value", "gradient", "moment1", "moment2")}
         self._rows = {
-            name: [np.zeros((rows, width), np.float32) for width in widths] for name in ("state", "plus", "minus")
+            name: [np.zeros((rows, width), np.float32) for width in widths]
+            for name in ("state", "plus", "minus", "before")
         }
         drive, target = np.zeros((rows, widths[1]), np.float32), np.zeros((rows, widths[-1]), np.float32)
-        force = np.zeros_like(target)
+        force, each = np.zeros_like(target), np.zeros(rows, np.float32)
+        self._batch: int = gate["batch"] if gate else 0
+        self._spike: float = gate["spike"] if gate else 0.0
+        self._buffer = np.zeros((self._batch + rows, sizes[0] + 2), np.float32)
         factors = np.zeros((rows, spans[1]), np.float32) if gated else drive
         self.memory = np.zeros((1, sizes[0] + 1), np.float32) if memory is None else memory
         scratch = np.zeros(2 * rows * max(widths), np.float32)
@@ -79,21 +87,35 @@ class Core:
 
         numbers = {of.BETA: beta, of.TEMPERATURE: temperature, of.GAIN: gain, of.BOUND: homeostasis or 0.0}
         numbers |= {of.RATE: learning_rate, of.BETA2: beta2, of.DECAY: weight_decay, of.LIMIT: residual_limit or 0.0}
+        self._chance = math.log(sizes[-1]) if cost == "cross_entropy" else (1 - 1 / sizes[-1]) / 2
+        if gate:
+            ceiling = math.inf if gate["ceiling"] is None else gate["ceiling"] * self._chance
+            numbers |= {of.KAPPA: gate["kappa"], of.CEILING: ceiling, of.FOLLOW: gate["rate"], of.SHARE: gate["share"]}
+        numbers |= {of.MEAN: self._chance}
         for entry, number in numbers.items():
             self.numbers[entry] = number
         self.numbers[of.GAINS :] = gain
         for index, (size, width) in enumerate(zip(sizes, widths, strict=True)):
             own = self.layers[index]
             own[of.UNITS], own[of.WIDTH] = size, width
-            own[of.STATE], own[of.PLUS], own[of.MINUS] = (_at(rows_of[index]) for rows_of in self._rows.values())
+            for column, rows_of in zip((of.STATE, of.PLUS, of.MINUS, of.BEFORE), self._rows.values(), strict=True):
+                own[column] = _at(rows_of[index])
             own[of.VECTOR], own[of.IMAGE] = _at(vectors[index]), _at(images[index])
             if index:
                 own[of.FLIPPED] = flipped[index]
                 own[of.KIND], (own[of.WEIGHT], own[of.BIAS]) = of.KINDS.index(units[index - 1]), offsets[index - 1]
         free = free_sweeps if rule == "eqprop" else 0
+        self._ages = np.zeros(0, np.int64)
+        if stride:
+            free, lanes, ticks = stride["sweeps"], stride["lanes"], -(-stride["hold"] // stride["sweeps"])
+            self._ages = -free * (np.arange(lanes) * ticks // lanes)  # until a lane's first sample
         entries = {of.DEPTH: depth, of.ROWS: rows, of.FREE: free, of.NUDGED: nudged_sweeps, of.SIZE: end}
         entries |= {of.RULE: of.RULES.index(rule), of.FACTORS: _at(factors), of.SPAN: spans[1]}
-        entries |= {of.PULL: _at(force)}
+        entries |= {of.PULL: _at(force), of.EACH: _at(each), of.BUFFER: _at(self._buffer)}
+        if stride:
+            entries |= {of.PARALLEL: 1, of.LANES: lanes, of.HOLD: stride["hold"], of.RIPE: stride["ripe"]}
+            entries |= {of.AGES: _at(self._ages)}
+        entries |= {of.CHOICE: of.CHOICES.index(gate["choose"]) if gate else 0}
         entries |= {of.MEMORY: _at(self.memory), of.CAPACITY: len(self.memory), of.RECENT: recent}
         entries |= {of.COST: of.COSTS.index(cost), of.LAYERS: _at(self.layers), of.NUMBERS: _at(self.numbers)}
         entries |= {of.DRIVE: _at(drive), of.TARGET: _at(target), of.SCRATCH: _at(scratch)}
@@ -106,7 +128,7 @@ class Core:
         self.gradients = self._views("gradient", offsets, flipped)
         self.states = [row[:, :size] for row, size in zip(self._rows["state"], sizes, strict=True)]
         self.target = target[:, : sizes[-1]]
-        kept = (self._rows, self._blocks, drive, factors, target, force, scratch, vectors, images)
+        kept = (self._rows, self._blocks, drive, factors, target, force, each, self._buffer, scratch, vectors, images)
         self._run = bound(KERNEL, self.program, kept, self.memory, self.numbers, self.layers)
         self._start(np.random.default_rng(seed), homeostasis)
 
@@ -153,6 +175,11 @@ class Core:
         return self.numbers[of.GAINS + 1 : -1]
 
     @property
+    def loss(self) -> float:
+        """The mean cost of what was judged or learned last."""
+        return float(self.numbers[of.LOSS])
+
+    @property
     def residual(self) -> float:
         """max |s(t) - s(t - 1)| of the last free sweep."""
         return float(self.numbers[of.RESIDUAL])
@@ -168,22 +195,53 @@ class Core:
         self._ask(of.SETTLING)
         return self.states[-1][:rows]
 
+    def step(self, x: Any, states: Sequence[Float]) -> Float:
+        """The free sweeps on x (b, n_0) from `states` (b, n_1) .. (b, n_L); returns a view of the outputs (b, n_L)."""
+        rows = self._take(x)
+        for state, given in zip(self.states[1:], states, strict=True):
+            state[:rows] = given
+        self._ask(of.STEPPING)
+        return self.states[-1][:rows]
+
+    def walk(self) -> int:
+        """A tick of the lanes in stride, of samples from memory, which must hold one, and an update where any is ripe.
+        Returns how many were."""
+        self._ask(of.STRIDING)
+        return int(self.program[of.ROWS])
+
     def go_on(self) -> Float:
         """As many free sweeps more, from where the states are."""
         self._ask(of.GOING_ON)
         return self.states[-1][: self.program[of.ROWS]]
 
+    def heed(self, rows: int, *batch: Any) -> int:
+        """Judge so many inputs, x and target, or drawn from memory, let some through the gate, and learn what waits
+        behind it while that is a batch. `loss` is then the mean cost of all. Returns how many updates it tried."""
+        if batch:
+            self.target[: self._take(batch[0])] = batch[1]
+        self.program[of.ROWS] = rows
+        self._ask(of.JUDGING if batch else of.RECALLING)
+        loss, rate, tried = self.numbers[of.LOSS], self.numbers[of.RATE], 0
+        while self.program[of.HELD] >= self._batch:
+            usual = float(self._buffer[: self._batch, -1].mean()) / self._chance
+            self.numbers[of.RATE] = rate * (1 + self._spike * min(1.0, usual))
+            self.program[of.ROWS] = self._batch
+            self._ask(of.RELEASING)
+            tried += 1
+        self.numbers[of.LOSS], self.numbers[of.RATE] = loss, rate
+        return tried
+
     def gradient(self, x: Any, target: Any) -> float:
         """Free and nudged phases; `gradients` are then those of the mean cost, which is returned."""
         self.target[: self._take(x)] = target
         self._ask(of.ESTIMATING)
-        return float(self.numbers[of.LOSS])
+        return self.loss
 
     def learn(self, x: Any, target: Any) -> float:
         """`gradient`, an update of Adam, homeostasis. Returns the mean cost."""
         self.target[: self._take(x)] = target
         self._ask(of.LEARNING)
-        return float(self.numbers[of.LOSS])
+        return self.loss
 
     def remember(self, x: Any, label: int) -> None:
         """Put an input (n_0,) and its label into memory, in the place of the oldest if that is full."""
@@ -195,7 +253,7 @@ class Core:
         """`learn` of so many inputs drawn from memory, which must hold one. Returns the mean cost."""
         self.program[of.ROWS] = rows
         self._ask(of.REHEARSING)
-        return float(self.numbers[of.LOSS])
+        return self.loss
 
     def _take(self, x: Any) -> int:
         """x as the input; returns how many rows it has."""
@@ -206,8 +264,16 @@ class Core:
     def arrays(self) -> State:
         """The live arrays that going on exactly needs, but for `memory`."""
         vectors = {f"vector.{index}": vector for index, vector in enumerate(self._vectors)}
-        own = {name: self._blocks[name] for name in ("value", "moment1", "moment2")}
+        own: State = {name: self._blocks[name] for name in ("value", "moment1", "moment2")}
         counts = self.program[of.STEPS : of.ENTRIES]
+        if self._batch:
+            own["gate.buffer"] = self._buffer[: self._batch]
+            own["gate.counts"] = self.program[of.JUDGED : of.HELD + 1]
+            own["gate.mean"] = self.numbers[of.MEAN : of.MEAN + 1]
+        if lanes := len(self._ages):
+            for side in ("plus", "minus"):  # the first of plus are the samples
+                own |= {f"stride.{side}.{index}": row[:lanes] for index, row in enumerate(self._rows[side])}
+            own |= {"stride.target": self.target[:lanes], "stride.ages": self._ages}
         return {**own, **vectors, "gains": self.numbers[of.GAINS :], "counts": counts, "sizes": self._sizes}
 
     def state_dict(self) -> State:

@@ -9,6 +9,58 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from brains.stepping.settings import Replay
 
 
+class GateConfig(BaseModel):
+    """Which samples are learned, of those that a learning step would learn: the ones that cost much at the end of their
+    free phase; or, for comparison, others. They wait in a buffer until they are a batch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    choose: Literal["surprise", "loss_proportional", "random", "all"] = "surprise"
+    """surprise: what costs as much as the threshold, or more; loss_proportional: by chance, the more it costs; random:
+    by chance; all."""
+    kappa: float = Field(default=1.0, ge=0)
+    """The threshold, over the running mean of the cost."""
+    ceiling: float | None = Field(default=0.5, gt=0)
+    """The threshold at most, over the cost of knowing nothing; null: none, and with kappa above 1 nothing may ever be
+    learned."""
+    rate: float = Field(default=0.00125, gt=0, le=1)
+    """By which the running mean follows each sample."""
+    share: float = Field(default=0.22, ge=0, le=1)
+    """Of samples that are chosen by chance."""
+    batch: int = Field(default=32, ge=1, le=65536)
+    """Samples of an update."""
+    spike: float = Field(default=0.0, ge=0, le=100)
+    """The learning rate is 1 + spike times as high for a batch that costs like knowing nothing, less for less."""
+
+
+class StrideConfig(BaseModel):
+    """No phases: what acts goes on settling from tick to tick, and pairs of states that never stop, one nudged towards
+    a label and one away from it, learn in lanes that hold a remembered sample each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    sweeps: int = Field(default=1, ge=1, le=10_000)
+    """Parallel sweeps a tick; where they reach the outputs, what acts starts from a pass upwards."""
+    lanes: int = Field(default=128, ge=1, le=65536)
+    """Samples that are held at a time."""
+    hold: int = Field(default=8, ge=1, le=10_000)
+    """Sweeps after which a lane gets another sample, to its states as they are."""
+    ripe: int = Field(default=6, ge=1, le=10_000)
+    """Sweeps from which on a sample teaches."""
+
+    @model_validator(mode="after")
+    def _ripens(self) -> StrideConfig:
+        """Some sample must teach."""
+        if self.ripe > self.oldest:
+            raise ValueError(f"ripe: {self.ripe} is never reached: samples leave after {self.oldest} sweeps")
+        return self
+
+    @property
+    def oldest(self) -> int:
+        """Sweeps that a sample has had in its last tick."""
+        return -(-self.hold // self.sweeps) * self.sweeps
+
+
 class EqPropConfig(BaseModel):
     """A network that settles into a minimum of its energy, and learns by equilibrium propagation from a teacher's
     labels; Adam with beta1 .9.
@@ -52,6 +104,17 @@ class EqPropConfig(BaseModel):
     replay: Replay | None = Replay()
     """A memory of labelled experiences, of which every learning step draws a batch; null: it learns from the present
     one."""
+    gate: GateConfig | None = None
+    """Which samples of these are learned; null: all of them, at once."""
+    stride: StrideConfig | None = None
+    """Learning and acting without phases, an update a tick; null: with phases."""
+
+    @model_validator(mode="after")
+    def _stride_fits(self) -> EqPropConfig:
+        """What lanes need, and what they have no use for."""
+        if self.stride and (self.rule != "eqprop" or self.replay is None or self.gate):
+            raise ValueError("stride: goes with rule: eqprop and a replay, and without a gate")
+        return self
 
     @model_validator(mode="after")
     def _rule_fits(self) -> EqPropConfig:
@@ -63,7 +126,7 @@ class EqPropConfig(BaseModel):
     def core(self, observations: int, actions: int) -> dict[str, Any]:
         """The arguments of its `Core` in a body with so many observations and actions."""
         keys = {"cost", "gated", "rule", "free_sweeps", "nudged_sweeps", "beta", "temperature", "gain", "homeostasis"}
-        own = self.model_dump(include=keys | {"learning_rate", "beta2", "weight_decay"})
+        own = self.model_dump(include=keys | {"learning_rate", "beta2", "weight_decay", "gate", "stride"})
         clipped = self.cost == "squared_error" and self.units in ("clip", "clip2")
         units = [self.units] * len(self.hidden) + ["clip" if clipped else "linear"]
         return {"sizes": (observations, *self.hidden, actions), "units": units, **own}

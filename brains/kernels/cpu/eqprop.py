@@ -11,8 +11,9 @@ import math
 import numpy as np
 
 from agentsim.compiled.jit import INTEGERS, inline, kernel
-from agentsim.compiled.pointers import at, floats
+from agentsim.compiled.pointers import at, floats, integers
 from agentsim.compiled.vectors import WIDTH, fma, load, splat, square_root, store, total
+from brains.kernels.cpu.gate import choose, release
 from brains.kernels.cpu.mathematics import copy, draw, fill, flush, is_finite
 from brains.kernels.cpu.products import add_outer, add_rows
 from brains.kernels.cpu.settling import (
@@ -20,11 +21,13 @@ from brains.kernels.cpu.settling import (
     PULLED,
     SETTLING,
     downwards,
+    drive,
     layer_of,
     outwards,
     rise,
     settled,
     sweep,
+    together,
     upwards,
 )
 from brains.kernels.cpu.units import pull, slope
@@ -34,31 +37,30 @@ F = np.float32
 
 
 @inline
-def recall(program):
-    """A batch from memory, with one-hot targets; the first quarter of it is drawn from the last RECENT."""
+def recall(program, which, r, recently):
+    """A sample from memory into a row, with a one-hot target; `recently`, from the last RECENT."""
     inputs, outputs = layer_of(program, 0), layer_of(program, program[of.DEPTH])
-    size, labels, capacity = inputs[of.UNITS], outputs[of.UNITS], program[of.CAPACITY]
+    size, capacity = inputs[of.UNITS], program[of.CAPACITY]
     held = min(program[of.REMEMBERED], capacity)
-    for r in range(program[of.ROWS]):
-        reach = min(held, program[of.RECENT]) if 4 * r < program[of.ROWS] else held
-        stream, back = draw(program[of.STREAM], reach)
-        program[of.STREAM] = stream
-        place = (program[of.REMEMBERED] - 1 - back) % capacity
-        remembered = at(floats(program[of.MEMORY]), place * (size + 1))
-        copy(remembered, at(floats(inputs[of.STATE]), r * inputs[of.WIDTH]), size)
-        target = at(floats(program[of.TARGET]), r * outputs[of.WIDTH])
-        for o in range(labels):
-            target[o] = F(1.0) if remembered[size] == F(o) else F(0.0)
+    stream, back = draw(program[of.STREAM], min(held, program[of.RECENT]) if recently else held)
+    program[of.STREAM] = stream
+    place = (program[of.REMEMBERED] - 1 - back) % capacity
+    remembered = at(floats(program[of.MEMORY]), place * (size + 1))
+    copy(remembered, at(floats(inputs[which]), r * inputs[of.WIDTH]), size)
+    target = at(floats(program[of.TARGET]), r * outputs[of.WIDTH])
+    for o in range(outputs[of.UNITS]):
+        target[o] = F(1.0) if remembered[size] == F(o) else F(0.0)
 
 
 @inline
 def loss_of(program, numbers):
-    """The mean cost of the free states, and PULL at them."""
+    """What each row costs at the free states, the mean of that, and PULL there."""
     layer, force, summed = layer_of(program, program[of.DEPTH]), floats(program[of.PULL]), F(0.0)
-    width = layer[of.WIDTH]
+    width, each = layer[of.WIDTH], floats(program[of.EACH])
     for r in range(program[of.ROWS]):
         s, target = at(floats(layer[of.STATE]), r * width), at(floats(program[of.TARGET]), r * width)
-        summed += pull(program, numbers, s, target, at(force, r * width), layer[of.UNITS], width)
+        each[r] = pull(program, numbers, s, target, at(force, r * width), layer[of.UNITS], width)
+        summed += each[r]
     numbers[of.LOSS] = summed / F(program[of.ROWS])
 
 
@@ -102,23 +104,23 @@ def backwards(program, numbers):
 
 
 @inline
-def contrast(program, numbers):
+def contrast(program, numbers, towards, away):
     """The gradient from the states that were nudged by +beta and by -beta, over the gains above each weight."""
     gradient, scratch, rows = floats(program[of.GRADIENT]), floats(program[of.SCRATCH]), program[of.ROWS]
     share = F(-1.0) / (F(2.0) * numbers[of.BETA] * F(rows))
     for index in range(program[of.DEPTH], 0, -1):
         layer, below = layer_of(program, index), layer_of(program, index - 1)
         width = layer[of.WIDTH]
-        plus, minus = floats(layer[of.PLUS]), floats(layer[of.MINUS])
+        plus, minus = floats(layer[towards]), floats(layer[away])
         for k in range(0, rows * width, WIDTH):
             store(scratch, k, splat(share) * (load(plus, k) - load(minus, k)))
         if index == 1:  # the input is the same in both
             teach_drive(program, scratch)
         else:  # p p' - m m' = (p - m) p' + m (p' - m'), which loses no digits where both are near
             add_rows(at(gradient, layer[of.BIAS]), scratch, width, rows, width)
-            outwards(layer, below, gradient, floats(below[of.MINUS]), scratch, rows)
+            outwards(layer, below, gradient, floats(below[away]), scratch, rows)
             difference = at(scratch, rows * width)
-            lower, upper = floats(below[of.MINUS]), floats(below[of.PLUS])
+            lower, upper = floats(below[away]), floats(below[towards])
             for k in range(0, rows * below[of.WIDTH], WIDTH):
                 store(difference, k, splat(share) * (load(upper, k) - load(lower, k)))
             outwards(layer, below, gradient, difference, plus, rows)
@@ -187,8 +189,6 @@ def nudge(program, numbers):
         size = program[of.ROWS] * layer[of.WIDTH]
         copy(floats(layer[of.STATE]), floats(layer[of.PLUS]), size)
         copy(floats(layer[of.STATE]), floats(layer[of.MINUS]), size)
-    inputs = layer_of(program, 0)
-    inputs[of.PLUS], inputs[of.MINUS] = inputs[of.STATE], inputs[of.STATE]
     beta, more = numbers[of.BETA], program[of.NUDGED] - 1
     sweep(program, numbers, of.PLUS, 1, beta, PULLED)  # both from the free states, where the pull is known
     sweep(program, numbers, of.MINUS, 1, -beta, PULLED)
@@ -196,11 +196,47 @@ def nudge(program, numbers):
     sweep(program, numbers, of.MINUS, more, -beta, SETTLING)
 
 
+@inline
+def stride(program, numbers):
+    """A tick of pairs of states that never stop, nudged by +beta and by -beta; a lane's sample leaves after HOLD
+    sweeps, its states stay. Gathers the pairs of ripe samples in STATE and BEFORE, ROWS of them, and their mean cost.
+    """
+    depth, lanes, ages, sweeps = program[of.DEPTH], program[of.LANES], integers(program[of.AGES]), program[of.FREE]
+    for r in range(lanes):
+        if ages[r] == 0 or ages[r] >= program[of.HOLD]:
+            recall(program, of.PLUS, r, r % 4 == 0)
+            ages[r] = 0
+        ages[r] += sweeps
+    program[of.ROWS] = lanes
+    drive(program, of.PLUS)
+    together(program, numbers, of.PLUS, sweeps, numbers[of.BETA])
+    together(program, numbers, of.MINUS, sweeps, -numbers[of.BETA])
+    ripe, summed, top = 0, F(0.0), layer_of(program, depth)
+    factors, span, force = floats(program[of.FACTORS]), program[of.SPAN], floats(program[of.PULL])
+    for r in range(lanes):
+        if ages[r] < program[of.RIPE]:
+            continue
+        row, units = r * top[of.WIDTH], top[of.UNITS]
+        target = at(floats(program[of.TARGET]), row)
+        for side in (of.PLUS, of.MINUS):
+            summed += pull(program, numbers, at(floats(top[side]), row), target, force, units, top[of.WIDTH])
+        copy(at(factors, r * span), at(factors, ripe * span), span)
+        for index in range(depth + 1):
+            layer = layer_of(program, index)
+            width = layer[of.WIDTH]
+            copy(at(floats(layer[of.PLUS]), r * width), at(floats(layer[of.STATE]), ripe * width), width)
+            copy(at(floats(layer[of.MINUS]), r * width), at(floats(layer[of.BEFORE]), ripe * width), width)
+        ripe += 1
+    program[of.ROWS], numbers[of.RESIDUAL] = ripe, F(0.0)
+    numbers[of.LOSS] = summed / F(2 * max(1, ripe))
+
+
 @kernel(INTEGERS)
 def run(program):
-    """As ASKED: the free sweeps from where the states are; the free phase; that and the gradient; an update by it
-    besides; the same of a batch from memory; or one power iteration alone. It is one kernel, for each would compile all
-    that it is made of.
+    """As ASKED: the free sweeps from where the states are, on the same input or another; the free phase; that and what
+    the gate lets through, of a batch that is there or from memory; the free phase and the gradient; an update by it
+    besides; the same of a batch from memory, or of what waits; a tick in stride and an update; or one power iteration
+    alone. It is one kernel, for each would compile all that it is made of.
 
     Where the gradient is not finite, or the residual above its limit, nothing is changed, and it is counted.
     """
@@ -208,20 +244,36 @@ def run(program):
     if asked == of.FOLLOWING:
         homeostasis(program, numbers)
         return
-    if asked == of.REHEARSING:
-        recall(program)
-    if asked != of.GOING_ON:
-        rise(program, numbers)
-    settled(program, numbers)
-    if asked < of.ESTIMATING:
-        return
-    loss_of(program, numbers)
+    towards, away = of.PLUS, of.MINUS
+    if asked == of.STRIDING:
+        stride(program, numbers)
+        if program[of.ROWS] == 0:
+            return
+        towards, away = of.STATE, of.BEFORE
+    else:
+        if asked in (of.RECALLING, of.REHEARSING):
+            for r in range(program[of.ROWS]):
+                recall(program, of.STATE, r, 4 * r < program[of.ROWS])
+        elif asked == of.RELEASING:
+            release(program)
+        if asked != of.GOING_ON:
+            drive(program, of.STATE)
+        if asked > of.STEPPING:
+            rise(program, numbers)
+        settled(program, numbers)
+        if asked < of.JUDGING:
+            return
+        loss_of(program, numbers)
+        if asked < of.ESTIMATING:
+            choose(program, numbers)
+            return
     fill(floats(program[of.GRADIENT]), F(0.0), program[of.SIZE])
     if program[of.RULE] == BACKPROP:
         backwards(program, numbers)
     else:
-        nudge(program, numbers)
-        contrast(program, numbers)
+        if asked != of.STRIDING:
+            nudge(program, numbers)
+        contrast(program, numbers, towards, away)
     limit, residual = numbers[of.LIMIT], numbers[of.RESIDUAL]
     if asked != of.ESTIMATING:
         if (limit > F(0.0) and not residual <= limit) or not adam(program, numbers):

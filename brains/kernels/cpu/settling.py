@@ -1,4 +1,4 @@
-"""How a network settles, B rows at once: `blockwise` of the reference, from a pass upwards.
+"""How a network settles, B rows at once: `blockwise` of the reference, from a pass upwards, or `discrete`.
 
 Compiled into the one kernel of `eqprop`.
 """
@@ -60,9 +60,9 @@ def outwards(layer, below, gradient, s, delta, rows):
 
 
 @njit(**OPTIONS)
-def fire(program, numbers, which, index, beta, how):
-    """One layer becomes its own minimum, given those beside it; how: RISING, without what comes down, or PULLED, where
-    PULL is known."""
+def fire(program, numbers, which, heard, index, beta, how):
+    """One layer becomes its own minimum, given what was `heard` beside it; how: RISING, without what comes down, or
+    PULLED, where PULL is known."""
     layer, parameters, rows = layer_of(program, index), floats(program[of.PARAMETERS]), program[of.ROWS]
     units, width, kind, depth = layer[of.UNITS], layer[of.WIDTH], layer[of.KIND], program[of.DEPTH]
     state, scratch, force = floats(layer[which]), floats(program[of.SCRATCH]), floats(program[of.PULL])
@@ -76,11 +76,11 @@ def fire(program, numbers, which, index, beta, how):
         copy(floats(program[of.DRIVE]), state, rows * width)
     else:
         below = layer_of(program, index - 1)
-        upwards(layer, below, parameters, floats(below[which]), state, rows)
+        upwards(layer, below, parameters, floats(below[heard]), state, rows)
     if index < depth and how != RISING:
         above, gain = layer_of(program, index + 1), splat(numbers[of.GAINS + index])
-        down, heard = floats(above[which]), above[of.WIDTH]
-        for k in range(0, rows * heard, WIDTH):
+        down, span = floats(above[heard]), above[of.WIDTH]
+        for k in range(0, rows * span, WIDTH):
             store(scratch, k, gain * load(down, k))
         downwards(above, layer, parameters, scratch, state, rows)
     if exactly:
@@ -101,14 +101,31 @@ def sweep(program, numbers, which, count, beta, how):
     """So many blockwise sweeps, each from the last layer to the first."""
     for _ in range(count):
         for down in range(program[of.DEPTH]):
-            fire(program, numbers, which, program[of.DEPTH] - down, beta, how)
+            fire(program, numbers, which, which, program[of.DEPTH] - down, beta, how)
 
 
 @inline
-def rise(program, numbers):
-    """The drive, and a pass upwards."""
+def keep(program, which):
+    """Write the states down as those of BEFORE."""
+    for index in range(1, program[of.DEPTH] + 1):
+        layer = layer_of(program, index)
+        copy(floats(layer[which]), floats(layer[of.BEFORE]), program[of.ROWS] * layer[of.WIDTH])
+
+
+@inline
+def together(program, numbers, which, count, beta):
+    """So many sweeps of all layers at once, each from what the others just were."""
+    for _ in range(count):
+        keep(program, which)
+        for index in range(1, program[of.DEPTH] + 1):
+            fire(program, numbers, which, of.BEFORE, index, beta, SETTLING)
+
+
+@inline
+def drive(program, which):
+    """What the inputs do to the first layer, once as long as they stand still."""
     inputs, first, parameters = layer_of(program, 0), layer_of(program, 1), floats(program[of.PARAMETERS])
-    x, factors, drive = floats(inputs[of.STATE]), floats(program[of.FACTORS]), floats(program[of.DRIVE])
+    x, factors, found = floats(inputs[which]), floats(program[of.FACTORS]), floats(program[of.DRIVE])
     weight, bias = at(parameters, first[of.WEIGHT]), at(parameters, first[of.BIAS])
     rows, width, span = program[of.ROWS], first[of.WIDTH], program[of.SPAN]
     affine(weight, bias, x, inputs[of.WIDTH], factors, span, rows, inputs[of.UNITS], span)
@@ -116,9 +133,14 @@ def rise(program, numbers):
         for r in range(rows):
             for o in range(r * width, (r + 1) * width, WIDTH):
                 seen = r * width + o  # o, and as many rows of the second factor
-                store(drive, o, load(factors, seen) * load(factors, seen + width))
+                store(found, o, load(factors, seen) * load(factors, seen + width))
+
+
+@inline
+def rise(program, numbers):
+    """A pass upwards."""
     for index in range(1, program[of.DEPTH] + 1):
-        fire(program, numbers, of.STATE, index, F(0.0), RISING)
+        fire(program, numbers, of.STATE, of.STATE, index, F(0.0), RISING)
 
 
 @inline
@@ -126,14 +148,15 @@ def settled(program, numbers):
     """The free sweeps from where the states are, and the residual of the last one, 0 without any."""
     residual = splat(F(0.0))
     if program[of.FREE] > 0:
-        sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0), SETTLING)
+        if program[of.PARALLEL]:
+            together(program, numbers, of.STATE, program[of.FREE], F(0.0))
+        else:
+            sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0), SETTLING)
+            keep(program, of.STATE)
+            sweep(program, numbers, of.STATE, 1, F(0.0), SETTLING)
         for index in range(1, program[of.DEPTH] + 1):
             layer = layer_of(program, index)
-            copy(floats(layer[of.STATE]), floats(layer[of.PLUS]), program[of.ROWS] * layer[of.WIDTH])
-        sweep(program, numbers, of.STATE, 1, F(0.0), SETTLING)
-        for index in range(1, program[of.DEPTH] + 1):
-            layer = layer_of(program, index)
-            now, before = floats(layer[of.STATE]), floats(layer[of.PLUS])
+            now, before = floats(layer[of.STATE]), floats(layer[of.BEFORE])
             for k in range(0, program[of.ROWS] * layer[of.WIDTH], WIDTH):
                 residual = maximum(absolute(load(now, k) - load(before, k)), residual)
     largest = F(0.0)

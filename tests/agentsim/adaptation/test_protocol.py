@@ -104,3 +104,26 @@ def test_samples_are_what_the_updates_trained_on(make_config: Callable[..., Conf
     assert count(1, replay=None, schedule={"accumulate": 8}) == 320
     assert count(1, replay=None, schedule={"block": 20}) == count(1, schedule="every_tick") == 40
     assert count(0, replay={"per_tick": 32}) == 0
+    gated = make_config(brain={"kind": "eqprop", "gate": {"batch": 145}}, learn__steps_per_tick=4)
+    assert protocol.samples(gated, updates=3, labelled=10) == 3 * 145
+
+
+def test_wrong_labels_are_counted_and_accuracy_is_of_the_right_ones(short: Config) -> None:
+    """Every label any action: of 45 about three quarters are wrong; the oracle is right as before, whoever repeats what
+    it hears is not."""
+    noisy = short.model_copy(update={"world": short.world.model_copy(update={"label_noise": 1.0})})
+    found = lived(noisy.with_brain({"kind": "oracle", "delay": 0}))
+    assert found["accuracy"] == 1.0 and abs(found["mislabelled"] - 0.75) < 4 * (0.75 * 0.25 / 45) ** 0.5
+    assert lived(short.with_brain({"kind": "oracle", "delay": 0}))["mislabelled"] == 0.0
+    heard = lived(noisy.with_brain({"kind": "repeat_last_label", "hears": "teacher"}))
+    assert heard["accuracy"] < 0.5
+
+
+def test_a_gate_that_is_shut_still_looks_at_every_batch(make_config: Callable[..., Config]) -> None:
+    """No update of a tick's first step is no reason to leave out its other three."""
+    gate = {"kappa": 1e6, "ceiling": None}
+    simulation = Simulation(make_config(brain={"kind": "eqprop", "gate": gate}, learn__steps_per_tick=4))
+    for _ in range(10):
+        simulation.tick()
+    assert simulation.brain.state_dict()["gate.counts"].ravel().tolist() == [10 * 4 * 32, 0, 0]
+    assert simulation.telemetry.overall().learning_steps == 0

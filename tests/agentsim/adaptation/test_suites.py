@@ -35,6 +35,13 @@ def test_sparse_teachers_have_both_sorts_of_repeaters() -> None:
         assert configs[name].brain["hears"] == "teacher"
 
 
+def test_noisy_labels_are_every_rows() -> None:
+    """Also of the controls, of which those that ask the oracle stand beside those that hear the teacher."""
+    (found,) = suites.asked(None, ["random"], label_noise=0.1)
+    assert {entry.config.world.label_noise for entry in found.entries} == {0.1}
+    assert "repeat-last-label, of those given" in {entry.name for entry in found.entries}
+
+
 def test_a_world_can_be_named_by_its_id() -> None:
     (found,) = suites.asked("agentsim/ChaseAvoidClassic-v0", ["random"])
     assert {entry.config.world.id for entry in found.entries} == {"agentsim/ChaseAvoidClassic-v0"}

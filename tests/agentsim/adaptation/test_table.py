@@ -22,7 +22,15 @@ def fake(latency: int, score: float, recovery: int | None = 30) -> dict[str, Any
     }
     after = {"task": "avoid", "start": 10, "first_window": 0.2, "lowest_window": 0.1, "recovery": recovery}
     return {
-        **{"ticks": 20, "latency": latency, "updates": 60, "samples": 80, "rollbacks": 0, "hash": ""},
+        **{
+            "ticks": 20,
+            "latency": latency,
+            "updates": 60,
+            "samples": 80,
+            "mislabelled": 0.0,
+            "rollbacks": 0,
+            "hash": "",
+        },
         **{"cpu_seconds": 2e-5, "accuracy": 0.5, "score": score, "phases": [phase, phase | after]},
         "windows": [{"start": 10 * k, "ticks": 10, "phase": k, "accuracy": 0.5, "score": score} for k in range(2)],
     }

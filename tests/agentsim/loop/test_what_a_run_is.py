@@ -103,6 +103,7 @@ OTHERS: dict[str, Any] = {
     "world.id": "agentsim/ChaseAvoidClassic-v0",
     "world.options.shaping": 0.25,
     "world.options.teacher_every": 2,
+    "world.label_noise": 0.1,
     "brain.action": 2,
     "brain.kind": "random",
     "brains.evader.every": 3,
