@@ -86,7 +86,7 @@ def dreaming(
     """`count` dreams of each label as they form, the means of pixels (K, count, D) after each step: pixels begin as
     draws from the label's mean image (K, D), and cool."""
     x = bernoulli(np.repeat(means[:, None], count, axis=1), chance)
-    for temperature in temperatures(steps, hottest):
+    for temperature in temperatures(steps, hottest).tolist():
         p = gibbs(pools, x, chance, 1 / temperature)
         yield p
         x = bernoulli(p, chance)
