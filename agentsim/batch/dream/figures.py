@@ -32,7 +32,7 @@ def picture(result: dict[str, Any]) -> bytes:
 def _dreams(axis: Any, name: str, dreams: Any, shape: list[int]) -> None:
     """A row for each label."""
     cells = np.array(dreams).reshape(len(dreams), -1, *shape)
-    axis.imshow(np.concatenate([np.concatenate(row, axis=1) for row in cells]), cmap="gray", vmin=0, vmax=1)
+    axis.imshow(np.concatenate([np.concatenate(row, axis=1) for row in cells]), cmap="gray", vmin=0, vmax=255)
     axis.set_title(name.replace("$", r"\$"), fontsize="medium")
     axis.set_axis_off()
 

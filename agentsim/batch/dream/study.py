@@ -104,8 +104,7 @@ def trials_of(sources: Sequence[str], asked: Asked) -> list[Trial]:
 
 def figures_of(learner: DreamLearner, check: Check, *, data_dir: Path | None, out: Path) -> dict[str, Any]:
     """The one look at the test set: how many of it are recognised, what dreams are `worth`, how near to what was
-    learned its images come once the net has seen and drawn them; and a few dreams, (labels, SHOWN, pixels). The net is
-    kept as a file."""
+    learned its images come once the net has seen and drawn them; and some dreams. The net is kept as a file."""
     config = learner.config
     test = split_of(config.data, data_dir).test
     own, _ = halves(config.data, data_dir)
@@ -117,7 +116,7 @@ def figures_of(learner: DreamLearner, check: Check, *, data_dir: Path | None, ou
         "recognition": recognition(learner, test),
         **found,
         "nearest_once": nearest(once(learner, test), own.flat),
-        "dreams": np.round(dreams[:, :SHOWN], 2).tolist(),
+        "dreams": some(dreams),
     }
 
 
@@ -146,13 +145,18 @@ def controls(data: str, data_dir: Path | None, count: int) -> list[dict[str, Any
         chance = np.random.default_rng(0)
         places = [own.flat[own.labels == label] for label in range(CLASSES)]
         drawn = np.stack([gaussian(images, count, rank, chance) for images in places])
-        rows.append({"name": name, **score(drawn), "dreams": np.round(drawn[:, :SHOWN], 2).tolist()})
+        rows.append({"name": name, **score(drawn), "dreams": some(drawn)})
     held = stacked(test, count)
     found = shares(judge(data, data_dir), held)
     instead = {"judge": accuracy(judge(data, data_dir), test), "worst": float(found.min())}
     instead |= {"diversity": diversity(held), "nearest": nearest(test.flat, own.flat)}
     real = score(stacked(own, count)) | instead
-    return [*rows, {"name": "real images", **real, "dreams": np.round(held[:, :SHOWN], 2).tolist()}]
+    return [*rows, {"name": "real images", **real, "dreams": some(held)}]
+
+
+def some(images: Float) -> list[list[list[int]]]:
+    """A few of each label, (labels, SHOWN, pixels) of 0 to 255."""
+    return np.rint(255 * images[:, :SHOWN]).astype(int).tolist()
 
 
 def keep_net(trial: Trial, out: Path) -> None:
