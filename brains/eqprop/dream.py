@@ -116,9 +116,9 @@ def _each(matrices: Float, vectors: Float) -> Float:
     return (matrices @ vectors[:, :, None])[:, :, 0]
 
 
-def naming(pools: Pools, x: Float, labels: NDArray[np.int64], share: float) -> tuple[Pools, float]:
-    """Label held minus label free, over pixels (N, D): `share` times the gradient of the summed ln P(label | x); and
-    the mean of -ln P(label | x)."""
+def naming(pools: Pools, x: Float, labels: NDArray[np.int64], share: float, first: int = 0) -> tuple[Pools, float]:
+    """Label held minus label free, over pixels (N, D): `share` times the gradient of the summed ln P(label | x), of the
+    pools from the `first` on and of every c; and the mean of -ln P(label | x)."""
     log_weight, drive = log_weights(pools, x)
     free = softmax(log_weight)
     rows = np.arange(len(x))
@@ -126,22 +126,23 @@ def naming(pools: Pools, x: Float, labels: NDArray[np.int64], share: float) -> t
     error = -free
     error[rows, labels] += 1
     error *= share
-    h = sigmoid(drive)
-    h *= error.T[:, :, None]
-    return Pools(x.T @ h, error.T @ x, h.sum(1), error.sum(0)), loss
+    h = sigmoid(drive[first:])
+    h *= error.T[first:, :, None]
+    return Pools(x.T @ h, error.T[first:] @ x, h.sum(1), error.sum(0)), loss
 
 
 class Dreamer:
     """A net that learns, from its classes' mean images (K, D), with `hidden` units a pool and `chains` dreams of each
-    label that go on as it learns. What it recognises and dreams with is the running average of its parameters.
+    label that go on as it learns, and `chance`, of SFC64. What it recognises and dreams with is the running average of
+    its parameters.
 
     A pool can collapse while it is young: it then has a large c and small weights. It is started anew, at half the
     rate: how often, `restarts` (K,) says.
     """
 
-    def __init__(self, means: Float, hidden: int, chains: int, seed: int) -> None:
+    def __init__(self, means: Float, hidden: int, chains: int, chance: np.random.Generator) -> None:
         count, size = means.shape
-        self.chance = np.random.Generator(np.random.SFC64(seed))
+        self.chance = chance
         self.means = means.astype(np.float32)
         shapes = [(count, size, hidden), (count, size), (count, hidden), (count,)]
         self.live, self.velocity, self.average = (Pools(*(np.zeros(s, np.float32) for s in shapes)) for _ in range(3))
@@ -168,39 +169,46 @@ class Dreamer:
         return last
 
     def update(self, images: Float, named: Float, rate: float, share: float) -> float:
-        """Learn images (K, n, D) awake, and name images (K, m, D), of pixels 0 to 1; naming has so large a share.
-        Returns the mean of -ln P(label | x)."""
-        count, m, size = named.shape
-        self.chains = bernoulli(gibbs(self.live, self.chains, self.chance), self.chance)
+        """Learn images (L, n, D) of the last L labels awake, and name images (M, m, D) of the last M; pixels are 0 to
+        1, naming has so large a share, and of earlier pools than L only c learns. Returns the mean of
+        -ln P(label | x)."""
+        count, (last, m, size) = len(self.means), named.shape
+        first = count - len(images)
+        own, here = self.live.of(slice(first, count)), slice(first, count)
+        self.chains[here] = bernoulli(gibbs(own, self.chains[here], self.chance), self.chance)
         awake = bernoulli(images, self.chance)
-        step, mean_up = wake_sleep(self.live, awake, self.chains, self.means, self.centres)
-        self.centres += CENTRE_RATE * (mean_up - self.centres)
-        labels = np.repeat(np.arange(count), m)
-        told, loss = naming(self.live, named.reshape(-1, size), labels, share / m)
-        for own, other in zip(step, told, strict=True):
-            own[...] += other
-        step.c[:] *= LABEL_RATE
+        step, mean_up = wake_sleep(own, awake, self.chains[here], self.means[here], self.centres[here])
+        self.centres[here] += CENTRE_RATE * (mean_up - self.centres[here])
+        labels = np.repeat(np.arange(count - last, count), m)
+        told, loss = naming(self.live, named.reshape(-1, size), labels, share / m, first)
+        for change, other in zip(step[:3], told[:3], strict=True):
+            change[...] += other
+        rates = (rate * 0.5**self.restarts).tolist()
         for label in range(count):
-            self._descend(label, step.of(slice(label, label + 1)), rate * 0.5 ** self.restarts[label])
-        self._guard()
+            changes = [LABEL_RATE * told.c[label : label + 1]]
+            if label >= first:
+                self.live.W[label] *= 1 - rates[label] * WEIGHT_DECAY
+                changes = [*step.of([label - first])[:3], *changes]
+            self._descend(label, changes, rates[label])
+        self._guard(first)
         return loss
 
-    def _descend(self, label: int, step: Pools, rate: float) -> None:
-        """One pool at a time, which fits the cache."""
+    def _descend(self, label: int, changes: list[Float], rate: float) -> None:
+        """One pool at a time, which fits the cache; of its parameters the last ones, for which there are changes."""
+        follow = max(AVERAGE_RATE, 1 / (int(self.ages[label]) + 1))
         here = slice(label, label + 1)
-        follow = np.float32(max(AVERAGE_RATE, 1 / (self.ages[label] + 1)))
-        parts = zip(self.live.of(here), self.velocity.of(here), self.average.of(here), step, strict=True)
-        self.live.W[label] *= np.float32(1 - rate * WEIGHT_DECAY)
-        for parameter, velocity, average, change in parts:
-            velocity[...] *= np.float32(MOMENTUM)
+        kinds = (pools.of(here)[-len(changes) :] for pools in (self.live, self.velocity, self.average))
+        for parameter, velocity, average, change in zip(*kinds, changes, strict=True):
+            velocity[...] *= MOMENTUM
             velocity[...] += change
-            parameter[...] += np.float32(rate) * velocity
+            parameter[...] += rate * velocity
             average[...] += follow * (parameter - average)
         self.ages[label] += 1
 
-    def _guard(self) -> None:
-        """Start anew what has collapsed."""
+    def _guard(self, first: int) -> None:
+        """Start anew what has collapsed of the pools that learn."""
         due = self.ages == TRIAL * 2**self.restarts
+        due[:first] = False
         if due.any():
             spread = self.spread
             collapsed = due & ((spread < np.median(spread) / 2) | (self.live.c > HIGHEST))
@@ -255,6 +263,20 @@ class Dreamer:
         for kind, pools in (("live", self.live), ("velocity", self.velocity), ("average", self.average)):
             found |= {f"{kind}.{name}": array for name, array in zip(Pools._fields, pools, strict=True)}
         return found
+
+
+def grown(net: Dreamer, means: Float) -> Dreamer:
+    """A net for more labels, of these mean images (K', D): old pools begin with what was averaged, their chains go on,
+    and the new pools are young."""
+    count, (_, _, hidden) = len(net.means), net.live.W.shape
+    found = Dreamer(np.concatenate([net.means, means]), hidden, net.chains.shape[1], net.chance)
+    for kind in (found.live, found.average):
+        for own, old in zip(kind, net.average, strict=True):
+            own[:count] = old
+    found.live.c[count:] = found.average.c[count:] = net.average.c.mean()
+    found.chains[:count] = net.chains
+    found.restarts[:count] = net.restarts
+    return found
 
 
 def bernoulli(p: Float, chance: np.random.Generator) -> Float:

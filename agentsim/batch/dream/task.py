@@ -20,7 +20,7 @@ class DreamLearner(Dreamer):
     """A net, and the config that it learns by."""
 
     def __init__(self, config: DreamConfig, means: Float, images: int) -> None:
-        super().__init__(means, config.hidden, images, config.seed)
+        super().__init__(means, config.hidden, images, np.random.Generator(np.random.SFC64(config.seed)))
         self.config = config
 
     def dreams(self, count: int) -> Float:

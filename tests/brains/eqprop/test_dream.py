@@ -145,7 +145,7 @@ PAIRS = np.array([[[0, 0, 1, 1], [1, 1, 0, 0]], [[0, 1, 0, 1], [1, 0, 1, 0]]], n
 
 
 def dreamer(seed: int = 0, images: NDArray[np.float32] = PAIRS) -> Dreamer:
-    return Dreamer(images.mean(1), hidden=8, chains=20, seed=seed)
+    return Dreamer(images.mean(1), hidden=8, chains=20, chance=np.random.Generator(np.random.SFC64(seed)))
 
 
 def learn(net: Dreamer, updates: int, rate: float = 0.1) -> None:
@@ -189,7 +189,7 @@ def test_it_goes_on_from_its_state_to_the_same_bits() -> None:
     for name, array in one.state_dict().items():
         assert np.array_equal(array, other.state_dict()[name]), name
     with pytest.raises(ValueError, match="other sizes"):
-        Dreamer(PAIRS.mean(1), 9, 20, 0).load_state_dict(state)
+        Dreamer(PAIRS.mean(1), 9, 20, np.random.Generator(np.random.SFC64(0))).load_state_dict(state)
 
 
 @pytest.mark.parametrize("how", ["small weights", "large c"])
@@ -224,3 +224,36 @@ def test_a_pool_that_collapsed_begins_anew_at_half_the_rate(how: str) -> None:
     assert net.restarts.tolist() == [0, 0, 1, 0], "twice as long on trial at half the rate"
     dreams = net.dream([2], 300, 50, 1.0, np.random.default_rng(0)) > 0.5
     assert np.mean([np.any([np.array_equal(each, image) for image in PAIRS[1]]) for each in dreams[0]]) > 0.8
+
+
+def test_pools_that_do_not_learn_change_only_their_c() -> None:
+    """The first of two; whose c moves as the gradient says, 20 times the rate. Alone named, the second label too."""
+    net, images = dreamer(), np.repeat(PAIRS, 10, axis=1)
+    learn(net, 20)
+    before = net.state_dict()
+    velocity, x = net.velocity.c[0].copy(), images[:, :5].reshape(-1, D)
+    told, _ = dream.naming(net.live, x, np.repeat([0, 1], 5), 0.2 / 5)
+    net.update(images[1:], images[:, :5], 0.1, 0.2)
+    after = net.state_dict()
+    for name in ("W", "a", "b"):
+        assert np.array_equal(after[f"live.{name}"][0], before[f"live.{name}"][0])
+        assert not np.array_equal(after[f"live.{name}"][1], before[f"live.{name}"][1])
+    assert np.array_equal(after["chains"][0], before["chains"][0])
+    moved = after["live.c"][0] - before["live.c"][0]
+    assert moved == pytest.approx(0.1 * (0.5 * velocity + 20 * told.c[0]), abs=1e-6)
+    net.update(images[1:], images[1:, :5], 0.1, 0.2)
+
+
+def test_a_grown_net_has_what_was_averaged_and_young_pools() -> None:
+    net = dreamer()
+    learn(net, 20)
+    old, more = net.state_dict(), np.array([[0.0, 1, 1, 0.5]], np.float32)
+    found = dream.grown(net, more)
+    for kind in ("live", "average"):
+        for name in Pools._fields:
+            assert np.array_equal(found.state_dict()[f"{kind}.{name}"][:2], old[f"average.{name}"])
+    assert np.array_equal(found.state_dict()["chains"][:2], old["chains"])
+    assert found.live.c[2] == pytest.approx(old["average.c"].mean())
+    assert found.live.a[2] == pytest.approx(np.log([0.002 / 0.998, 0.998 / 0.002, 0.998 / 0.002, 1]), rel=1e-3)
+    assert found.spread[2] == pytest.approx(dream.START, rel=0.5)
+    assert not found.ages.any()
