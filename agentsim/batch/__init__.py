@@ -8,5 +8,6 @@ MODES = {  # as in `agentsim train NAME`: module:function
     "cartpole_pg": "agentsim.batch.policy_gradient.mode:cartpole_pg",
     "collatz": "agentsim.batch.collatz.mode:collatz",
     "digits": "agentsim.batch.digits.mode:digits",
+    "dream": "agentsim.batch.dream.mode:dream",
     "mnist": "agentsim.batch.digits.mode:mnist",
 }

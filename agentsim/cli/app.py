@@ -25,6 +25,7 @@ from agentsim.cli.check import app as check
 from agentsim.cli.compare import compare
 from agentsim.cli.data import app as data
 from agentsim.cli.doctor import doctor
+from agentsim.cli.dream import dream
 from agentsim.cli.list import list_
 from agentsim.cli.new import new
 from agentsim.cli.run import FailureError, replay, run
@@ -114,7 +115,7 @@ def _options(
     logging.basicConfig(level=log_level.value.upper(), format="%(levelname)s %(name)s: %(message)s", force=True)
 
 
-for command in (run, replay, compare, adapt, list_, show, schema, doctor, new):
+for command in (run, replay, compare, adapt, list_, show, schema, dream, doctor, new):
     app.command(command.__name__.removesuffix("_"))(command)
 app.add_typer(brain, name="brain")
 app.add_typer(bench, name="bench")

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from agentsim.batch import MODES, settings
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
+from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
 from agentsim.config import located_yaml
@@ -32,6 +33,7 @@ TRAINED: dict[str, type[TrainingConfig]] = {
     "cartpole_pg": PolicyConfig,
     "collatz": CollatzConfig,
     "digits": DigitsConfig,
+    "dream": DreamConfig,
     "mnist": MnistConfig,
 }
 WHAT = {"config": CONFIGS, "brain": CONFIGS / "brains", **{mode: CONFIGS / mode for mode in MODES}}

@@ -1,0 +1,132 @@
+"""`agentsim dream`: nets as files, pictures and films, and what is said of what cannot be."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from agentsim.batch.dream import drawn
+from agentsim.batch.dream.kept import find_net, read_net, write_net
+from agentsim.batch.dream.settings import DreamConfig
+from agentsim.batch.dream.task import DreamLearner
+from agentsim.cli.app import app
+from agentsim.errors import UserError
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DreamLearner:
+    """One that has learned nothing but mean images of 2 x 3 pixels, in runs/a-dream of where we are."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs" / "a-dream"
+    folder.mkdir(parents=True)
+    config = DreamConfig(data="digits", hidden=4, images=3, batches=1, steps=20, temperature=1.5)
+    means = np.random.default_rng(0).random((10, 6), np.float32)
+    learner = DreamLearner(config, means, 3)
+    write_net(folder / "digits-0.dream", learner, 2, 3)
+    return learner
+
+
+def test_a_kept_net_dreams_what_it_dreamt(net: DreamLearner) -> None:
+    found = read_net(find_net(None))
+    assert all(np.array_equal(one, other) for one, other in zip(found.pools, net.average, strict=True))
+    assert np.array_equal(found.means, net.means)
+    assert (found.header.height, found.header.width, found.header.steps) == (2, 3, 20)
+
+
+def test_a_net_that_does_not_fit_its_header_is_refused(net: DreamLearner, tmp_path: Path) -> None:
+    write_net(tmp_path / "odd.dream", net, 3, 3)
+    with pytest.raises(UserError, match="do not fit"):
+        read_net(tmp_path / "odd.dream")
+    (tmp_path / "cut.dream").write_bytes((tmp_path / "odd.dream").read_bytes()[:-9])
+    with pytest.raises(UserError, match="damaged"):
+        read_net(tmp_path / "cut.dream")
+
+
+def test_the_newest_run_is_found(net: DreamLearner, tmp_path: Path) -> None:
+    """By when its net was written, not by its name; in it the first seed; and `--from` names a folder or a file."""
+    other = tmp_path / "runs" / "0-dream"
+    other.mkdir()
+    for name in ("digits-1.dream", "digits-0.dream"):
+        write_net(other / name, net, 2, 3)
+    os.utime(tmp_path / "runs/a-dream/digits-0.dream", (1, 1))
+    assert find_net(None) == Path("runs/0-dream/digits-0.dream")
+    assert find_net(Path("runs/a-dream")) == Path("runs/a-dream/digits-0.dream")
+    assert find_net(Path("runs/0-dream/digits-1.dream")) == Path("runs/0-dream/digits-1.dream")
+
+
+def test_a_canvas_shows_each_picture_where_it_belongs() -> None:
+    """Labels are rows; one label's pictures are nearly a square, filled up with black; both sides are even."""
+    p = np.arange(24, dtype=np.float32).reshape(2, 2, 6) / 255
+    found = drawn.canvas(p, 2, 3)
+    larger = found.shape[0] // 4
+    assert larger % 2 == 0 and found.shape == (4 * larger, 6 * larger) and found.max(initial=0) == 23
+    rows = [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11], [12, 13, 14, 18, 19, 20], [15, 16, 17, 21, 22, 23]]
+    assert found[::larger, ::larger].tolist() == rows
+    five = drawn.canvas(np.ones((1, 5, 6), np.float32), 2, 3)
+    larger = five.shape[0] // 4
+    assert five.shape == (4 * larger, 9 * larger)
+    assert five[2 * larger :, 6 * larger :].max() == 0 and five[: 2 * larger].min() == 255
+
+
+def test_pictures_and_films(net: DreamLearner, tmp_path: Path) -> None:
+    """A film ends with the picture that is drawn alone; another seed dreams something else."""
+    words = ["dream", "--label", "all", "--count", "3", "--out"]
+    for name in ("a.png", "a.gif"):
+        assert CliRunner().invoke(app, [*words, name]).exit_code == 0
+    assert CliRunner().invoke(app, [*words, "b.png", "--seed", "1"]).exit_code == 0
+    picture, film = Image.open("a.png"), Image.open("a.gif")
+    assert picture.size[0] * 20 == picture.size[1] * 9
+    assert film.n_frames == 20  # type: ignore[attr-defined]
+    film.seek(19)
+    assert np.abs(np.asarray(film.convert("L"), int) - np.asarray(picture, int)).max() <= 2
+    assert not np.array_equal(np.asarray(picture), np.asarray(Image.open("b.png")))
+
+
+def test_mp4_is_what_ffmpeg_makes_of_the_frames(net: DreamLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of that name that keeps what it is given: 20 frames, and the last one 40 times more."""
+    fake = Path("bin/ffmpeg")
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\nfor last; do :; done\ncat > "$last"\n')
+    fake.chmod(fake.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{fake.parent.resolve()}{os.pathsep}{os.environ['PATH']}")
+    for name in ("a.png", "a.mp4"):
+        done = CliRunner().invoke(app, ["dream", "--label", "7", "--out", name])
+        assert done.exit_code == 0, done.output
+    picture = np.asarray(Image.open("a.png"))
+    frames = np.frombuffer(Path("a.mp4").read_bytes(), np.uint8).reshape(-1, *picture.shape)
+    assert len(frames) == 60 and np.array_equal(frames[-1], picture) and np.array_equal(frames[19], picture)
+    fake.write_text("#!/bin/sh\necho no such codec >&2\nexit 1\n")
+    done = CliRunner().invoke(app, ["dream", "--label", "7", "--out", "b.mp4"])
+    assert done.exit_code == 2 and "no such codec" in done.output and not Path("b.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--label 10 --out a.png", "--label 10: give 0 to 9, or all"),
+        ("--label five --out a.png", "give 0 to 9, or all"),
+        ("--label 5 --out a.jpg", "NAME.png"),
+        ("--label 5 --out nowhere/a.png", "cannot be written"),
+        ("--label 5 --out a.png --from nothing", "agentsim train dream"),
+        ("--label 5 --out a.png --from bad.dream", "damaged"),
+        ("--label 5 --out a.png --steps 0", "--steps"),
+        ("--label 5 --out a.mp4", "ffmpeg"),
+    ],
+)
+def test_what_cannot_be_is_said(net: DreamLearner, words: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    Path("bad.dream").write_bytes(b"nonsense")
+    done = CliRunner().invoke(app, ["dream", *words.split()])
+    assert done.exit_code == 2 and said in done.output, done.output
+
+
+def test_without_a_net_the_command_that_makes_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["dream", "--label", "5", "--out", "a.png"])
+    assert done.exit_code == 2 and "train one with `agentsim train dream`" in done.output
