@@ -10,4 +10,5 @@ MODES = {  # as in `agentsim train NAME`: module:function
     "digits": "agentsim.batch.digits.mode:digits",
     "dream": "agentsim.batch.dream.mode:dream",
     "mnist": "agentsim.batch.digits.mode:mnist",
+    "split_mnist": "agentsim.batch.split.mode:split_mnist",
 }

@@ -22,6 +22,7 @@ from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
+from agentsim.batch.split.settings import SplitConfig
 from agentsim.config import located_yaml
 from agentsim.config.brain import Brain
 from agentsim.config.load import Config, load_brain, load_config
@@ -35,6 +36,7 @@ TRAINED: dict[str, type[TrainingConfig]] = {
     "digits": DigitsConfig,
     "dream": DreamConfig,
     "mnist": MnistConfig,
+    "split_mnist": SplitConfig,
 }
 WHAT = {"config": CONFIGS, "brain": CONFIGS / "brains", **{mode: CONFIGS / mode for mode in MODES}}
 FILES = [(what, path) for what, folder in WHAT.items() for path in sorted(folder.glob("*.yaml"))]
