@@ -23,6 +23,7 @@ STILL, FILMS = (".png",), (".gif", ".mp4")
 FRAMES = 60  # of a film, about
 FRAMES_PER_SECOND = 20
 HELD = 40  # how many frames long the last one is shown
+LINE = 0.25  # grey between pictures
 SIZE = 480  # pixels that a picture is wide or high, about
 
 
@@ -62,12 +63,14 @@ def _some(dreams: Iterator[Float], every: int, steps: int) -> Iterator[Float]:
 
 def canvas(p: Float, height: int, width: int) -> NDArray[np.uint8]:
     """Grey pictures beside each other, of pixels (K, n, height width) of 0 to 1: a row for each label, or nearly a
-    square of one label's; enlarged, by an even number, which films need."""
+    square of one label's, with a grey line after each; enlarged, by an even number, which films need."""
     labels, count, _ = p.shape
     columns = count if labels > 1 else math.ceil(math.sqrt(count))
     rows = labels if labels > 1 else math.ceil(count / columns)
     cells = np.zeros((rows * columns, height, width), np.float32)
     cells[: labels * count] = p.reshape(-1, height, width)
+    height, width = height + 1, width + 1
+    cells = np.pad(cells, ((0, 0), (0, 1), (0, 1)), constant_values=LINE)
     whole = cells.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
     larger = max(2, SIZE // max(whole.shape) // 2 * 2)
     return np.rint(255 * whole).astype(np.uint8).repeat(larger, axis=0).repeat(larger, axis=1)

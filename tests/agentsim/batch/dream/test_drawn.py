@@ -61,17 +61,20 @@ def test_the_newest_run_is_found(net: DreamLearner, tmp_path: Path) -> None:
 
 
 def test_a_canvas_shows_each_picture_where_it_belongs() -> None:
-    """Labels are rows; one label's pictures are nearly a square, filled up with black; both sides are even."""
+    """Labels are rows; one label's pictures are nearly a square, filled up with black; both sides are even; a line of
+    grey, a quarter of 255, ends each."""
     p = np.arange(24, dtype=np.float32).reshape(2, 2, 6) / 255
     found = drawn.canvas(p, 2, 3)
-    larger = found.shape[0] // 4
-    assert larger % 2 == 0 and found.shape == (4 * larger, 6 * larger) and found.max(initial=0) == 23
-    rows = [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11], [12, 13, 14, 18, 19, 20], [15, 16, 17, 21, 22, 23]]
+    larger = found.shape[0] // 6
+    assert larger % 2 == 0 and found.shape == (6 * larger, 8 * larger)
+    rows = [[0, 1, 2, 64, 6, 7, 8, 64], [3, 4, 5, 64, 9, 10, 11, 64], [64] * 8]
+    rows += [[12, 13, 14, 64, 18, 19, 20, 64], [15, 16, 17, 64, 21, 22, 23, 64], [64] * 8]
     assert found[::larger, ::larger].tolist() == rows
     five = drawn.canvas(np.ones((1, 5, 6), np.float32), 2, 3)
-    larger = five.shape[0] // 4
-    assert five.shape == (4 * larger, 9 * larger)
-    assert five[2 * larger :, 6 * larger :].max() == 0 and five[: 2 * larger].min() == 255
+    larger = five.shape[0] // 6
+    assert five.shape == (6 * larger, 12 * larger)
+    assert five[3 * larger : 5 * larger, 8 * larger : 11 * larger].max() == 0
+    assert five[: 2 * larger, : 3 * larger].min() == 255
 
 
 def test_pictures_and_films(net: DreamLearner, tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_pictures_and_films(net: DreamLearner, tmp_path: Path) -> None:
         assert CliRunner().invoke(app, [*words, name]).exit_code == 0
     assert CliRunner().invoke(app, [*words, "b.png", "--seed", "1"]).exit_code == 0
     picture, film = Image.open("a.png"), Image.open("a.gif")
-    assert picture.size[0] * 20 == picture.size[1] * 9
+    assert picture.size[0] * 30 == picture.size[1] * 12
     assert film.n_frames == 20  # type: ignore[attr-defined]
     film.seek(19)
     assert np.abs(np.asarray(film.convert("L"), int) - np.asarray(picture, int)).max() <= 2
