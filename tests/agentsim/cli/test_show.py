@@ -45,7 +45,8 @@ def test_every_key_has_its_value_and_a_meaning(name: str) -> None:
     assert found.pop("world.options") == options
     wanted = leaves(data)
     assert {key: found[key] for key in wanted} == wanted
-    left_out = ("world.wrappers", "world.history.", "world.label_noise", "brains", "brain")  # of what is written, where they are not used
+    # of what is written, where they are not used
+    left_out = ("world.wrappers", "world.history.", "world.label_noise", "brains", "brain")
     assert all(key.startswith(left_out) and ".layers" not in key for key in found.keys() - wanted.keys())
     assert all(row["meaning"] for row in shown["keys"])
 
