@@ -206,7 +206,8 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print("step of the net, as smooth as dreams. Classifier: has seen these alone, and names the test set.")
     console.print("Anew: pools that collapsed and began again. The test set is looked at once, by the last net.")
     typer.echo(f"{MODE}.png, {MODE}.html, {MODE}.json, nets and trainings: {result['out']}", err=True)
-    typer.echo(f"see them form: agentsim dream --label all --out dreams.gif --from {result['out']}", err=True)
+    if result["rows"]:
+        typer.echo(f"see them form: agentsim dream --label all --out dreams.gif --from {result['out']}", err=True)
 
 
 def _command(asked: Asked) -> str:

@@ -41,6 +41,8 @@ def run(asked: Asked, replays: Sequence[str], data_dir: Path | None) -> Study:
     task, measure = partial(SplitTask, data_dir=data_dir), partial(figures_of, test=split.test)
     with threadpool_limits(1):  # numpy's: CPU seconds are those of one thread, in this process too
         swept = train_all(trials, task, measure, FIGURES, jobs=asked.jobs, out=out)
+        images = [own.first(config.most) for own in by_label(split.train)]
+        beside = [] if swept.interrupted else controls(images, split.test)
     rows: dict[str, dict[str, Any]] = {}
     for trial in trials:
         if trial in swept.kept:
@@ -54,7 +56,7 @@ def run(asked: Asked, replays: Sequence[str], data_dir: Path | None) -> Study:
         interrupted=swept.interrupted,
         failed=swept.failed,
         rows=[*rows.values()],
-        controls=controls([own.first(config.most) for own in by_label(split.train)], split.test),
+        controls=beside,
     )
     drawn = picture(result)
     write(out, MODE, result, drawn, page(f"agentsim train {MODE}", result, drawn, sections(result)))

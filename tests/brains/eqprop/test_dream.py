@@ -182,6 +182,7 @@ def test_the_average_is_the_mean_of_what_was_passed() -> None:
 def test_it_goes_on_from_its_state_to_the_same_bits() -> None:
     one, other = dreamer(), dreamer(seed=9)
     learn(one, 7)
+    one.chance.random(3, np.float32)  # half of a word of its random bits is left over
     state = one.state_dict()
     learn(one, 5)
     other.load_state_dict(state)
@@ -221,7 +222,7 @@ def test_a_pool_that_collapsed_begins_anew_at_half_the_rate(how: str) -> None:
     rates = [0.1, 0.1, 0.05, 0.1]
     np.testing.assert_allclose(net.live.W - decayed, np.array(rates)[:, None, None] * net.velocity.W, atol=1e-6)
     go_on(2 * dream.TRIAL)
-    assert net.restarts.tolist() == [0, 0, 1, 0], "twice as long on trial at half the rate"
+    assert net.restarts.tolist() == [0, 0, 1, 0]
     dreams = net.dream([2], 300, 50, 1.0, np.random.default_rng(0)) > 0.5
     assert np.mean([np.any([np.array_equal(each, image) for image in PAIRS[1]]) for each in dreams[0]]) > 0.8
 
@@ -257,3 +258,21 @@ def test_a_grown_net_has_what_was_averaged_and_young_pools() -> None:
     assert found.live.a[2] == pytest.approx(np.log([0.002 / 0.998, 0.998 / 0.002, 0.998 / 0.002, 1]), rel=1e-3)
     assert found.spread[2] == pytest.approx(dream.START, rel=0.5)
     assert not found.ages.any()
+
+
+def test_a_pool_is_looked_at_when_it_has_had_its_time_and_learns() -> None:
+    """After 500 updates; after 1,000 where it has half the rate; never while it is left as it is."""
+    images = np.repeat(PAIRS, 10, axis=1)
+
+    def collapsed(age: int, restarts: int, learning: int) -> bool:
+        net = dreamer()
+        learn(net, 30)
+        net.live.W[0] *= 0.01
+        net.ages[:], net.restarts[:] = age - 1, restarts
+        net.update(images[-learning:], images, 0.1, 0.2)
+        return bool(net.restarts[0] > restarts)
+
+    assert collapsed(dream.TRIAL, 0, 2) and collapsed(2 * dream.TRIAL, 1, 2)
+    assert (
+        not collapsed(dream.TRIAL, 1, 2) and not collapsed(dream.TRIAL, 0, 1) and not collapsed(dream.TRIAL - 1, 0, 2)
+    )
