@@ -10,5 +10,6 @@ MODES = {  # as in `agentsim train NAME`: module:function
     "digits": "agentsim.batch.digits.mode:digits",
     "dream": "agentsim.batch.dream.mode:dream",
     "mnist": "agentsim.batch.digits.mode:mnist",
+    "regression_es": "agentsim.batch.evolution.mode:regression_es",
     "split_mnist": "agentsim.batch.split.mode:split_mnist",
 }

@@ -20,6 +20,7 @@ from agentsim.batch import MODES, settings
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.dream.settings import DreamConfig
+from agentsim.batch.evolution.settings import RegressionConfig
 from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
 from agentsim.batch.split.settings import SplitConfig
@@ -36,6 +37,7 @@ TRAINED: dict[str, type[TrainingConfig]] = {
     "digits": DigitsConfig,
     "dream": DreamConfig,
     "mnist": MnistConfig,
+    "regression_es": RegressionConfig,
     "split_mnist": SplitConfig,
 }
 WHAT = {"config": CONFIGS, "brain": CONFIGS / "brains", **{mode: CONFIGS / mode for mode in MODES}}

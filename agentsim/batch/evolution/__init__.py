@@ -1,0 +1,1 @@
+"""Evolution strategies on data and on episodes: what they find, against formulas, random search and gradients."""

@@ -1,0 +1,180 @@
+"""The published convergence study, one training of it: what learns, and what the trainer asks for.
+
+Sarkar et al., "Evolution Strategies at the Hyperscale", and its mistakes by name (`broken`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentsim.batch.evolution.settings import RegressionConfig
+from brains.brain import Float, State
+from brains.evolution.engine import Evolution, Tensor, exact_cosine, places
+from brains.evolution.perturbed import squared_errors
+
+FALL = 100.0  # how far the distance has to fall for the estimates until then to count
+LOST = 1e6  # a distance from which nothing is learned any more
+CLIP = 3.0  # of `broken: clip`
+ESTIMATES = ("cosine", "halves", "correlation", "noise", "ties", "lost")  # means over generations until the fall
+START, DATA = range(2)  # streams of chance
+
+
+class Aliased(Evolution):
+    """Pair p of generation g has the noise of p + g: all but one direction come again in the next generation."""
+
+    def rows(self, pairs: range) -> Float:
+        """As of the strategy that is not broken, of the first generation."""
+        generation = self.generation
+        self.count[0] = 0
+        found = super().rows(range(pairs.start + generation, pairs.stop + generation))
+        self.count[0] = generation
+        return found
+
+
+class Regression:
+    """A Learner of `agentsim.batch.training`: the strategy."""
+
+    def __init__(self, config: RegressionConfig) -> None:
+        self.config, chance = config, np.random.default_rng([config.seed, START])
+        shape = (config.outputs, config.inputs)
+        self.target = chance.standard_normal(shape, np.float32)
+        mean = config.start * chance.standard_normal(math.prod(shape), np.float32)
+        own = config.evolution
+        if config.relative_rate is not None:
+            own = own.model_copy(update={"learning_rate": config.relative_rate * fastest(config)})
+        if config.broken == "clip":
+            own = own.model_copy(update={"weight_clip": CLIP})
+        kind = Aliased if config.broken == "aliasing" else Evolution
+        self.evolution = kind(own, [Tensor("w", shape)], mean, config.seed)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return len(self.evolution.mean)
+
+    @property
+    def weights(self) -> Float:
+        """The mean (outputs, inputs), a view."""
+        weights: Float = self.evolution.places[0].of(self.evolution.mean)
+        return weights
+
+    @property
+    def distance(self) -> float:
+        """|W - W_t|."""
+        return float(np.linalg.norm(self.weights - self.target))
+
+    def state_dict(self) -> State:
+        """The strategy's."""
+        return self.evolution.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """Raises ValueError for a state of another shape."""
+        self.evolution.load_state_dict(state)
+
+
+def theory(config: RegressionConfig) -> float:
+    """The exact cosine of the raw estimate and the true gradient."""
+    (place,) = places([Tensor("w", (config.outputs, config.inputs))], config.evolution.rank)
+    return exact_cosine(place.size, [(place.shape, place.rank, 1.0)], config.evolution.pairs)
+
+
+def fastest(config: RegressionConfig) -> float:
+    """(1 / L) P / (P + c - 1): the rate at which a raw estimate falls fastest; L is 2 / outputs, X being of N(0, 1)."""
+    return config.outputs / 2 * theory(config) ** 2
+
+
+class RegressionTask:
+    """A Task of `agentsim.batch.training`. `kept`: how far it was at first, sums of ESTIMATES over `counted`
+    generations, and the generation of the fall, -1 before."""
+
+    def __init__(self, config: RegressionConfig) -> None:
+        self.config, self.learner = config, Regression(config)
+        self.kept: State = {
+            "first": np.array([self.learner.distance]),
+            "estimates": np.zeros(len(ESTIMATES)),
+            "counted": np.zeros(1, np.int64),
+            "fallen": np.array([-1]),
+        }
+
+    def learn(self, batch: int, done: float) -> float:
+        """A generation. Returns the mean squared error of the unperturbed mean, before it moves."""
+        learner, config, evolution = self.learner, self.config, self.learner.evolution
+        if learner.distance > LOST:  # or the next one is no number
+            return LOST
+        x = np.random.default_rng([config.seed, DATA, batch]).standard_normal(
+            (config.samples, config.inputs), np.float32
+        )
+        target = x @ learner.target.T
+        error = x @ learner.weights.T - target
+        ascent = (-2 / error.size) * (error.T @ x)  # the gradient of fitness, of the model as it should be
+        along = np.concatenate([directions(evolution, chunk, ascent) for chunk in evolution.chunks()])
+        d = 2 * evolution.sigma * along if config.fitness == "perfect" else self.differences(x, target)
+        before = None if self.kept["fallen"][0] >= 0 else evolution.state_dict()
+        gradient = evolution.tell(d)
+        if before is not None:
+            self._estimated(before, d, gradient, along, ascent.ravel())
+        if self.kept["fallen"][0] < 0 and learner.distance < self.kept["first"][0] / FALL:
+            self.kept = {**self.kept, "fallen": np.array([batch + 1])}
+        return float(np.mean(np.square(error)))
+
+    def differences(self, x: Float, target: Float) -> NDArray[np.float64]:
+        """d_p of all pairs: minus the mean squared errors of + and -, whatever is broken about them."""
+        config, evolution = self.config, self.learner.evolution
+        (place,), sigma = evolution.places, evolution.sigma
+        given = x / np.float32(math.sqrt(config.inputs)) if config.broken == "mismatch" else x
+        sigma *= math.sqrt(config.inputs) if config.broken == "scale" else 1.0
+        found = []
+        for chunk in evolution.chunks():
+            summed = squared_errors(given, self.learner.weights, target, place, evolution.rows(chunk), sigma)
+            if config.broken == "float16":
+                with np.errstate(over="ignore"):
+                    summed = summed.astype(np.float16)
+            found.append(-summed.astype(np.float64) / target.size)
+        fitness = np.concatenate(found)
+        with np.errstate(invalid="ignore"):
+            d: NDArray[np.float64] = fitness[:, 0] - fitness[:, 1]
+        return d
+
+    def _estimated(self, before: State, d: Any, gradient: Float, along: Any, ascent: Float) -> None:
+        """Count what this generation's estimate was worth; `before` it was told."""
+        kept, evolution, now = self.kept, self.learner.evolution, self.learner.evolution.state_dict()
+        evolution.load_state_dict(before)  # the noise is that of its generation
+        even = np.arange(len(d)) % 2 == 0
+        known = np.where(np.isfinite(d), d, 0.0)
+        halves = [evolution.sums(np.where(own, known, 0.0)) for own in (even, ~even)]
+        evolution.load_state_dict(now)
+        scaled = cosine(gradient, ascent)
+        spread = np.std(known) * np.std(along)
+        correlation = float(np.mean((known - known.mean()) * (along - along.mean())) / spread) if spread else 0.0
+        noise = 1 / scaled**2 - 1 if scaled else 0.0  # of an estimate as long as its projection says
+        found = [scaled, cosine(*halves), correlation, noise, float(np.mean(d == 0)), float(np.mean(~np.isfinite(d)))]
+        self.kept = {**kept, "estimates": kept["estimates"] + found, "counted": kept["counted"] + 1}
+
+    def validate(self, *, quick: bool) -> dict[str, float]:
+        """The distance is the `score`; and means of ESTIMATES."""
+        means = self.kept["estimates"] / np.maximum(1, self.kept["counted"])
+        fallen = {"fallen": float(self.kept["fallen"][0])}
+        return {
+            "score": min(self.learner.distance, LOST),
+            **dict(zip(ESTIMATES, means.tolist(), strict=True)),
+            **fallen,
+        }
+
+
+def directions(evolution: Evolution, pairs: range, ascent: Float) -> NDArray[np.float64]:
+    """<E_p, gradient> of pairs, (pairs,)."""
+    (place,), rows = evolution.places, evolution.rows(pairs)
+    if not place.rank:
+        return np.asarray(rows[:, : place.numbers] @ ascent.ravel(), np.float64)
+    a, b = place.factors(rows)
+    return np.asarray(np.sum(a * (ascent @ b), (1, 2)) / math.sqrt(place.rank), np.float64)
+
+
+def cosine(one: Any, other: Any) -> float:
+    """Of two vectors; 0 where one is 0."""
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
