@@ -12,11 +12,11 @@ from agentsim.system.machine import usable_cores
 
 
 class _TicksByDefault(TyperGroup):
-    """`agentsim bench --json` is `agentsim bench ticks --json`."""
+    """`agentsim bench --json` is `agentsim bench ticks --json`, and a peer is one of evolution."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help")):
-            args = ["ticks", *args]
+            args = ["evolution" if args and args[0].startswith("--peer") else "ticks", *args]
         return super().parse_args(ctx, args)
 
 
@@ -32,7 +32,7 @@ Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks of each r
 
 @app.callback()
 def bench() -> None:
-    """Measure ticks (the default), the loop, worlds, learning, controls, Collatz windows or settling, without a window.
+    """Measure ticks (the default), the loop, worlds, learning, controls, Collatz windows, settling or evolution.
 
     \b
     Examples:
@@ -43,6 +43,7 @@ def bench() -> None:
       agentsim bench controls
       agentsim bench collatz
       agentsim bench settle
+      agentsim bench --peer torcheggroll
       agentsim bench learning arena --seeds 10
       agentsim bench learning cartpole --seeds 10 --ticks 100000 --brain reward --brain reward-stepping
     """
@@ -123,6 +124,27 @@ def settle(repeats: Repeats = 11, as_json: AsJson = False) -> None:
     from agentsim.bench import settle as benchmark
 
     _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
+
+
+@app.command()
+def evolution(
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PACKAGE", help="torcheggroll or evosax, where installed, beside ours. Repeatable."),
+    ] = None,
+    repeats: Repeats = 11,
+    as_json: AsJson = False,
+) -> None:
+    """What a generation of 2,048 members costs, with the same in torch and in other packages as yardsticks.
+
+    \b
+    Examples:
+      agentsim bench evolution
+      agentsim bench --peer torcheggroll --peer evosax
+    """
+    from agentsim.bench import evolution as benchmark
+
+    _report(benchmark.measure(peer or [], repeats=repeats), benchmark.show, as_json)
 
 
 @app.command()
