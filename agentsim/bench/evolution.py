@@ -7,11 +7,13 @@ errors, the estimate, and the step.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from agentsim.errors import UserError
 from agentsim.studies import timing
@@ -79,7 +81,9 @@ def torcheggroll() -> Step:
 
 
 def evosax() -> Step:
-    """evosax's Open_ES, whose noise is not of low rank; ask, evaluation and tell compiled as one by JAX."""
+    """evosax's Open_ES, whose noise is not of low rank; ask, evaluation and tell compiled as one by JAX, on one thread:
+    others would be counted as everybody's."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     import jax  # type: ignore[import-not-found,unused-ignore]
     from evosax.algorithms import Open_ES  # type: ignore[import-not-found,unused-ignore]
 
@@ -120,6 +124,8 @@ def jobs_of(peers: Sequence[str]) -> dict[str, Callable[[], Step]]:
 
 def measure(peers: Sequence[str], *, repeats: int = 11, block: float = 0.5) -> dict[str, Any]:
     """Time all in turn; `block` is about the CPU seconds of a job. Raises UserError."""
+    import torch  # noqa: F401  # before it is told to use one thread
+
     from agentsim.system.process import one_compute_thread
 
     def times(step: Step) -> Job:
@@ -131,7 +137,7 @@ def measure(peers: Sequence[str], *, repeats: int = 11, block: float = 0.5) -> d
 
     made = jobs_of(peers)
     bar, task = progress("generations", len(made) * (repeats + 1))
-    with bar, one_compute_thread():
+    with bar, one_compute_thread(), threadpool_limits(1):
         jobs = [times(make()) for make in made.values()]
         seconds = timing.interleaved(jobs, repeats, block, lambda: bar.advance(task))
     millis = dict(zip(made, (1e3 * np.median(seconds, axis=0)).tolist(), strict=True))
