@@ -241,17 +241,19 @@ class _Painter:
     def __init__(self, height: int, side: int) -> None:
         check_size(height)
         self.height, self.side = height, side
+        self._empty = np.full((height, height + height // SLOTS, 3), BACKGROUND, np.uint8)
         self.past: deque[Pixels] = deque(maxlen=SLOTS - 1)
 
     def frame(self, present: NDArray[np.float64]) -> Image:
         """(height, 5/4 height, 3) uint8, of canvas, where a person drew, and page, (3, D)."""
         canvas, drawn, page = present
-        slot = self.height // SLOTS
-        image = np.full((self.height, self.height + slot, 3), BACKGROUND, np.uint8)
+        slot, gap = self.height // SLOTS, self.height // 60
+        image = self._empty.copy()
         colours = np.where(drawn[:, None] > 0, PEN_COLOUR, PAPER)
         self._picture(image[:, : self.height], canvas, colours, AGENT)
         for place, pixels in enumerate([page, *self.past]):
-            box = image[place * slot : (place + 1) * slot, self.height :]
+            top = place * (slot + gap // SLOTS)
+            box = image[top : top + slot - gap, self.height + gap :]
             self._picture(box, pixels, np.array([PAPER]), GRID if place else TARGET[True])
         return image
 
@@ -259,7 +261,7 @@ class _Painter:
         """Pixels (D,) of 0 to 1 as squares in colours (D, 3) or (1, 3), in a frame, into a part of the image."""
         shades = np.array(BACKGROUND) + pixels[:, None] * (colours - BACKGROUND)
         places = np.arange(len(box)) * self.side // len(box)
-        box[:] = shades.astype(np.uint8).reshape(self.side, self.side, 3)[places[:, None], places]
+        box[:] = shades.astype(np.uint8).reshape(self.side, self.side, 3).take(places, 1).take(places, 0)
         if (each := len(box) / self.side) > 12:  # room for lines between pixels
             edges = (np.arange(1, self.side) * each).astype(int)
             box[edges], box[:, edges] = BACKGROUND, BACKGROUND
