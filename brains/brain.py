@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,7 @@ class BrainBase:
 
     latency = 0
     settling_ticks = 1
+    drawn_as: ClassVar[dict[str, str]] = {}  # entries of `activity` that the window draws as "bars" or as a "line"
 
     def __init__(self, config: Any, body: Body) -> None:
         self.config, self.body = config, body

@@ -65,7 +65,7 @@ class Controls:
                 return bool(environment.tasks)
             case "mouse":
                 return environment.world.drag_target is not None
-            case "draw":
+            case "pen":
                 return environment.world.draw is not None
             case "digit":
                 return self._digits_are_tasks == (key.label[0] == "0")

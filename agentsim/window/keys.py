@@ -58,7 +58,7 @@ KEYS = (
     Key("r", "reset the world; what was learned stays", "reset", ((pygame.K_r, 0),)),
     Key("v", "record a video, end it", "record", ((pygame.K_v, 0),)),
     Key("mouse", "drag the target"),
-    Key("mouse", "draw; reset the world to wipe it", "draw"),
+    Key("pen", "draw with the mouse; r wipes it"),
     Key("←  →", "push the cart", "push", _both(pygame.K_LEFT, pygame.K_RIGHT)),
     Key("w", "curves: everything, the last minute, 10 s", "next_span", ((pygame.K_w, 0),)),
     Key("f", "full screen, and back", "full_screen", ((pygame.K_f, 0), (pygame.K_F11, 0))),

@@ -74,7 +74,8 @@ def _answers(simulation: Simulation, layers: Sequence[str]) -> tuple[dict[str, i
 
 def curves_of(simulation: Simulation, span: float | None = None) -> list[Curve]:
     """Accuracy and score where the world has them, or the accuracy of two agents; else the returns of the episodes
-    and their mean over 20, or as long as none has ended what the brain tells of itself first, and the loss. `span`: the last so many simulated seconds; None: all of them."""
+    and their mean over 20, or as long as none has ended what the brain tells of itself first, and the loss. `span`: the
+    last so many simulated seconds; None: all of them."""
     telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
     since = -np.inf if span is None else simulation.tick_index / hz - span
     rows = telemetry.rows

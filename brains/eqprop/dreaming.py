@@ -128,7 +128,7 @@ class DreamingBrain(BrainBase):
         for seen in map(self._sensed, experience.observation):
             if (label := seen.named) >= 0:
                 guess = log_weights(self.net.average, seen.page[None])[0].argmax()
-                self.right += FADING * ((guess == label) - self.right)
+                self.right += max(FADING, 1 / (self.looked.sum() + 1)) * ((guess == label) - self.right)
                 self.memory[label, self.looked[label] % self.config.memory] = seen.page
                 self.looked[label] += 1
         return self.rehearse()
@@ -170,12 +170,12 @@ class DreamingBrain(BrainBase):
     def arrays(self) -> State:
         """Net, memory, chance and what is shown; what lanes share has a leading axis of 1. Of a net that does not learn
         only what dreaming needs."""
-        found = self.net.arrays() | {"chains": self.net.chains, "memory": self.memory, "looked": self.looked}
+        found: State = self.net.arrays() | {"chains": self.net.chains, "memory": self.memory, "looked": self.looked}
         if not self.config.learns:
             found = {name: array for name, array in found.items() if name == "means" or name.startswith("average")}
         shared = {f"net.{name}": array[None] for name, array in found.items()}
         shared |= {"right": self.right[None], "generator": pack(self.generator)[None]}
-        own = {"chosen": self.chosen, "hidden": self.hidden, "names": self.names, "energies": self.energies}
+        own: State = {"chosen": self.chosen, "hidden": self.hidden, "names": self.names, "energies": self.energies}
         return shared | own
 
     def load_state_dict(self, state: State) -> None:

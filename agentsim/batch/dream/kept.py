@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def write_net(path: Path, learner: DreamLearner, height: int, width: int) -> Non
     brain = DreamingBrain(config, body, np.random.SeedSequence(own.seed))
     brain.net.average, brain.net.means = learner.average, learner.means
     shape = {"height": height, "width": width, "steps": own.steps}
-    trained = {"world": own.data, "tasks": [], "seed": own.seed, "versions": versions(), **shape}
+    trained: dict[str, Any] = {"world": own.data, "tasks": [], "seed": own.seed, "versions": versions(), **shape}
     header = BrainHeader(
         tick=int(learner.ages.max()),
         name=f"{own.data}-dream",

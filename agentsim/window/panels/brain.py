@@ -16,8 +16,8 @@ from agentsim.window.shown import Layer
 
 def draw_brain(canvas: Canvas, rect: Rect, layers: Sequence[Layer], note: str) -> None:
     """Every layer's activity as a strip of cells, input on top: blue below zero, orange above; the chosen cell has a
-    white edge, the right one a green edge within it, or a red one where another was chosen. What is drawn as bars or as a
-    line, is."""
+    white edge, the right one a green edge within it, or a red one where another was chosen. A layer that is drawn as
+    bars or as a line has those."""
     inner = canvas.panel(rect, "Brain")
     head = (rect.right - canvas.px(10), rect.top + canvas.px(14))
     words = [(layer.name, 11) for layer in layers] + [(_link(layer), 10) for layer in layers]
