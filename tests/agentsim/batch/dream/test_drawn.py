@@ -16,7 +16,11 @@ from agentsim.batch.dream.kept import find_net, read_net, write_net
 from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.dream.task import DreamLearner
 from agentsim.cli.app import app
+from agentsim.config.load import load_config
 from agentsim.errors import UserError
+from agentsim.loop.keeping import save_brain
+from agentsim.loop.simulation import Simulation
+from brains.eqprop.dream import dreaming
 
 
 @pytest.fixture
@@ -37,6 +41,32 @@ def test_a_kept_net_dreams_what_it_dreamt(net: DreamLearner) -> None:
     assert all(np.array_equal(one, other) for one, other in zip(found.pools, net.average, strict=True))
     assert np.array_equal(found.means, net.means)
     assert (found.height, found.width, found.steps, found.temperature) == (2, 3, 20, 1.5)
+
+
+def test_a_kept_net_plays_in_the_dream_world(tmp_path: Path) -> None:
+    """Trained offline, it paints there what it dreams elsewhere of the same draws; from there it is kept and found."""
+    config = DreamConfig(data="digits", hidden=4, images=3, batches=1, steps=200, temperature=1.5)
+    learner = DreamLearner(config, np.random.default_rng(0).random((10, 25), np.float32), 3)
+    write_net(tmp_path / "net.brain", learner, 5, 5)
+    world = ["world.options.size=5", 'world.options.task="6"', "clock.pacing=none"]
+    simulation = Simulation(load_config("dreaming", brain=str(tmp_path / "net.brain"), overrides=world))
+    chance = np.random.Generator(np.random.PCG64())
+    chance.bit_generator.state = simulation.brain.generator.bit_generator.state  # type: ignore[attr-defined]
+    *_, last = dreaming(learner.average.of([6]), learner.means[[6]], 1, 200, 1.5, chance)
+    simulation.run(201)
+    np.testing.assert_allclose(simulation.environment.observation[0, :25], last[0, 0], atol=1e-4)
+    save_brain(simulation, tmp_path / "again.brain")
+    again = read_net(find_net(tmp_path))
+    assert find_net(tmp_path).name == "again.brain" and (again.height, again.width, again.steps) == (5, 5, 200)
+    assert all(np.array_equal(one, other) for one, other in zip(again.pools, learner.average, strict=True))
+
+
+def test_a_brain_of_another_kind_does_not_dream(tmp_path: Path) -> None:
+    save_brain(Simulation(load_config("cartpole", brain="random")), tmp_path / "other.brain")
+    with pytest.raises(UserError, match="its kind is random"):
+        read_net(tmp_path / "other.brain")
+    with pytest.raises(UserError, match="no net that dreams is there"):
+        find_net(tmp_path)
 
 
 def test_a_net_that_does_not_fit_its_header_is_refused(net: DreamLearner, tmp_path: Path) -> None:
