@@ -161,6 +161,10 @@ class BrainBase:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
         load_arrays(self.arrays(), state)
 
+    def fingerprint(self) -> State:
+        """What of its state can change while it lives: what the rolling hash covers."""
+        return self.state_dict()
+
     def adopt(self, state: State, *, changed: bool) -> None:
         """Take over what another brain of this kind learned, whose body and layers are the same; it may have had other
         lanes, of which lane 0 is taken, or, where it `changed`, other settings. Raises ValueError if it does not fit.

@@ -24,6 +24,7 @@ LABELS = 10
 ANY = LABELS  # the task of whatever label comes
 BOOK_SIDE = 8  # pixels that a side of the book's pictures has
 PAGES = 1_437  # of scikit-learn's 1,797 digits; the last 360 are never shown, for whoever asks what was learned
+STRIDE = 577  # from one page to the next: every page comes once before the first one comes again
 PEN = 1.25  # pixels from the middle of a stroke to where there is no ink
 SLOTS = 4  # pictures below each other beside the canvas: the book's, and the last dreams
 PEN_COLOUR: Colour = (255, 176, 92)
@@ -44,8 +45,9 @@ class Dream(Drawn, gymnasium.Env[Pixels, Pixels]):
 
     A dream lasts `ticks` ticks: it begins on a black canvas, and in each of them the canvas becomes what is painted.
     Then it rests for `rest` ticks, in which nothing that is painted counts, and the next dream begins. A person may
-    draw: those pixels stay as they are, and the dream begins anew. On every tick a page of the book is shown, one of
-    scikit-learn's handwritten digits; in a canvas of another size than theirs, 8, the book is empty.
+    draw: those pixels stay as they are, and the dream begins anew. On every tick another page of the book is shown, one
+    of scikit-learn's handwritten digits, from a random one on; in a canvas of another size than theirs, 8, the book is
+    empty.
 
     ## Tasks
     "0" to "9": dream of that digit. "any": of one that is drawn anew for each dream, or, if there is a drawing, of
@@ -120,7 +122,7 @@ class Dream(Drawn, gymnasium.Env[Pixels, Pixels]):
         super().reset(seed=seed)
         self.ink[:] = 0
         self._begin()
-        self._turn_page()
+        self.page = int(self.np_random.integers(PAGES))
         if self._painter:
             self._painter.past.clear()
             self._show()
@@ -139,7 +141,7 @@ class Dream(Drawn, gymnasium.Env[Pixels, Pixels]):
         finished = self.age == self.ticks
         if self.age == self.ticks + self.rest:
             self._begin()
-        self._turn_page()
+        self.page = (self.page + STRIDE) % PAGES
         if self._painter:
             if finished:
                 self._painter.past.appendleft(self.canvas)
@@ -207,9 +209,6 @@ class Dream(Drawn, gymnasium.Env[Pixels, Pixels]):
         self.age, self.canvas = 0, self.ink.copy()
         self.label = int(self.np_random.integers(LABELS)) if self.task == ANY else self.task
 
-    def _turn_page(self) -> None:
-        self.page = int(self.np_random.integers(PAGES))
-
     @property
     def _shown(self) -> Pixels:
         return book()[0][self.page] if self.size == BOOK_SIDE else np.zeros_like(self.canvas)
@@ -254,7 +253,8 @@ class _Painter:
         for place, pixels in enumerate([page, *self.past]):
             top = place * (slot + gap // SLOTS)
             box = image[top : top + slot - gap, self.height + gap :]
-            self._picture(box, pixels, np.array([PAPER]), GRID if place else TARGET[True])
+            if place or pixels.any():
+                self._picture(box, pixels, np.array([PAPER]), GRID if place else TARGET[True])
         return image
 
     def _picture(self, box: Image, pixels: NDArray[Any], colours: NDArray[Any], frame: Colour) -> None:

@@ -156,9 +156,10 @@ class DreamingBrain(BrainBase):
         self.names[lanes] = 1 / self.config.labels
 
     def figures(self) -> dict[str, float]:
-        """The share of about the last 200 pages that it named rightly before it learned them; how often a pool of it
-        collapsed and began anew."""
-        return {"named": float(self.right[0]), "restarts": float(self.net.restarts.sum())} if self.config.learns else {}
+        """The share of about the last 200 pages that it named rightly before it learned them, and how often a pool of
+        it collapsed and began anew; the energy of the canvas."""
+        learned = {"named": float(self.right[0]), "restarts": float(self.net.restarts.sum())}
+        return (learned if self.config.learns else {}) | {"energy": float(self.energies[:, -1].mean())}
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """The units of the label that is dreamt of, what the drawing or else the canvas is named, and the energy."""
@@ -177,6 +178,11 @@ class DreamingBrain(BrainBase):
         shared |= {"right": self.right[None], "generator": pack(self.generator)[None]}
         own: State = {"chosen": self.chosen, "hidden": self.hidden, "names": self.names, "energies": self.energies}
         return shared | own
+
+    def fingerprint(self) -> State:
+        """All but a net that does not learn, which is large, and what its file says."""
+        arrays = self.arrays()
+        return {name: own for name, own in arrays.items() if self.config.learns or not name.startswith("net.")}
 
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""

@@ -100,14 +100,15 @@ def _draw_words(canvas: Canvas, layer: Layer, box: Rect) -> None:
 def _draw_names(canvas: Canvas, layer: Layer, xs: list[int], ys: list[int], columns: int) -> None:
     """What each cell stands for, at its foot, where all of the names fit."""
     line = canvas.line_height(9)
-    if not layer.names or min(b - a for a, b in pairwise(ys)) < 2 * line:
+    least = line if layer.drawn_as == "bars" else 2 * line
+    if not layer.names or min(b - a for a, b in pairwise(ys)) < least:
         return
     room = min(b - a for a, b in pairwise(xs)) - canvas.px(4)
     if max(canvas.width(name, 9) for name in layer.names) > room:
         return
     for cell, name in enumerate(layer.names):
         row, column = divmod(cell, columns)
-        at = ((xs[column] + xs[column + 1]) // 2, ys[row + 1] - line - canvas.px(5))
+        at = ((xs[column] + xs[column + 1]) // 2, max(ys[row], ys[row + 1] - line - canvas.px(5)))
         shadow = canvas.render(name, 9, GROUND)
         canvas.surface.blit(shadow, shadow.get_rect(midtop=(at[0] + 1, at[1] + 1)))
         canvas.text(name, at, size=9, anchor="midtop")

@@ -13,10 +13,12 @@ from sklearn.datasets import load_digits
 from brains.brain import Body, Experience
 from brains.eqprop.dream import dreaming
 from brains.eqprop.dreaming import DreamingBrain, DreamingConfig
-from worlds.dream import Dream
+from worlds.dream import PAGES, Dream
 
 D, K = 4, 3
 Array = NDArray[Any]
+PIXELS, LABELS = (load_digits().data / 16).astype(np.float32), load_digits().target
+MEANS = np.stack([PIXELS[:PAGES][LABELS[:PAGES] == k].mean(axis=0) for k in range(10)])
 
 
 def body_of(pixels: int, labels: int) -> Body:
@@ -113,31 +115,60 @@ def test_an_unnamed_drawing_is_dreamt_of_as_it_is_named() -> None:
     np.testing.assert_allclose(counts / 3_000, named / named.sum(), atol=0.03)
 
 
+def life(seed: int, length: int, learns: bool, **options: Any) -> tuple[DreamingBrain, Array, list[tuple[Array, int]]]:
+    """A brain that has lived in its world, how many it names of the digits that it has not seen, and every dream that
+    it finished with the label that was asked for."""
+    world, brain = Dream(**options), DreamingBrain(DreamingConfig(), body_of(64, 10), np.random.SeedSequence(seed))
+    observation, _ = world.reset(seed=seed)
+    dreams = []
+    for _ in range(length):
+        action = brain.act(observation[None])
+        following, _, _, _, info = world.step(action[0])
+        if learns:
+            flags = np.zeros((2, 1), np.bool_)
+            brain.learn(Experience(observation[None], action, np.zeros(1, np.float32), following[None], *flags))
+        if info["events"]["dreams"]:
+            dreams.append((following[:64], int(following[128:138].argmax())))
+        observation = following
+    return brain, (brain.net.recognise(PIXELS[PAGES:]).argmax(axis=1) == LABELS[PAGES:]).mean(), dreams
+
+
+def nearest_mean(pixels: Array) -> Array:
+    """What the trivial classifier says, which has seen all pages."""
+    return ((pixels[:, None] - MEANS) ** 2).sum(axis=2).argmin(axis=1)
+
+
 def test_it_learns_digits_while_it_dreams() -> None:
-    """Ten seconds of life: it names what it never saw far above chance (a nearest-mean classifier names 90 %), and
-    what it paints when asked is what that classifier says it is; without learning it does neither."""
-    world, found = Dream(ticks=30, rest=1), load_digits()
-    pixels, labels = (found.data / 16).astype(np.float32), found.target
-    means = np.stack([pixels[:1_437][labels[:1_437] == k].mean(axis=0) for k in range(10)])
-    recognised, asked = [], []
+    """Ten seconds of life: it names digits of writers that it never saw far above chance, and what it paints when asked
+    is what a nearest-mean classifier says that it is; without learning it does neither."""
     for learns in (True, False):
-        brain = DreamingBrain(DreamingConfig(), body_of(64, 10), np.random.SeedSequence(0))
-        observation, _ = world.reset(seed=0)
-        right = []
-        for tick in range(600):
-            action = brain.act(observation[None])
-            following, _, _, _, info = world.step(action[0])
-            if learns:
-                flags = np.zeros((2, 1), np.bool_)
-                brain.learn(Experience(observation[None], action, np.zeros(1, np.float32), following[None], *flags))
-            if info["events"]["dreams"] and tick > 300:
-                right.append(((means - following[:64]) ** 2).sum(axis=1).argmin() == following[128:138].argmax())
-            observation = following
-        recognised.append((brain.net.recognise(pixels[1_437:]).argmax(axis=1) == labels[1_437:]).mean())
-        asked.append(np.mean(right))
-        assert (brain.figures()["named"] > 0.8) == learns
-    assert recognised[0] > 0.85 and recognised[1] < 0.3
-    assert asked[0] > 0.85 and asked[1] < 0.4
+        brain, recognised, dreams = life(0, 600, learns, ticks=30, rest=1)
+        asked = np.mean([nearest_mean(pixels[None])[0] == label for pixels, label in dreams[10:]])
+        assert (brain.right[0] > 0.8) == (recognised > 0.8) == (asked > 0.8) == learns, (recognised, asked)
+        assert learns or max(recognised, asked) < 0.4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_minute_of_life_names_digits_of_new_writers(seed: int) -> None:
+    """Of the 360 digits that are never shown the nearest mean names 85.0 %, logistic regression 90.3 %."""
+    _, recognised, _ = life(seed, 3_600, learns=True)
+    control = (nearest_mean(PIXELS[PAGES:]) == LABELS[PAGES:]).mean()
+    print(f"seed {seed}: {100 * recognised:.1f} %, nearest mean {100 * control:.1f} %")
+    assert recognised > 0.93
+    assert control < 0.86
+
+
+def test_the_hash_covers_whatever_can_change() -> None:
+    brain = DreamingBrain(DreamingConfig(), body_of(64, 10), np.random.SeedSequence(0))
+    assert brain.fingerprint().keys() == brain.state_dict().keys()
+    still = brain_of(body_of(D, K), K)
+    left_out, before = still.state_dict().keys() - still.fingerprint().keys(), still.state_dict()
+    for age in (0.0, 0.5, 1.0):
+        action = still.act(sensed(np.full(D, 0.5), np.zeros(D), 1, age))
+        still.learn(Experience(*(np.zeros((1, 1), np.float32),) * 2, *(np.zeros(1),) * 4))  # type: ignore[arg-type]
+        assert still.rehearse().updates == 0 and action.shape == (1, D)
+    assert left_out and all(np.array_equal(before[name], still.state_dict()[name]) for name in left_out)
 
 
 def test_a_body_that_does_not_paint_is_refused() -> None:
