@@ -17,6 +17,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _6, _11, _16, _27, _30, _31, _32, _48 = (np.uint64(k) for k in (6, 11, 16, 27, 30, 31, 32, 48))
 _LOW = np.uint64(0xFFFF)
+_HALF = np.uint64(0xFFFFFFFF)
+_M0, _M1, _W0, _W1 = (np.uint64(k) for k in (0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85))  # Philox's
+ROUNDS = 10
 
 
 def splitmix64(key: Any, counter: Any) -> Any:
@@ -25,6 +28,18 @@ def splitmix64(key: Any, counter: Any) -> Any:
     z = (z ^ (z >> _30)) * _FIRST
     z = (z ^ (z >> _27)) * _SECOND
     return z ^ (z >> _31)
+
+
+def philox(counter: Any, key: Any) -> Any:
+    """Four random 32-bit words of a counter of four and a key of two, all held in uint64: Philox4x32-10 (Salmon,
+    Moraes, Dror & Shaw 2011)."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(ROUNDS):
+        first, second = _M0 * c0, _M1 * c2
+        c0, c1, c2, c3 = (second >> _32) ^ c1 ^ k0, second & _HALF, (first >> _32) ^ c3 ^ k1, first & _HALF
+        k0, k1 = (k0 + _W0) & _HALF, (k1 + _W1) & _HALF
+    return c0, c1, c2, c3
 
 
 def uniform(word: Any) -> Any:

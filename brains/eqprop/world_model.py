@@ -14,6 +14,7 @@ from brains.brain import Float, State
 from brains.eqprop.core import Core
 
 OUTPUT_SCALE = 0.1  # of the first output weights: at first nothing changes
+RECENT = 60  # transitions that a quarter of a batch is from
 PRIOR = 100.0  # variance of a regression's coefficients before anything is seen
 
 
@@ -102,12 +103,11 @@ class Network:
         own, capacity, count, inputs = self.config, len(self.seen), int(self.count[0]), len(x)
         self.seen[count % capacity, :inputs], self.seen[count % capacity, inputs:] = x, y
         self.count[0] = count + 1
-        remembered, recent = min(count + 1, capacity), own.batch // 4
-        for _ in range(own.updates):
-            ages = chance.integers(0, remembered, own.batch)
-            ages[:recent] = chance.integers(0, min(60, remembered), recent)
-            ages[0] = 0
-            rows = self.seen[(count - ages) % capacity]
+        remembered = min(count + 1, capacity)
+        reach = np.full(own.batch, remembered)  # how far back each may lie
+        reach[: own.batch // 4], reach[0] = min(RECENT, remembered), 1
+        ages = (chance.random((own.updates, own.batch)) * reach).astype(np.int64)
+        for rows in self.seen[(count - ages) % capacity]:
             self.core.learn(rows[:, :inputs], rows[:, inputs:])
 
     def arrays(self) -> State:

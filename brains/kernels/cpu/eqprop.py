@@ -22,7 +22,9 @@ from brains.kernels.cpu.settling import (
     SETTLING,
     downwards,
     drive,
+    fire,
     layer_of,
+    lifted,
     outwards,
     rise,
     settled,
@@ -183,17 +185,18 @@ def homeostasis(program, numbers):
 
 @inline
 def nudge(program, numbers):
-    """Both nudged phases from where the free phase ended."""
-    for index in range(1, program[of.DEPTH] + 1):
-        layer = layer_of(program, index)
-        size = program[of.ROWS] * layer[of.WIDTH]
-        copy(floats(layer[of.STATE]), floats(layer[of.PLUS]), size)
-        copy(floats(layer[of.STATE]), floats(layer[of.MINUS]), size)
-    beta, more = numbers[of.BETA], program[of.NUDGED] - 1
-    sweep(program, numbers, of.PLUS, 1, beta, PULLED)  # both from the free states, where the pull is known
-    sweep(program, numbers, of.MINUS, 1, -beta, PULLED)
-    sweep(program, numbers, of.PLUS, more, beta, SETTLING)
-    sweep(program, numbers, of.MINUS, more, -beta, SETTLING)
+    """Both nudged phases from where the free phase ended: there the pull is known, and z of the last layer is one."""
+    depth, beta, more = program[of.DEPTH], numbers[of.BETA], program[of.NUDGED] - 1
+    top = layer_of(program, depth)
+    lifted(program, of.STATE, depth, floats(top[of.PLUS]))
+    copy(floats(top[of.PLUS]), floats(top[of.MINUS]), program[of.ROWS] * top[of.WIDTH])
+    for side in range(2):
+        which, force = (of.MINUS, -beta) if side else (of.PLUS, beta)
+        fire(program, numbers, which, of.STATE, of.STATE, depth, force, PULLED)
+        for index in range(depth - 1, 0, -1):
+            fire(program, numbers, which, of.STATE, which, index, force, SETTLING)
+    sweep(program, numbers, of.PLUS, more, beta)
+    sweep(program, numbers, of.MINUS, more, -beta)
 
 
 @inline

@@ -203,7 +203,7 @@ def _times_delta(builder: Any, one: Any, w: Any, d: Any) -> Any:
 
 
 # rows times delta; and the sums of their sizes, whatever delta
-dots, _dots_8, _dots_2 = (_sums_of_rows(count, _times_delta) for count in (WIDTH, 8, 2))
+dots, _dots_8, _dots_4, _dots_2 = (_sums_of_rows(count, _times_delta) for count in (WIDTH, 8, 4, 2))
 sizes = _sums_of_rows(WIDTH, lambda builder, one, w, d: builder.fadd(one, _library(builder, "fabs", w)))
 
 
@@ -232,6 +232,12 @@ def transposed(weight, delta, delta_row, dx, dx_row, rows, inputs, width, adds):
             for j in range(8):
                 x[k + j] = x[k + j] + eight[j] if adds else eight[j]
             k += 8
+        if k + 4 <= inputs:
+            a, b, c, e = _dots_4(at(weight, k * width), width, d, width)
+            four = (total(a), total(b), total(c), total(e))
+            for j in range(4):
+                x[k + j] = x[k + j] + four[j] if adds else four[j]
+            k += 4
         while k + 2 <= inputs:
             a, b = _dots_2(at(weight, k * width), width, d, width)
             x[k] = x[k] + total(a) if adds else total(a)

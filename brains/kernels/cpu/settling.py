@@ -59,10 +59,21 @@ def outwards(layer, below, gradient, s, delta, rows):
         add_outer(weight, s, heard, delta, width, rows, below[of.UNITS], width)
 
 
+@inline
+def lifted(program, lower, index, z):
+    """z of a layer: what comes from below, where the states are those of `lower`."""
+    layer, parameters, rows = layer_of(program, index), floats(program[of.PARAMETERS]), program[of.ROWS]
+    if index == 1:
+        copy(floats(program[of.DRIVE]), z, rows * layer[of.WIDTH])
+    else:
+        below = layer_of(program, index - 1)
+        upwards(layer, below, parameters, floats(below[lower]), z, rows)
+
+
 @njit(**OPTIONS)
-def fire(program, numbers, which, heard, index, beta, how):
-    """One layer becomes its own minimum, given what was `heard` beside it; how: RISING, without what comes down, or
-    PULLED, where PULL is known."""
+def fire(program, numbers, which, lower, upper, index, beta, how):
+    """One layer of `which` becomes its own minimum, given the one below in `lower` and the one above in `upper`; how:
+    RISING, without what comes down, or PULLED, where its z and PULL are there already."""
     layer, parameters, rows = layer_of(program, index), floats(program[of.PARAMETERS]), program[of.ROWS]
     units, width, kind, depth = layer[of.UNITS], layer[of.WIDTH], layer[of.KIND], program[of.DEPTH]
     state, scratch, force = floats(layer[which]), floats(program[of.SCRATCH]), floats(program[of.PULL])
@@ -72,14 +83,11 @@ def fire(program, numbers, which, heard, index, beta, how):
         for r in range(rows):
             target = at(floats(program[of.TARGET]), r * width)
             pull(program, numbers, at(state, r * width), target, at(force, r * width), units, width)
-    if index == 1:
-        copy(floats(program[of.DRIVE]), state, rows * width)
-    else:
-        below = layer_of(program, index - 1)
-        upwards(layer, below, parameters, floats(below[heard]), state, rows)
+    if how != PULLED:
+        lifted(program, lower, index, state)
     if index < depth and how != RISING:
         above, gain = layer_of(program, index + 1), splat(numbers[of.GAINS + index])
-        down, span = floats(above[heard]), above[of.WIDTH]
+        down, span = floats(above[upper]), above[of.WIDTH]
         for k in range(0, rows * span, WIDTH):
             store(scratch, k, gain * load(down, k))
         downwards(above, layer, parameters, scratch, state, rows)
@@ -92,16 +100,15 @@ def fire(program, numbers, which, heard, index, beta, how):
             store(state, k, fma(splat(beta), load(force, k), load(state, k)))
     if how == RISING and program[of.RULE] == BACKPROP:  # which asks for z on the way back
         copy(state, floats(layer[of.PLUS]), rows * width)
-    for r in range(rows):
-        apply(kind, at(state, r * width), units, width)
+    apply(kind, state, rows, units, width)
 
 
 @inline
-def sweep(program, numbers, which, count, beta, how):
+def sweep(program, numbers, which, count, beta):
     """So many blockwise sweeps, each from the last layer to the first."""
     for _ in range(count):
         for down in range(program[of.DEPTH]):
-            fire(program, numbers, which, which, program[of.DEPTH] - down, beta, how)
+            fire(program, numbers, which, which, which, program[of.DEPTH] - down, beta, SETTLING)
 
 
 @inline
@@ -118,7 +125,7 @@ def together(program, numbers, which, count, beta):
     for _ in range(count):
         keep(program, which)
         for index in range(1, program[of.DEPTH] + 1):
-            fire(program, numbers, which, of.BEFORE, index, beta, SETTLING)
+            fire(program, numbers, which, of.BEFORE, of.BEFORE, index, beta, SETTLING)
 
 
 @inline
@@ -138,9 +145,10 @@ def drive(program, which):
 
 @inline
 def rise(program, numbers):
-    """A pass upwards."""
-    for index in range(1, program[of.DEPTH] + 1):
-        fire(program, numbers, of.STATE, of.STATE, index, F(0.0), RISING)
+    """A pass upwards; its last step is left to the first of the sweeps where that one takes it again."""
+    again = program[of.FREE] > 1 and not program[of.PARALLEL]
+    for index in range(1, program[of.DEPTH] + (0 if again else 1)):
+        fire(program, numbers, of.STATE, of.STATE, of.STATE, index, F(0.0), RISING)
 
 
 @inline
@@ -151,9 +159,9 @@ def settled(program, numbers):
         if program[of.PARALLEL]:
             together(program, numbers, of.STATE, program[of.FREE], F(0.0))
         else:
-            sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0), SETTLING)
+            sweep(program, numbers, of.STATE, program[of.FREE] - 1, F(0.0))
             keep(program, of.STATE)
-            sweep(program, numbers, of.STATE, 1, F(0.0), SETTLING)
+            sweep(program, numbers, of.STATE, 1, F(0.0))
         for index in range(1, program[of.DEPTH] + 1):
             layer = layer_of(program, index)
             now, before = floats(layer[of.STATE]), floats(layer[of.BEFORE])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from agentsim.compiled.jit import OPTIONS, njit
+from agentsim.compiled.pointers import at
 from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total, where_less
 from brains.kernels.cpu.mathematics import clear_padding, exponential, flush, maximum, minimum, sigmoid, tanh
 from brains.kernels.program import settling as of
@@ -17,26 +18,30 @@ SQUARED_ERROR, CROSS_ENTROPY, FORCE = range(len(of.COSTS))
 
 
 @njit(**OPTIONS)
-def apply(kind, row, units, width):
-    """sigma of a row of z in place; nothing is left beyond its units, nor near a denormal number."""
+def apply(kind, z, rows, units, width):
+    """sigma of rows of z in place; nothing is left beyond their units, nor near a denormal number.
+
+    What is beyond the units is zero before, and so it is after every sigma but one.
+    """
     if CLIP <= kind <= CLIP2:  # a loop of its own, as short as can be
         highest = splat(F(1.0)) if kind == CLIP else splat(F(2.0))
-        for o in range(0, width, WIDTH):
-            store(row, o, flush(maximum(minimum(load(row, o), highest), splat(F(0.0)))))
-        clear_padding(row, units)
+        for k in range(0, rows * width, WIDTH):
+            store(z, k, flush(maximum(minimum(load(z, k), highest), splat(F(0.0)))))
         return
-    for o in range(0, width, WIDTH):
-        z = load(row, o)
+    for k in range(0, rows * width, WIDTH):
+        s = load(z, k)
         if kind == TANH:
-            z = tanh(z)
+            s = tanh(s)
         elif kind == SIGMOID:
-            z = sigmoid(z)
+            s = sigmoid(s)
         elif kind != LINEAR:
-            z = maximum(minimum(z, splat(F(3.0))), splat(F(-3.0)))
-            square = z * z
-            z = z * (splat(F(27.0)) + square) / fma(splat(F(9.0)), square, splat(F(27.0)))
-        store(row, o, flush(z))
-    clear_padding(row, units)
+            s = maximum(minimum(s, splat(F(3.0))), splat(F(-3.0)))
+            square = s * s
+            s = s * (splat(F(27.0)) + square) / fma(splat(F(9.0)), square, splat(F(27.0)))
+        store(z, k, flush(s))
+    if kind == SIGMOID:
+        for r in range(rows):
+            clear_padding(at(z, r * width), units)
 
 
 @njit(**OPTIONS)

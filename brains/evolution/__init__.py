@@ -1,0 +1,1 @@
+"""Learning without a gradient: evolution strategies of low rank."""
