@@ -14,6 +14,7 @@ BRAINS: dict[str, str] = {
     "stepping": "brains.stepping.kind:stepping",
     "eqprop": "brains.eqprop.brain:EqPropBrain",
     "quadratic": "brains.eqprop.brain:QuadraticBrain",
+    "dreaming": "brains.eqprop.dreaming:DreamingBrain",
     "imagining": "brains.eqprop.inference:ImaginingBrain",
     "random": "brains.controls:RandomBrain",
     "constant": "brains.controls:ConstantBrain",

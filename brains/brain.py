@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,7 @@ class BrainBase:
 
     latency = 0
     settling_ticks = 1
+    drawn_as: ClassVar[dict[str, str]] = {}  # entries of `activity` that the window draws as "bars" or as a "line"
 
     def __init__(self, config: Any, body: Body) -> None:
         self.config, self.body = config, body
@@ -159,6 +160,10 @@ class BrainBase:
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
         load_arrays(self.arrays(), state)
+
+    def fingerprint(self) -> State:
+        """What of its state can change while it lives: what the rolling hash covers."""
+        return self.state_dict()
 
     def adopt(self, state: State, *, changed: bool) -> None:
         """Take over what another brain of this kind learned, whose body and layers are the same; it may have had other

@@ -16,6 +16,10 @@ WORLDS: dict[str, tuple[str, str]] = {
         "worlds.chase_evade:ChaseEvade",
         "chasers and evaders on a torus, each an agent with a brain of its own",
     ),
+    "agentsim/Dream-v0": (
+        "worlds.dream:Dream",
+        "a canvas to paint digits on, with a picture book beside it",
+    ),
 }
 
 WRAPPERS: dict[str, type] = {}  # gymnasium.Wrapper classes from outside, by name: see agentsim.registry.import_module

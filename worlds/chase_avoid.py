@@ -97,7 +97,7 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
         self.action_space = cast("spaces.Space[np.int64]", spaces.Discrete(4))
         self.render_mode = render_mode
         self._painter = Painter(render_size, self.classic) if render_mode else None
-        self._window = Window(render_size, self.metadata["render_fps"]) if render_mode == "human" else None
+        self._window = Window(self.metadata["render_fps"]) if render_mode == "human" else None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start a new episode of the task in force (the constructor's, or the last one that was switched to)."""

@@ -112,7 +112,7 @@ class ChaseEvade(Drawn, gymnasium.Env[Observation, Actions]):
         self.action_space = cast("spaces.Space[Actions]", spaces.MultiDiscrete([4] * len(self.agents)))
         self.render_mode = render_mode
         self._painter = EvadePainter(render_size, chasers) if render_mode else None
-        self._window = Window(render_size, self.metadata["render_fps"]) if render_mode == "human" else None
+        self._window = Window(self.metadata["render_fps"]) if render_mode == "human" else None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start a new episode."""

@@ -100,7 +100,8 @@ class Canvas:
         self.image[index] = (patch + change).astype(np.uint8)
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise ValueError for a picture that is too small to show anything."""
     if size < 16:
         raise ValueError(f"render_size: {size} pixels are too few, at least 16")
 
@@ -167,7 +168,7 @@ class Painter:
     """Draws a world's present, and what a picture needs of its past: the trail, the direction, the last event."""
 
     def __init__(self, size: int, classic: bool) -> None:
-        _check_size(size)
+        check_size(size)
         self.size, self.classic = size, classic
         self.clear()
 
@@ -204,7 +205,7 @@ class EvadePainter:
     """Draws chasers and evaders, each with its trail and direction, and the last catches."""
 
     def __init__(self, size: int, chasers: int) -> None:
-        _check_size(size)
+        check_size(size)
         self.size, self.chasers = size, chasers
         self.clear()
 
@@ -240,8 +241,8 @@ class EvadePainter:
 class Window:
     """A pygame window that shows frames at a steady rate; opened by the first frame."""
 
-    def __init__(self, size: int, frames_per_second: int) -> None:
-        self._size, self._period = size, 1.0 / frames_per_second
+    def __init__(self, frames_per_second: int) -> None:
+        self._period = 1.0 / frames_per_second
         self._screen: Any = None
         self._due = 0.0
 
@@ -252,7 +253,7 @@ class Window:
         if self._screen is None:
             pygame.display.init()
             pygame.display.set_caption("agentsim")
-            self._screen = pygame.display.set_mode((self._size, self._size))
+            self._screen = pygame.display.set_mode(frame.shape[1::-1])
         pygame.event.pump()
         pygame.surfarray.blit_array(self._screen, frame.swapaxes(0, 1))
         pygame.display.flip()

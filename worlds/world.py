@@ -29,9 +29,10 @@ class World:
     right actions.
 
     `score_events`: task, or agent -> the event that counts; `score_rates`: the same -> how many of them in 3,600 ticks
-    are worth a score of 0 and of 1. `drag_target(x, y)`: put the target there, in world widths. `push(direction)`: a
-    shove, -1 or 1. `observation_names`, `action_names`: what to call each number of an observation, and each choice or
-    number of an action. `kernels`: names of what has to be compiled, "module:function", before it is reset.
+    are worth a score of 0 and of 1. `drag_target(x, y)`: put the target there, in world widths. `draw(x, y, to_x,
+    to_y)`: a line, in shares of the picture from its lower left corner. `push(direction)`: a shove, -1 or 1.
+    `observation_names`, `action_names`: what to call each number of an observation, and each choice or number of an
+    action. `kernels`: names of what has to be compiled, "module:function", before it is reset.
     """
 
     tasks: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class World:
     score_events: dict[str, str] | None = None
     switch_task: Callable[[int], None] | None = None
     drag_target: Callable[[float, float], None] | None = None
+    draw: Callable[[float, float, float, float], None] | None = None
     push: Callable[[int], None] | None = None
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()

@@ -16,7 +16,11 @@ def dream(
     out: Annotated[Path, typer.Option(metavar="FILE", help="NAME.png; NAME.gif or NAME.mp4 show how it forms.")],
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="A folder of `agentsim train dream`; else the newest under runs/."),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="A folder of `agentsim train dream` or a file of a brain that dreams; else the newest in runs/.",
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps of a dream; else the config's.")] = None,
     count: Annotated[int, typer.Option(min=1, max=1_000, metavar="N", help="Dreams of each label.")] = 16,
@@ -38,7 +42,7 @@ def dream(
     path = find_net(source)
     net = read_net(path)
     labels = drawn.labels_of(label, len(net.means))
-    chosen = steps or net.header.steps
+    chosen = steps or net.steps
     drawn.draw(net, labels, count, chosen, seed, out)
     if as_json:
         print_json({"out": str(out), "net": str(path), "labels": labels, "count": count, "steps": chosen, "seed": seed})

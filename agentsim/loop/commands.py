@@ -30,6 +30,16 @@ class DragTarget(Section):
     y: FiniteFloat
 
 
+class Draw(Section):
+    """Draw a line on the world's canvas, in shares of its picture from the lower left corner."""
+
+    kind: Literal["draw"] = "draw"
+    x: FiniteFloat
+    y: FiniteFloat
+    to_x: FiniteFloat
+    to_y: FiniteFloat
+
+
 class Push(Section):
     """Push what the world has to push, left (-1) or right (+1)."""
 
@@ -72,7 +82,7 @@ class ResetWorld(Section):
     kind: Literal["reset_world"] = "reset_world"
 
 
-WorldCommand = SwitchTask | DragTarget | Push
+WorldCommand = SwitchTask | DragTarget | Draw | Push
 Command = Annotated[WorldCommand | SwapBrain | ChangeBrain | SetLearning | ResetWorld, Field(discriminator="kind")]
 
 

@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 
 from agentsim.errors import UserError
-from agentsim.loop.commands import DragTarget, Push, SwitchTask, WorldCommand
+from agentsim.loop.commands import DragTarget, Draw, Push, SwitchTask, WorldCommand
 from worlds.world import Seen, World
 
 _CART_PUSH = 0.5  # m/s added to the cart of CartPole: about three ticks of its own motor
 
 # What a world can have beyond Gymnasium's Env, and the command that needs it.
-_METHODS = {"switch_task": "tasks to switch", "drag_target": "target to drag", "push": "thing to push"}
+_METHODS = {
+    "switch_task": "tasks to switch",
+    "drag_target": "target to drag",
+    "draw": "canvas to draw on",
+    "push": "thing to push",
+}
 
 
 class Hand:
@@ -47,6 +52,8 @@ class Hand:
                 world.switch_task(task)
             case DragTarget(x=x, y=y):
                 world.drag_target(x, y)
+            case Draw(x=x, y=y, to_x=to_x, to_y=to_y):
+                world.draw(x, y, to_x, to_y)
             case Push(direction=direction) if self._cart is not None:
                 state = np.array(self._cart.state, np.float64)
                 state[1] += _CART_PUSH * direction

@@ -221,8 +221,8 @@ class Simulation:
 
     def state_hash(self) -> str:
         """The rolling hash with the present state added. It says nothing of a state that is not `whole`."""
-        states = self.environment.fingerprint(), self.brain.state_dict()
-        return rolling_hash(self._rolling_hash, self.tick_index, *states)
+        fingerprint = getattr(self.brain, "fingerprint", self.brain.state_dict)  # a brain of any make
+        return rolling_hash(self._rolling_hash, self.tick_index, self.environment.fingerprint(), fingerprint())
 
     def snapshot(self) -> tuple[Snapshot, State]:
         """The present state, to be restored; later ticks do not change it."""

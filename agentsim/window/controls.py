@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log2
+from math import hypot, log2
 
 from pygame import Rect, Surface
 
@@ -10,6 +10,7 @@ from agentsim.errors import UserError
 from agentsim.loop.commands import (
     Command,
     DragTarget,
+    Draw,
     Push,
     ResetWorld,
     SetLearning,
@@ -22,6 +23,7 @@ from agentsim.window.shelf import Shelf
 from agentsim.window.showing import SPANS
 from agentsim.window.video import Video
 
+SHORTEST = 0.01  # line that is worth a command, in widths of the picture
 SLOWEST, FASTEST = -4, 4  # speeds are powers of two
 
 
@@ -43,6 +45,7 @@ class Controls:
         self._paced = "sleep" if simulation.clock.pacing == "none" else simulation.clock.pacing
         self._drag: tuple[float, float] | None = None
         self._let_go = False
+        self._pen: tuple[float, float] | None = None  # where the line that is being drawn has come to
         self._dragged = -1  # tick of the last drag: one a tick is enough
 
     def perform(self, action: str, argument: int) -> str:
@@ -62,6 +65,10 @@ class Controls:
                 return bool(environment.tasks)
             case "mouse":
                 return environment.world.drag_target is not None
+            case "pen":
+                return environment.world.draw is not None
+            case "digit":
+                return self._digits_are_tasks == (key.label[0] == "0")
             case "push":
                 return environment.hand.can_push
             case "next_agent":
@@ -112,6 +119,19 @@ class Controls:
         task = ((waiting.task if waiting else environment.task) + 1) % len(environment.tasks)
         return self._submit(SwitchTask(task=task), f"task: {environment.tasks[task]}")
 
+    @property
+    def _digits_are_tasks(self) -> bool:
+        return "0" in self.simulation.environment.tasks
+
+    def digit(self, digit: int) -> str:
+        """The task of that name, or, where it is asked for already, the last one; else a brain from the list."""
+        environment, waiting = self.simulation.environment, self.simulation.orders.waiting(SwitchTask)
+        if not self._digits_are_tasks:
+            return self.shelf.pick(digit - 1) if digit else "brains are 1 … 9"
+        tasks, present = environment.tasks, waiting.task if waiting else environment.task
+        task = len(tasks) - 1 if tasks[present] == str(digit) else tasks.index(str(digit))
+        return self._submit(SwitchTask(task=task), f"task: {tasks[task]}")
+
     def learning(self, _: int = 0) -> str:
         """Learn, or only act."""
         waiting = self.simulation.orders.waiting(SetLearning)
@@ -127,10 +147,18 @@ class Controls:
         return self._submit(Push(direction=1 if direction > 0 else -1), "push ←" if direction < 0 else "push →")
 
     def drag(self, at: tuple[int, int], picture: Rect) -> None:
-        """Put the target where the mouse is; the picture shows the unit square, y up."""
-        if picture.width and self.simulation.environment.world.drag_target is not None:
-            x, y = (at[0] - picture.left) / picture.width, 1 - (at[1] - picture.top) / picture.height
-            self._drag, self._let_go = (min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)), False
+        """Put the target where the mouse is, or draw to there; the picture shows the unit square, y up."""
+        world = self.simulation.environment.world
+        if not picture.width:
+            return
+        x, y = (at[0] - picture.left) / picture.width, 1 - (at[1] - picture.top) / picture.height
+        x, y = min(max(x, 0.0), 0.9999), min(max(y, 0.0), 0.9999)
+        if world.drag_target is not None:
+            self._drag, self._let_go = (x, y), False
+        elif world.draw is not None and (self._pen is None or hypot(x - self._pen[0], y - self._pen[1]) > SHORTEST):
+            from_x, from_y = self._pen or (x, y)
+            self._pen = x, y
+            self._submit(Draw(x=from_x, y=from_y, to_x=x, to_y=y), "")
 
     def follow_mouse(self) -> None:
         """Submit the drag, on every tick for as long as the button is down."""
@@ -143,7 +171,7 @@ class Controls:
 
     def let_go(self) -> None:
         """The button is up: what was dragged stays where it is from the next tick on."""
-        self._let_go = True
+        self._let_go, self._pen = True, None
         if self._dragged == self.simulation.tick_index:
             self._drag = None
 

@@ -11,6 +11,7 @@ DESIGN_SIZE = (960, 640)  # every measure below is in pixels of this size, and s
 SMALLEST_SIZE = (240, 160)  # below this the picture is cut off rather than made unreadable
 LOW, NARROW = 480, 720  # pixels: below one of these there is room for fewer panels
 SMALLEST_SCALE = 0.75
+TALLEST = 12  # rows of cells: a layer that has more has lower ones, so that it leaves room for the others
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,15 @@ def strips(units: Sequence[int], box: Rect, scale: float) -> list[tuple[Rect, in
         return []
     low: set[int] = set()  # those that are a line high, whatever is left for a row
     while True:
-        rows = sum(shape[0] for index, shape in enumerate(shapes) if index not in low)
+        rows = sum(min(shape[0], TALLEST) for index, shape in enumerate(shapes) if index not in low)
         row_height = min(tallest_row, (room - line * len(low)) / max(1, rows))
-        lower = {index for index, shape in enumerate(shapes) if row_height * shape[0] < line} - low
+        lower = {index for index, shape in enumerate(shapes) if row_height * min(shape[0], TALLEST) < line} - low
         if not lower:
             break
         low |= lower
     placed, top = [], float(box.top)
     for index, (row_count, columns) in enumerate(shapes):
-        height = line if index in low else row_height * row_count
+        height = line if index in low else row_height * min(row_count, TALLEST)
         placed.append((Rect(box.left, round(top), box.width, int(height)), row_count, columns))
         top += height + gap
     return placed

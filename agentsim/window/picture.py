@@ -92,10 +92,11 @@ class Picture:
         self._drawn.pop("header", None)
 
     def mark(self, tick: int, command: Command) -> None:
-        """Keep what a person did, for the curves; of a drag only its beginning."""
+        """Keep what a person did, for the curves; of a drag or a line only its beginning."""
         what = mark_of(command)
-        goes_on = what == "drag" and self._dragged >= tick - 1
-        if what == "drag":
+        held = what in ("drag", "draw")
+        goes_on = held and self._dragged >= tick - 1
+        if held:
             self._dragged = tick
         if what is not None and not goes_on:
             self.marks = [*self.marks, (tick, what)][-MOST_MARKS:]
@@ -223,8 +224,9 @@ class Picture:
         if self._pixels is not None:
             height, width = self._pixels.shape[:2]
             self._image = pygame.image.frombuffer(self._pixels.tobytes(), (width, height), "RGB").convert()
-        can_drag = self.simulation.environment.world.drag_target is not None
-        self.world_rect = draw_world(self.canvas, rect, self._image, "drag the target" if can_drag else "")
+        world = self.simulation.environment.world
+        hand = "drag the target" if world.drag_target is not None else "draw with the mouse" if world.draw else ""
+        self.world_rect = draw_world(self.canvas, rect, self._image, hand)
 
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body

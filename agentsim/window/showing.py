@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.loop.commands import ChangeBrain, Command, DragTarget, SetLearning, SwapBrain
+from agentsim.loop.commands import ChangeBrain, Command, DragTarget, Draw, SetLearning, SwapBrain
 from agentsim.loop.simulation import Simulation
 from agentsim.window.shown import Curve, Layer
 from brains.brain import NO_LABEL
@@ -31,10 +31,13 @@ def layers_of_brain(
     values = {name: environment.observation[lane].astype(np.float64) for name, lane in senses.items()}
     values |= {name: np.asarray(layer, np.float64)[0].ravel() for name, layer in activity.items()}
     chosen, right = _answers(simulation, [name for name in values if name not in senses])
+    drawn_as: Mapping[str, str] = getattr(simulation.brain, "drawn_as", {})
     layers = []
     for name, numbers in values.items():
         largest = float(np.abs(numbers[np.isfinite(numbers)]).max(initial=1e-6))
         names = environment.observation_names if name in senses else environment.action_names if name in chosen else ()
+        if drawn_as.get(name) == "bars":
+            names = tuple(map(str, range(numbers.size)))
         budget, gap = figures.get(f"link_budget/{name}"), figures.get(f"link_gap/{name}")
         layers.append(
             Layer(
@@ -45,6 +48,7 @@ def layers_of_brain(
                 right.get(name),
                 names if len(names) == numbers.size else (),
                 None if budget is None or gap is None else (budget, gap),
+                drawn_as.get(name, "cells"),
             )
         )
     assert body.lanes == max(1, len(environment.agents))
@@ -69,8 +73,9 @@ def _answers(simulation: Simulation, layers: Sequence[str]) -> tuple[dict[str, i
 
 
 def curves_of(simulation: Simulation, span: float | None = None) -> list[Curve]:
-    """Accuracy and score where the world has them, or the accuracy of two agents; else the returns of the episodes,
-    their mean over 20, and the loss. `span`: the last so many simulated seconds; None: all of them."""
+    """Accuracy and score where the world has them, or the accuracy of two agents; else the returns of the episodes
+    and their mean over 20, or as long as none has ended what the brain tells of itself first, and the loss. `span`: the
+    last so many simulated seconds; None: all of them."""
     telemetry, hz = simulation.telemetry, simulation.config.clock.tick_hz
     since = -np.inf if span is None else simulation.tick_index / hz - span
     rows = telemetry.rows
@@ -93,6 +98,11 @@ def curves_of(simulation: Simulation, span: float | None = None) -> list[Curve]:
     loss = known(ticks, [row.loss for row in rows])
     # a few losses, the first ones mostly, are far above all others: the axis is for the rest
     usual = 3.0 * float(np.quantile(loss[1], 0.9)) if len(loss[1]) else 1.0
+    learned = Curve("loss", *loss, 1, *nice(0.0, min(_most(loss[1]), usual) or 1.0))
+    if not telemetry.returns and rows and rows[-1].extra:
+        name = next(iter(rows[-1].extra))
+        told = known(ticks, [row.extra.get(name) for row in rows])
+        return [Curve(name, *told, 0, *axis_of(told[1])), learned]
     ends = [tick for tick, _ in telemetry.returns]
     earned = np.array([value for _, value in telemetry.returns], np.float64)
     single, mean = known(ends, earned), known(ends, running_mean(earned, EPISODES))
@@ -100,7 +110,7 @@ def curves_of(simulation: Simulation, span: float | None = None) -> list[Curve]:
     return [
         Curve("return", *single, 0, low, high, dots=True),
         Curve(f"mean of {EPISODES}", *mean, 0, low, high),
-        Curve("loss", *loss, 1, *nice(0.0, min(_most(loss[1]), usual) or 1.0)),
+        learned,
     ]
 
 
@@ -149,4 +159,6 @@ def mark_of(command: Command) -> str | None:
             return f"learning {'on' if command.on else 'off'}"
         case DragTarget():
             return "drag"
+        case Draw():
+            return "draw"
     return None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class Layer:
     """One layer's activity (units,), and the magnitude that gets the full colour. Of cells by their index: the one
     that was `chosen`, the one that would have been `right`. `names` of the cells, where they have some. `link`: budget
-    and gap of Neural Tween."""
+    and gap of Neural Tween. `drawn_as`: cells, bars, or a line of what there was and is now."""
 
     name: str
     values: NDArray[np.float64]
@@ -21,6 +21,7 @@ class Layer:
     right: int | None = None
     names: tuple[str, ...] = ()
     link: tuple[float, float] | None = None
+    drawn_as: str = "cells"
 
 
 @dataclass(frozen=True)

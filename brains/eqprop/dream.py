@@ -236,7 +236,7 @@ class Dreamer:
 
     def state_dict(self) -> State:
         """Everything that going on exactly needs, copied."""
-        state: State = {name: array.copy() for name, array in self._arrays().items()}
+        state: State = {name: array.copy() for name, array in self.arrays().items()}
         chance: Any = self.chance.bit_generator.state
         words = [*chance["state"]["state"], chance["has_uint32"], chance["uinteger"]]
         return {**state, "chains": self.chains > 0, "chance": np.array(words, np.uint64)}
@@ -246,7 +246,7 @@ class Dreamer:
         wanted = {name: array.shape for name, array in self.state_dict().items()}
         if {name: array.shape for name, array in state.items()} != wanted:
             raise ValueError("a net of other sizes")
-        for name, array in self._arrays().items():
+        for name, array in self.arrays().items():
             array[...] = state[name]
         self.chains = state["chains"].astype(np.float32)
         *words, has, spare = (int(word) for word in state["chance"])
@@ -258,7 +258,8 @@ class Dreamer:
             "uinteger": spare,
         }
 
-    def _arrays(self) -> State:
+    def arrays(self) -> State:
+        """The live arrays, but for the chains."""
         found: State = {"means": self.means, "centres": self.centres, "ages": self.ages, "restarts": self.restarts}
         for kind, pools in (("live", self.live), ("velocity", self.velocity), ("average", self.average)):
             found |= {f"{kind}.{name}": array for name, array in zip(Pools._fields, pools, strict=True)}

@@ -148,6 +148,7 @@ WORLDS_OF_THEIR_OWN = (
     Body(observation_size=4, actions=2, lanes=2),
     Body(observation_size=6, actions=3),
     Body(observation_size=3, actions=1, discrete=False, low=(-2.0,), high=(2.0,)),
+    Body(observation_size=33, actions=4, discrete=False, low=(0.0,) * 4, high=(1.0,) * 4, lanes=2),
 )
 
 

@@ -14,7 +14,7 @@ from worlds.world import World, keeps_its_state, world_of
 worlds.register()
 
 
-@pytest.mark.parametrize("name", worlds.WORLDS)
+@pytest.mark.parametrize("name", [name for name in worlds.WORLDS if "Chase" in name])
 def test_our_worlds_have_what_they_say(name: str) -> None:
     """Found through Gymnasium's wrappers; what is there can be called as the contract says."""
     env = gymnasium.make(name, max_episode_steps=9)

@@ -47,9 +47,9 @@ def check_suffix(out: Path) -> None:
 def draw(net: KeptNet, labels: Sequence[int], count: int, steps: int, seed: int, out: Path) -> None:
     """Dream `count` times of each label and write the last of it, or all of it, into a file. Raises UserError."""
     chance = np.random.Generator(np.random.SFC64(seed))
-    dreams = dreaming(net.pools.of(labels), net.means[labels], count, steps, net.header.temperature, chance)
+    dreams = dreaming(net.pools.of(labels), net.means[labels], count, steps, net.temperature, chance)
     every = max(1, steps // FRAMES) if out.suffix in FILMS else steps
-    frames = [canvas(p, net.header.height, net.header.width) for p in _some(dreams, every, steps)]
+    frames = [canvas(p, net.height, net.width) for p in _some(dreams, every, steps)]
     try:
         write_whole(out, _film(frames) if out.suffix == ".mp4" else _pictures(frames, out.suffix))
     except OSError as error:

@@ -27,11 +27,12 @@ from agentsim.batch.dream.judging import (
     shares,
     worth,
 )
-from agentsim.batch.dream.kept import SUFFIX, write_net
+from agentsim.batch.dream.kept import write_net
 from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.dream.task import DreamLearner, DreamTask, halves, recognition, stacked
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.trials import Check, Trial, folder_of, train_all
+from agentsim.config.brain_file import SUFFIX
 from agentsim.errors import UserError
 from agentsim.studies.intervals import as_interval, interval
 from agentsim.studies.pages import Section, page, write
@@ -43,7 +44,7 @@ from brains.eqprop.dream import bernoulli, gibbs
 
 MODE = DreamConfig.mode
 DEFAULTS = ("digits",)
-VERSION = "dream 1"
+VERSION = "dream 2"
 NET = f"net{SUFFIX}"  # of a training's folder
 RANK = 40  # of the smaller Gaussian
 SHIFTED = ("mnist", "fashion-mnist")  # 8 x 8 digits are too small to be moved by a pixel
@@ -160,7 +161,7 @@ def some(images: Float) -> list[list[list[int]]]:
 
 
 def keep_net(trial: Trial, out: Path) -> None:
-    """Have a training's net beside the tables, as CONFIG-SEED.dream."""
+    """Have a training's net beside the tables, as CONFIG-SEED.brain."""
     name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in trial.name)
     write_whole(out / f"{name}-{trial.config.seed}{SUFFIX}", (folder_of(trial.config, out) / NET).read_bytes())
 

@@ -286,9 +286,9 @@ def test_keys_pressed_twice_while_paused_count_from_what_waits(make_config: Make
 @pytest.mark.parametrize(
     ("world", "missing"),
     [
-        ("agentsim/ChaseAvoid-v0", {"←  →", "a"}),
-        ("CartPole-v1", {"t", "mouse", "a"}),
-        ("Pendulum-v1", {"t", "mouse", "a", "←  →"}),
+        ("agentsim/ChaseAvoid-v0", {"←  →", "a", "0 … 9", "pen"}),
+        ("CartPole-v1", {"t", "mouse", "a", "0 … 9", "pen"}),
+        ("Pendulum-v1", {"t", "mouse", "a", "←  →", "0 … 9", "pen"}),
     ],
 )
 def test_h_offers_what_there_is(world: str, missing: set[str], make_config: Make) -> None:
@@ -320,6 +320,8 @@ def test_every_key_is_tried_above() -> None:
         "←  →",
         "[  ]",
         "1 … 9",
+        "0 … 9",  # and the pen: test_dreaming.py
+        "pen",
         "space",
         ".",
         "+  -",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agentsim.config.load import Config, load_config
-from agentsim.loop.commands import ChangeBrain, DragTarget, ResetWorld, SetLearning, SwapBrain, SwitchTask
+from agentsim.loop.commands import ChangeBrain, DragTarget, Draw, ResetWorld, SetLearning, SwapBrain, SwitchTask
 from agentsim.loop.simulation import Simulation
 from agentsim.runs.recorded import record
 from agentsim.window.app import App
@@ -110,6 +110,7 @@ def test_scores_beyond_one_are_not_cut_off(make_config: Make) -> None:
         (ChangeBrain(changes={"rule": "tween"}), "tween"),
         (ChangeBrain(changes={"learning_rate": 0.01}), "learning_rate 0.01"),
         (DragTarget(x=0.5, y=0.5), "drag"),
+        (Draw(x=0, y=0, to_x=1, to_y=1), "draw"),
         (SwitchTask(task=1), None),
         (ResetWorld(), None),
     ],

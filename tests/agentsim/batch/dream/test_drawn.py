@@ -16,7 +16,11 @@ from agentsim.batch.dream.kept import find_net, read_net, write_net
 from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.dream.task import DreamLearner
 from agentsim.cli.app import app
+from agentsim.config.load import load_config
 from agentsim.errors import UserError
+from agentsim.loop.keeping import save_brain
+from agentsim.loop.simulation import Simulation
+from brains.eqprop.dream import dreaming
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DreamLearner:
     config = DreamConfig(data="digits", hidden=4, images=3, batches=1, steps=20, temperature=1.5)
     means = np.random.default_rng(0).random((10, 6), np.float32)
     learner = DreamLearner(config, means, 3)
-    write_net(folder / "digits-0.dream", learner, 2, 3)
+    write_net(folder / "digits-0.brain", learner, 2, 3)
     return learner
 
 
@@ -36,28 +40,54 @@ def test_a_kept_net_dreams_what_it_dreamt(net: DreamLearner) -> None:
     found = read_net(find_net(None))
     assert all(np.array_equal(one, other) for one, other in zip(found.pools, net.average, strict=True))
     assert np.array_equal(found.means, net.means)
-    assert (found.header.height, found.header.width, found.header.steps) == (2, 3, 20)
+    assert (found.height, found.width, found.steps, found.temperature) == (2, 3, 20, 1.5)
+
+
+def test_a_kept_net_plays_in_the_dream_world(tmp_path: Path) -> None:
+    """Trained offline, it paints there what it dreams elsewhere of the same draws; from there it is kept and found."""
+    config = DreamConfig(data="digits", hidden=4, images=3, batches=1, steps=200, temperature=1.5)
+    learner = DreamLearner(config, np.random.default_rng(0).random((10, 25), np.float32), 3)
+    write_net(tmp_path / "net.brain", learner, 5, 5)
+    world = ["world.options.size=5", 'world.options.task="6"', "clock.pacing=none"]
+    simulation = Simulation(load_config("dreaming", brain=str(tmp_path / "net.brain"), overrides=world))
+    chance = np.random.Generator(np.random.PCG64())
+    chance.bit_generator.state = simulation.brain.generator.bit_generator.state  # type: ignore[attr-defined]
+    *_, last = dreaming(learner.average.of([6]), learner.means[[6]], 1, 200, 1.5, chance)
+    simulation.run(201)
+    np.testing.assert_allclose(simulation.environment.observation[0, :25], last[0, 0], atol=1e-4)
+    save_brain(simulation, tmp_path / "again.brain")
+    again = read_net(find_net(tmp_path))
+    assert find_net(tmp_path).name == "again.brain" and (again.height, again.width, again.steps) == (5, 5, 200)
+    assert all(np.array_equal(one, other) for one, other in zip(again.pools, learner.average, strict=True))
+
+
+def test_a_brain_of_another_kind_does_not_dream(tmp_path: Path) -> None:
+    save_brain(Simulation(load_config("cartpole", brain="random")), tmp_path / "other.brain")
+    with pytest.raises(UserError, match="its kind is random"):
+        read_net(tmp_path / "other.brain")
+    with pytest.raises(UserError, match="no net that dreams is there"):
+        find_net(tmp_path)
 
 
 def test_a_net_that_does_not_fit_its_header_is_refused(net: DreamLearner, tmp_path: Path) -> None:
-    write_net(tmp_path / "odd.dream", net, 3, 3)
+    write_net(tmp_path / "odd.brain", net, 3, 3)
     with pytest.raises(UserError, match="do not fit"):
-        read_net(tmp_path / "odd.dream")
-    (tmp_path / "cut.dream").write_bytes((tmp_path / "odd.dream").read_bytes()[:-9])
+        read_net(tmp_path / "odd.brain")
+    (tmp_path / "cut.brain").write_bytes((tmp_path / "odd.brain").read_bytes()[:-9])
     with pytest.raises(UserError, match="damaged"):
-        read_net(tmp_path / "cut.dream")
+        read_net(tmp_path / "cut.brain")
 
 
 def test_the_newest_run_is_found(net: DreamLearner, tmp_path: Path) -> None:
     """By when its net was written, not by its name; in it the first seed; and `--from` names a folder or a file."""
     other = tmp_path / "runs" / "0-dream"
     other.mkdir()
-    for name in ("digits-1.dream", "digits-0.dream"):
+    for name in ("digits-1.brain", "digits-0.brain"):
         write_net(other / name, net, 2, 3)
-    os.utime(tmp_path / "runs/a-dream/digits-0.dream", (1, 1))
-    assert find_net(None) == Path("runs/0-dream/digits-0.dream")
-    assert find_net(Path("runs/a-dream")) == Path("runs/a-dream/digits-0.dream")
-    assert find_net(Path("runs/0-dream/digits-1.dream")) == Path("runs/0-dream/digits-1.dream")
+    os.utime(tmp_path / "runs/a-dream/digits-0.brain", (1, 1))
+    assert find_net(None) == Path("runs/0-dream/digits-0.brain")
+    assert find_net(Path("runs/a-dream")) == Path("runs/a-dream/digits-0.brain")
+    assert find_net(Path("runs/0-dream/digits-1.brain")) == Path("runs/0-dream/digits-1.brain")
 
 
 def test_a_canvas_shows_each_picture_where_it_belongs() -> None:
@@ -117,14 +147,14 @@ def test_mp4_is_what_ffmpeg_makes_of_the_frames(net: DreamLearner, monkeypatch: 
         ("--label 5 --out a.jpg", "NAME.png"),
         ("--label 5 --out nowhere/a.png", "cannot be written"),
         ("--label 5 --out a.png --from nothing", "agentsim train dream"),
-        ("--label 5 --out a.png --from bad.dream", "damaged"),
+        ("--label 5 --out a.png --from bad.brain", "damaged"),
         ("--label 5 --out a.png --steps 0", "--steps"),
         ("--label 5 --out a.mp4", "ffmpeg"),
     ],
 )
 def test_what_cannot_be_is_said(net: DreamLearner, words: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    Path("bad.dream").write_bytes(b"nonsense")
+    Path("bad.brain").write_bytes(b"nonsense")
     done = CliRunner().invoke(app, ["dream", *words.split()])
     assert done.exit_code == 2 and said in done.output, done.output
 

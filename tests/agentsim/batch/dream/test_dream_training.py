@@ -132,8 +132,8 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run["worst"] <= run["judge"] <= 1 and run["classifier_shifted"] is None
         assert np.array(run["dreams"]).shape == (10, 10, 64)
     assert {path.suffix for path in tmp_path.glob("dream.*")} == {".png", ".html", ".json"}
-    assert {path.name for path in tmp_path.glob("*.dream")} == {"digits-0.dream", "digits-1.dream"}
-    assert read_net(tmp_path / "digits-1.dream").header.steps == 6
+    assert {path.name for path in tmp_path.glob("*.brain")} == {"digits-0.brain", "digits-1.brain"}
+    assert read_net(tmp_path / "digits-1.brain").steps == 6
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 0
     assert "2 already" in again.stderr and "rank 40" in again.stdout
