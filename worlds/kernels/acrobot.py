@@ -8,6 +8,7 @@ import numpy as np
 
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from worlds.kernels.classic_control import LANE, LANES, TWO, ClassicControl, between, end, rows
+from worlds.kernels.exact import square
 
 FIRST, SECOND, FIRST_SPEED, SECOND_SPEED, STEPS = range(5)
 LIMIT = 500  # steps of an episode
@@ -24,10 +25,10 @@ def _slopes(first, second, first_speed, second_speed, torque, two):
     d1 = 0.25 + (1.25 + cosine) + 1.0 + 1.0
     d2 = (0.25 + 0.5 * cosine) + 1.0
     phi2 = 0.5 * GRAVITY * math.cos(first + second - math.pi / 2.0)
-    phi1 = -0.5 * math.pow(second_speed, two) * sine - 1.0 * second_speed * first_speed * sine
+    phi1 = -0.5 * square(second_speed, two) * sine - 1.0 * second_speed * first_speed * sine
     phi1 = phi1 + 1.5 * GRAVITY * math.cos(first - math.pi / 2) + phi2
-    bent = torque + d2 / d1 * phi1 - 0.5 * math.pow(first_speed, two) * sine - phi2
-    second_change = bent / (1.25 - math.pow(d2, two) / d1)
+    bent = torque + d2 / d1 * phi1 - 0.5 * square(first_speed, two) * sine - phi2
+    second_change = bent / (1.25 - square(d2, two) / d1)
     return -(d2 * second_change + phi1) / d1, second_change
 
 

@@ -10,7 +10,7 @@ from agentsim.compiled.contract import WIDTH
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.wide import bits, load, store, where
 from worlds.kernels.classic_control import LANE, LANES, TERMINATED, TRUNCATED, ClassicControl, between, rows
-from worlds.kernels.small_angles import sine_and_cosine
+from worlds.kernels.exact import sine_and_cosine
 
 X, SPEED, ANGLE, TURNING, STEPS, SINE, COSINE = range(7)  # the last two are only what a step has found
 LIMIT = 500  # steps of an episode
