@@ -152,14 +152,19 @@ class ImaginingBrain(BrainBase):
     def _next(self, observation: Float, action: NDArray[Any]) -> Float:
         """Observations (M, n) a tick after actions (M,) of -1 .. 1, as the model has it."""
         change = self.model.predict(self._inputs(observation, action)) * self.unit
-        following = observation + np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+        if not np.isfinite(change).all():
+            change = np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+        following = observation + change
         if self.config.bounded:
-            following = np.clip(following, -self.scale, self.scale)
+            following = np.minimum(np.maximum(following, -self.scale), self.scale)  # np.clip is three times as slow
         return np.asarray(following, np.float32)
 
     def _inputs(self, observation: Float, action: NDArray[Any]) -> Float:
         """(M, n + 1)."""
-        return np.column_stack([observation / self.scale, action]).astype(np.float32)
+        inputs = np.empty((len(observation), len(self.scale) + 1), np.float32)
+        np.divide(observation, self.scale, out=inputs[:, :-1])
+        inputs[:, -1] = action
+        return inputs
 
     def learn(self, experience: Experience) -> Learning:
         """One transition of every lane. What is not finite teaches nothing, and is counted."""

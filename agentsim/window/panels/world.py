@@ -26,8 +26,8 @@ def draw_world(canvas: Canvas, rect: Rect, picture: Surface | None, note: str) -
 
 
 def draw_ghosts(canvas: Canvas, place: Rect, lines: NDArray[np.float64]) -> None:
-    """What is imagined, over the picture of the world: lines (T, points, x and y) in shares of it, later ones fainter, and
-    the way of their last points."""
+    """What is imagined, over the picture of the world: lines (T, points, x and y) in shares of it, later ones fainter,
+    and the way of their last points."""
     layer = Surface(place.size, pygame.SRCALPHA)
     corners = lines * place.size
     for age in reversed(range(len(lines))):
