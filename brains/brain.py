@@ -175,6 +175,11 @@ class BrainBase:
         """Nothing to draw."""
         return {}
 
+    def imagines(self) -> Float | None:
+        """What it expects to sense in the next T ticks, (N, T, observation_size), which the window draws: nothing. It
+        changes nothing."""
+        return None
+
     def figures(self) -> dict[str, float]:
         """Nothing to tell."""
         return {}
