@@ -15,7 +15,7 @@ from brains.brain import Float
 from brains.evolution.engine import Tensor
 from brains.kernels.program import rollout as of
 
-KERNEL = "brains.kernels.cpu.rollout:run"
+KERNEL, ANSWER = "brains.kernels.cpu.rollout:run", "brains.kernels.cpu.rollout:answer"
 
 
 class LanesOfAWorld(Protocol):
@@ -74,3 +74,35 @@ def live(world: LanesOfAWorld, sizes: Sequence[int], members: Float, keys: NDArr
     program[[*places, of.WORLD]] = [array.ctypes.data for array in (*arrays, world.program)]
     bound(KERNEL, program)()
     return found
+
+
+class Policies:
+    """Policies of one shape, each of which sees what nobody else does; `count` is filled up to whole blocks of sixteen
+    lanes, whose actions nobody looks at."""
+
+    def __init__(self, sizes: Sequence[int], count: int) -> None:
+        blocks, parameters = -(-count // WIDTH), sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+        self.count, width = count, max(sizes) + 1
+        self._weights = np.zeros(((blocks * parameters + width), WIDTH), np.float32)
+        self._blocks = self._weights[: blocks * parameters].reshape(blocks, parameters, WIDTH)
+        self._seen = np.zeros((blocks * WIDTH, sizes[0]), np.float32)
+        self._actions = np.zeros(blocks * WIDTH, np.int64)
+        layers, activity = np.array(sizes, np.int64), np.zeros((2, width, WIDTH), np.float32)
+        observed = np.zeros((sizes[0], WIDTH), np.float32)
+        program = np.zeros(of.ENTRIES, np.int64)
+        program[[of.JOBS, of.LAYERS, of.PARAMETERS, of.WIDTH]] = blocks * WIDTH, len(sizes) - 1, parameters, width
+        places = (of.SIZES, of.WEIGHTS, of.ACTIVITY, of.EARNED, of.MEMBERS, of.STEPS)
+        arrays = (layers, self._weights, activity, observed, self._seen, self._actions)
+        program[[*places]] = [array.ctypes.data for array in arrays]
+        self._answer = bound(ANSWER, program, arrays)
+
+    def become(self, members: Float, first: int) -> None:
+        """Policies `first` and on have these parameters (M, parameters)."""
+        lanes = np.arange(first, first + len(members))
+        self._blocks[lanes // WIDTH, :, lanes % WIDTH] = members
+
+    def act(self, observations: Float) -> NDArray[np.int64]:
+        """(count, observation_size) -> (count,), valid until the next time."""
+        self._seen[: self.count] = observations
+        self._answer()
+        return self._actions[: self.count]

@@ -1,5 +1,5 @@
-"""Evolution strategies in classic control: seeds side by side, tested in Gymnasium's own environment, beside random search
-of as many steps and the best that the first generation holds."""
+"""Evolution strategies in classic control: seeds side by side, tested in Gymnasium's own environment, beside random
+search of as many steps and the best that the first generation holds."""
 
 from __future__ import annotations
 
@@ -113,7 +113,8 @@ def sections(result: dict[str, Any]) -> list[Section]:
             cells += [_solved_after(runs, result["target"]) if evolved else ""]
             steps = as_interval(interval(run["curve"][-1]["steps"] / 1e6 for run in runs), digits=2)
             cells += ["" if name == "first" else steps]
-            lines.append([*cells, as_interval(interval(run["cpu_seconds"] for run in runs), digits=2) if evolved else ""])
+            seconds = as_interval(interval(run["cpu_seconds"] for run in runs), digits=2)
+            lines.append([*cells, seconds if evolved else ""])
     title = f"{result['environment']}: return of {result['episodes']} fresh episodes in Gymnasium's own environment; "
     return [(title + f"solved from {result['target']:g}", HEADINGS, lines)]
 
@@ -128,7 +129,7 @@ def show(result: dict[str, Any], console: Console) -> None:
     """The table, and where the files are."""
     for title, headings, lines in sections(result):
         print_table(console, headings, lines, title)
-    console.print("The unperturbed mean is tested, the one of the best look at validation episodes. Steps: those of all")
+    console.print("The unperturbed mean is tested, that of the best look at validation episodes. Steps: those of all")
     console.print("members in a perfect simulator; random search has as many, and judges every policy by 5 episodes.")
     typer.echo(f"{result['bench']}.png, .html, .json, trainings and brains: {result['out']}", err=True)
     if result["rows"]:

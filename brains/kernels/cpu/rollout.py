@@ -37,9 +37,9 @@ def _sums(weights, row, bias, inputs, heard):
 
 
 @inline
-def _act(program, actions, observations):
+def _act(program, weights, actions, observations):
     """Actions of all lanes. Two units share a division, which costs more than all their products."""
-    sizes, activity, weights = integers(program[of.SIZES]), floats(program[of.ACTIVITY]), floats(program[of.WEIGHTS])
+    sizes, activity = integers(program[of.SIZES]), floats(program[of.ACTIVITY])
     heard, place, last = observations, 0, program[of.LAYERS] - 1
     for layer in range(program[of.LAYERS]):
         inputs, units = sizes[layer], sizes[layer + 1]
@@ -95,7 +95,7 @@ def run(program):
         _begin(program, world, lives, lane, min(lane, total - 1))
     living = following = min(WIDTH, total)
     while living > 0:
-        _act(program, actions, observations)
+        _act(program, floats(program[of.WEIGHTS]), actions, observations)
         call(program[of.ADVANCE], (world,))
         program[of.NOW] += 1
         store(earned, 0, load(earned, 0) + load(rewards, 0))
@@ -115,3 +115,17 @@ def run(program):
                     living -= 1
             _begin(program, world, lives, lane, min(following, total - 1))
             following = min(following + told[lane], total)
+
+
+@kernel(INTEGERS)
+def answer(program):
+    """What every policy does at what it sees: JOBS of them, in whole blocks of sixteen, a block of WEIGHTS after the
+    other; MEMBERS is what is seen, (JOBS, observation), STEPS the actions (JOBS,) that are found."""
+    sizes, seen, found = integers(program[of.SIZES]), floats(program[of.MEMBERS]), integers(program[of.STEPS])
+    observed, rows = floats(program[of.EARNED]), sizes[0]
+    for first in range(0, program[of.JOBS], WIDTH):
+        for lane in range(WIDTH):
+            for k in range(rows):
+                observed[k * WIDTH + lane] = seen[(first + lane) * rows + k]
+        weights = at(floats(program[of.WEIGHTS]), first * program[of.PARAMETERS])
+        _act(program, weights, at(found, first), observed)
