@@ -33,6 +33,13 @@ def acrobot(observations: NDArray[np.float32]) -> Lines:
     return _hung([(s1, -c1), (s1 * c2 + c1 * s2, s1 * s2 - c1 * c2)])
 
 
+def chase_avoid(observations: NDArray[np.float32]) -> Lines:
+    """Where the agent is, a dash a hundredth of the picture wide."""
+    x, up = (observations[:, :2].T.astype(float) + 1) / 2
+    ends = np.stack([x - 0.005, x + 0.005], axis=1)
+    return np.stack([ends, np.stack([1 - up, 1 - up], axis=1)], axis=2)
+
+
 def _hung(links: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Lines:
     """A chain of links, each so far to the right and up, that hangs in the middle of a picture."""
     joints = np.cumsum([(0 * links[0][0], 0 * links[0][1]), *links], axis=0)  # (points, 2, T)
@@ -44,6 +51,7 @@ OUTLINES: dict[str, Callable[[NDArray[np.float32]], Lines]] = {
     "CartPole": cartpole,
     "Pendulum": pendulum,
     "Acrobot": acrobot,
+    "agentsim/ChaseAvoid": chase_avoid,
 }
 
 

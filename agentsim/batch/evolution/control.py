@@ -87,20 +87,20 @@ class ControlTask:
         return {"score": score, "steps": float(self.kept["steps"][0]), "ties": float(self.kept["ties"][0])}
 
 
-def tested(config: ControlConfig, parameters: Float, episodes: int) -> tuple[list[float], int]:
-    """Returns of fresh episodes in Gymnasium's own environment, by a policy in NumPy; and the steps they took."""
+def tested(config: ControlConfig, parameters: Float, episodes: int) -> list[float]:
+    """Returns of fresh episodes in Gymnasium's own environment, by a policy in NumPy."""
     sizes, env = policy_sizes(config), gymnasium.make(config.environment)
     parts = [place.of(parameters) for place in places(policy(sizes), config.evolution.rank)]
-    seeds, found, steps = keys_of(config, TEST, (episodes,)), [], 0
-    for seed in seeds:
+    found = []
+    for seed in keys_of(config, TEST, (episodes,)):
         seen, _ = env.reset(seed=int(seed >> np.uint64(33)))
         earned, over = 0.0, False
         while not over:
             seen, reward, terminated, truncated, _ = env.step(answered(parts, seen))
-            earned, over, steps = earned + float(reward), terminated or truncated, steps + 1
+            earned, over = earned + float(reward), terminated or truncated
         found.append(earned)
     env.close()
-    return found, steps
+    return found
 
 
 def policy_sizes(config: ControlConfig) -> tuple[int, ...]:

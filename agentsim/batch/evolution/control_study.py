@@ -17,8 +17,11 @@ from agentsim.batch.evolution.control import ControlTask, Policy, first_generati
 from agentsim.batch.evolution.exported import save_policy
 from agentsim.batch.evolution.settings import ControlConfig
 from agentsim.batch.settings import Asked, Study
-from agentsim.batch.trials import Check, Trial, train_all
+from agentsim.batch.training import Header
+from agentsim.batch.trials import Check, Trial, folder_of, train_all
+from agentsim.config.stamped import read_stamped
 from agentsim.errors import UserError
+from agentsim.runs.checkpoint import CHECKPOINT
 from agentsim.studies.figure import png, pyplot
 from agentsim.studies.intervals import as_interval, interval
 from agentsim.studies.pages import Section, page, write
@@ -76,22 +79,14 @@ def figures_of(learner: Policy, check: Check, *, out: Path, named: dict[str, str
     """Returns of fresh episodes in Gymnasium's own environment: of the mean, which is written as a brain file, of the
     best by random search in as many steps, and of the best member of generation 0."""
     config = learner.config
+    _, arrays = read_stamped(folder_of(config, out) / CHECKPOINT, Header)  # what is kept besides the learner
     save_policy(learner, out / f"{named[config.model_dump_json()]}-{config.seed}.brain")
     found = {"evolved": tested(config, learner.parameters, EPISODES)}
     check(0)
-    searched, tried = random_search(config, _steps(config))
+    searched, tried = random_search(config, int(arrays["steps"][0]))
     found |= {"searched": tested(config, searched, EPISODES)}
     check(0)
     return {**found, "first": tested(config, first_generation(config), EPISODES), "tried": tried}
-
-
-def _steps(config: ControlConfig) -> int:
-    """That the training took: it is a function of its config, and lived again where nobody kept the number."""
-    task = ControlTask(config)
-    batches = config.batches or 0
-    for batch in range(batches):
-        task.learn(batch, batch / batches)
-    return int(task.kept["steps"][0])
 
 
 # --- what is shown -------------------------------------------------------------------------------------------------
