@@ -38,4 +38,6 @@ def make(kind: Kind, config: Any, body: Body, seed: SeedSequence) -> Brain:
     """A brain of a kind; the world's oracle is handed only to kinds that declare `asks_the_oracle`, its shadows only to
     those that declare `lives_in_shadows`."""
     own = body if getattr(kind, "asks_the_oracle", False) else body.without_oracle()
-    return kind(config, own if getattr(kind, "lives_in_shadows", False) else replace(own, shadows=None), seed)
+    if own.shadows is not None and not getattr(kind, "lives_in_shadows", False):
+        own = replace(own, shadows=None)
+    return kind(config, own, seed)

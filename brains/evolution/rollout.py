@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.compiled.cache import bound
-from agentsim.compiled.vectors import WIDTH
 from brains.brain import Float
 from brains.evolution.engine import Tensor
 from brains.kernels.program import rollout as of
+from brains.kernels.program.rollout import LANES
 
 KERNEL, ANSWER = "brains.kernels.cpu.rollout:run", "brains.kernels.cpu.rollout:answer"
 
@@ -60,10 +60,10 @@ def live(world: LanesOfAWorld, sizes: Sequence[int], members: Float, keys: NDArr
     given = np.ascontiguousarray(members, np.float32), np.ascontiguousarray(keys, np.uint64)
     layers, width = np.array(sizes, np.int64), max(sizes) + 1
     own: Any = (
-        np.zeros((parameters + width, WIDTH), np.float32),
-        np.zeros((2, width, WIDTH), np.float32),
-        np.zeros((4, WIDTH), np.int64),
-        np.zeros(WIDTH, np.float32),
+        np.zeros((parameters + width, LANES), np.float32),
+        np.zeros((2, width, LANES), np.float32),
+        np.zeros((4, LANES), np.int64),
+        np.zeros(LANES, np.float32),
     )
     program = np.zeros(of.ENTRIES, np.int64)
     program[[of.JOBS, of.EPISODES, of.LAYERS, of.PARAMETERS]] = count * episodes, episodes, len(sizes) - 1, parameters
@@ -81,16 +81,16 @@ class Policies:
     lanes, whose actions nobody looks at."""
 
     def __init__(self, sizes: Sequence[int], count: int) -> None:
-        blocks, parameters = -(-count // WIDTH), sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+        blocks, parameters = -(-count // LANES), sum((inputs + 1) * units for inputs, units in pairwise(sizes))
         self.count, width = count, max(sizes) + 1
-        self._weights = np.zeros(((blocks * parameters + width), WIDTH), np.float32)
-        self._blocks = self._weights[: blocks * parameters].reshape(blocks, parameters, WIDTH)
-        self._seen = np.zeros((blocks * WIDTH, sizes[0]), np.float32)
-        self._actions = np.zeros(blocks * WIDTH, np.int64)
-        layers, activity = np.array(sizes, np.int64), np.zeros((2, width, WIDTH), np.float32)
-        observed = np.zeros((sizes[0], WIDTH), np.float32)
+        self._weights = np.zeros(((blocks * parameters + width), LANES), np.float32)
+        self._blocks = self._weights[: blocks * parameters].reshape(blocks, parameters, LANES)
+        self._seen = np.zeros((blocks * LANES, sizes[0]), np.float32)
+        self._actions = np.zeros(blocks * LANES, np.int64)
+        layers, activity = np.array(sizes, np.int64), np.zeros((2, width, LANES), np.float32)
+        observed = np.zeros((sizes[0], LANES), np.float32)
         program = np.zeros(of.ENTRIES, np.int64)
-        program[[of.JOBS, of.LAYERS, of.PARAMETERS, of.WIDTH]] = blocks * WIDTH, len(sizes) - 1, parameters, width
+        program[[of.JOBS, of.LAYERS, of.PARAMETERS, of.WIDTH]] = blocks * LANES, len(sizes) - 1, parameters, width
         places = (of.SIZES, of.WEIGHTS, of.ACTIVITY, of.EARNED, of.MEMBERS, of.STEPS)
         arrays = (layers, self._weights, activity, observed, self._seen, self._actions)
         program[[*places]] = [array.ctypes.data for array in arrays]
@@ -99,7 +99,7 @@ class Policies:
     def become(self, members: Float, first: int) -> None:
         """Policies `first` and on have these parameters (M, parameters)."""
         lanes = np.arange(first, first + len(members))
-        self._blocks[lanes // WIDTH, :, lanes % WIDTH] = members
+        self._blocks[lanes // LANES, :, lanes % LANES] = members
 
     def act(self, observations: Float) -> NDArray[np.int64]:
         """(count, observation_size) -> (count,), valid until the next time."""

@@ -24,7 +24,7 @@ def save_policy(learner: Policy, path: Path) -> None:
     header = BrainHeader(
         tick=0,
         name=path.stem,
-        brain={"kind": "evolution", **brain_config.model_dump(mode="json")},
+        brain=brain_config.model_dump(mode="json"),
         body=BodyOfBrain.of(body),
         trained=trained,
     )

@@ -1,5 +1,7 @@
 """Table of a rollout: many lives of many policies, sixteen at once. `program` says what it needs."""
 
+LANES = 16  # numbers in a vector
+
 JOBS, EPISODES, LAYERS, SIZES, PARAMETERS, MEMBERS, KEYS, RETURNS, STEPS = range(9)
 WEIGHTS, ACTIVITY, WIDTH, LIVES, EARNED, NOW, WORLD, BEGIN, ADVANCE, ENTRIES = range(9, 19)
 # JOBS lives, EPISODES of each member; LAYERS of the policy, SIZES the address of their sizes, the observation's first;
