@@ -44,6 +44,7 @@ def bench() -> None:
       agentsim bench collatz
       agentsim bench settle
       agentsim bench --peer torcheggroll
+      agentsim bench rollouts
       agentsim bench learning arena --seeds 10
       agentsim bench learning cartpole --seeds 10 --ticks 100000 --brain reward --brain reward-stepping
     """
@@ -145,6 +146,20 @@ def evolution(
     from agentsim.bench import evolution as benchmark
 
     _report(benchmark.measure(peer or [], repeats=repeats), benchmark.show, as_json)
+
+
+@app.command()
+def rollouts(repeats: Repeats = 7, as_json: AsJson = False) -> None:
+    """Steps a second of CartPole with a policy in each lane, with torch and Gymnasium's own vector world as yardsticks.
+
+    \b
+    Examples:
+      agentsim bench rollouts
+      agentsim bench rollouts --json
+    """
+    from agentsim.bench import rollouts as benchmark
+
+    _report(benchmark.measure(repeats=repeats), benchmark.show, as_json)
 
 
 @app.command()
