@@ -22,8 +22,9 @@ class Core:
     """sizes n_0 .. n_L, `units` of layers 1 .. L, at most B = `rows` samples at once.
 
     `weights`[l] (n_l, n_(l+1)), `biases`[l] (n_(l+1),), `states`[l] (B, n_l) of the free phase, `target` (B, n_L) and
-    `gradients`, (weights, biases, gate), are views of what the kernels work on; write into them in place. `gated`: the
-    first layer is driven by (x W_0 + b_1)(x G + g), whose `gate` is [G (n_0, n_1), g (n_1,)], else []. `rule`: eqprop,
+    `gradients`, (weights, biases, gate), are views of what the kernels work on; write into them in place; so are
+    `vectors`, (n_l and padding,), by which homeostasis follows singular values. `gated`: the first layer is driven by
+    (x W_0 + b_1)(x G + g), whose `gate` is [G (n_0, n_1), g (n_1,)], else []. `rule`: eqprop,
     or backprop, which neither settles nor nudges. `memory` (capacity, n_0 + 1) holds what `rehearse` draws from, rows
     of an input and its label; a quarter of a batch is from its `recent` last. `gate`: the fields of `GateConfig`, which
     `heed` lives by; its mean starts at what a sample costs of which nothing is known. `stride`: the fields of
@@ -83,7 +84,7 @@ class Core:
         self.numbers = np.zeros(of.GAINS + depth + 1, np.float32)
         self.layers = np.zeros((depth + 1, of.COLUMNS), np.int64)
         self.program = np.zeros(of.ENTRIES, np.int64)
-        self._vectors, self._sizes = vectors, np.array(sizes)
+        self.vectors, self._sizes = vectors, np.array(sizes)
 
         numbers = {of.BETA: beta, of.TEMPERATURE: temperature, of.GAIN: gain, of.BOUND: homeostasis or 0.0}
         numbers |= {of.RATE: learning_rate, of.BETA2: beta2, of.DECAY: weight_decay, of.LIMIT: residual_limit or 0.0}
@@ -160,7 +161,7 @@ class Core:
         self.biases[-1][...] = 0
         if self.gate:
             self.gate[1][...] += 0.5
-        for vector, size in zip(self._vectors, self.sizes, strict=True):
+        for vector, size in zip(self.vectors, self.sizes, strict=True):
             vector[:size] = 1 / math.sqrt(size)
         for _ in range(POWER_ITERATIONS if homeostasis else 0):
             self._ask(of.FOLLOWING)
@@ -263,7 +264,7 @@ class Core:
 
     def arrays(self) -> State:
         """The live arrays that going on exactly needs, but for `memory`."""
-        vectors = {f"vector.{index}": vector for index, vector in enumerate(self._vectors)}
+        vectors = {f"vector.{index}": vector for index, vector in enumerate(self.vectors)}
         own: State = {name: self._blocks[name] for name in ("value", "moment1", "moment2")}
         counts = self.program[of.STEPS : of.ENTRIES]
         if self._batch:

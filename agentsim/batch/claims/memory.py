@@ -1,15 +1,19 @@
 """What a gradient keeps in memory: of equilibrium propagation its states, of backprop through the settling every sweep.
 
-Counted, not sampled: bytes of all states that live at once, and bytes of what autograd saves for its way back.
+Counted, not sampled: bytes of all results that live at once in the whole estimate, its gradient too, and bytes of what
+autograd saves for its way back, without the gradient.
 """
 
 from __future__ import annotations
 
 import time
+import weakref
 from typing import Any
 
 import torch
 from rich.console import Console
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from agentsim.batch.claims.gradient import show_verdicts
 from agentsim.studies.report import print_table, report
@@ -50,21 +54,33 @@ def _row(depth: int, width: int, sweeps: int, *, backprop: bool = True) -> dict[
     return found | ({"backprop": _by_autograd(net, x, target, sweeps)} if backprop else {})
 
 
+class Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts, after every operation, the bytes of all results that are still alive, each storage once: `most` of
+    them."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.most, self._known = 0, list[weakref.ref[torch.Tensor]]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self._known += [weakref.ref(each) for each in tree_leaves(found) if isinstance(each, torch.Tensor)]
+        self._known = [known for known in self._known if known() is not None]
+        alive = [tensor.untyped_storage() for known in self._known if (tensor := known()) is not None]
+        self.most = max(self.most, sum({storage.data_ptr(): storage.nbytes() for storage in alive}.values()))
+        return found
+
+
 def _by_nudging(net: Net, x: torch.Tensor, target: torch.Tensor, sweeps: int) -> int:
-    """The largest number of bytes of states that live at once: those before and after a sweep, of each phase, and the
-    drive. Sweep by sweep, so that they are seen."""
-    cost, drive, most = squared_error(target), net.drive(x), 0
-    ends: list[list[torch.Tensor]] = []
-    start = net.forward(x, drive)
-    for beta in (0.0, 0.1, -0.1):
-        states = start if beta == 0 else ends[0]
-        for _ in range(sweeps):
-            after = settle(net, states, 1, beta=beta, cost=cost, drive=drive).states
-            alive = {tensor.data_ptr(): tensor.nbytes for own in (*ends, states, after) for tensor in own}
-            most, states = max(most, sum(alive.values()) + drive.nbytes), after
-        ends.append(states)
-    contrast(net, ends[1], ends[2], 0.2)
-    return most
+    """The largest number of bytes that live at once besides parameters, input and target, in all of it: the drive, the
+    free phase and two nudged ones, the contrast, which is the gradient."""
+    cost = squared_error(target)
+    with torch.no_grad(), Alive() as alive:
+        drive = net.drive(x)
+        free = settle(net, net.forward(x, drive), sweeps, drive=drive).states
+        plus, minus = (settle(net, free, sweeps, beta=beta, cost=cost, drive=drive).states for beta in (0.1, -0.1))
+        contrast(net, plus, minus, 0.2)
+    return alive.most
 
 
 def _by_autograd(net: Net, x: torch.Tensor, target: torch.Tensor, sweeps: int) -> int:

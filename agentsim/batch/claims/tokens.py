@@ -71,7 +71,8 @@ def _in_double(net: Net) -> Net:
         return [each.double() for each in tensors]
 
     laterals = {layer: (own, double(parameters)) for layer, (own, parameters) in net.laterals.items()}
-    return replace(net, weights=double(net.weights), biases=double(net.biases), laterals=laterals, feedback=None)
+    feedback = double(net.feedback) if net.feedback else None
+    return replace(net, weights=double(net.weights), biases=double(net.biases), laterals=laterals, feedback=feedback)
 
 
 def _by_autograd(net: Net, x: Tensor, cost: Cost, sweeps: int) -> tuple[Tensor, ...]:

@@ -47,9 +47,15 @@ def _settling(learner: ImageLearner, body: Body) -> tuple[dict[str, Any], State]
         return None
     kept = ("hidden", "units", "cost", "temperature", "beta", "free_sweeps", "nudged_sweeps", "gain", "homeostasis")
     own = {name: getattr(network, name) for name in kept}
-    config = EqPropConfig(**own, gated=False, learning_rate=learner.rates[0], beta2=learner.config.optimizer.beta2)
+    optimizer: dict[str, Any] = {
+        "beta2": learner.config.optimizer.beta2,
+        "weight_decay": learner.config.optimizer.weight_decay,
+    }
+    config = EqPropConfig(**own, gated=False, learning_rate=learner.rates[0], **optimizer)
     brain = EqPropBrain(config, body, np.random.SeedSequence(learner.config.seed))
     for mine, tensor in zip([*brain.core.weights, *brain.core.biases], [*engine.weights, *engine.biases], strict=True):
         mine[...] = tensor.numpy()
     brain.core.gains[...] = engine.gains[1:]
+    for follower, vector in zip(brain.core.vectors[2:], engine.vectors[1:], strict=True):
+        follower[: len(vector)] = vector.numpy()
     return config.model_dump(mode="json"), brain.state_dict()

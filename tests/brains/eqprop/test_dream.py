@@ -170,6 +170,18 @@ def test_it_learns_what_independent_pixels_cannot() -> None:
     assert np.mean([np.any([np.array_equal(each, image) for image in PAIRS[1]]) for each in dreams[0]]) > 0.8
 
 
+def test_dreams_go_on_from_batch_to_batch_and_do_not_begin_at_the_images() -> None:
+    """Of pools whose units copy the pixels and whose pixels copy the units, a chain stays where it is, whatever is
+    shown: here the opposite of it."""
+    net = Dreamer(np.full((2, D), 0.5, np.float32), D, 6, np.random.Generator(np.random.SFC64(1)))
+    net.live.W[...], net.live.a[...], net.live.b[...] = 80 * np.eye(D, dtype=np.float32), -40, -40
+    before = net.chains.copy()
+    for _ in range(3):
+        shown = 1 - before
+        net.update(shown, shown[:, :2], 0.0, 0.2)
+        np.testing.assert_array_equal(net.chains, before)
+
+
 def test_the_average_is_the_mean_of_what_was_passed() -> None:
     """While it is younger than 500 updates."""
     net, passed = dreamer(), []

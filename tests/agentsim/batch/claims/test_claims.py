@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from agentsim.batch import settings
 from agentsim.batch.claims import gradient, memory, tokens, variants
 from agentsim.batch.digits import study
+from agentsim.batch.digits.equilibrium import EqPropEngine
+from agentsim.batch.digits.learners import ImageLearner
+from agentsim.batch.digits.settings import DigitsConfig
 from agentsim.cli.app import app
+from brains.kernels.reference.settling import settle
 
 
 def rows_with(cosine: float) -> list[dict[str, Any]]:
@@ -24,6 +30,11 @@ def test_verdicts_of_the_gradient_go_both_ways() -> None:
     good, bad = (gradient.verdicts(rows_with(cosine)) for cosine in (0.99999, 0.5))
     said = ["holds", "holds", "does not hold", "does not hold", "holds", "holds", "holds", "holds"]
     assert [row["verdict"] for row in good] == said
+    rows = rows_with(0.99999)
+    for row in rows:
+        if row["net"] == "tanh, upper weights halved" and (row["beta"], row["nudges"]) == (0.01, "two"):
+            row["cosines"] = [0.99]
+    assert gradient.verdicts(rows)[0]["verdict"] == "does not hold", "both betas count"
     assert [row["verdict"] for row in bad] == ["holds" if one != "holds" else "does not hold" for one in said]
 
 
@@ -35,12 +46,37 @@ def test_verdicts_of_memory_go_both_ways() -> None:
         assert [row["verdict"] for row in memory.verdicts(rows(own), rows(own))] == [said, said]
 
 
-def test_memory_of_sweeps() -> None:
-    """By hand: of 3 layers of 64 units and 16 samples, input, two states of one phase, two that ended, the drive."""
+def test_memory_of_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least, by hand: the drive, states of 3 layers in three phases, and the gradient, in which as much is alive
+    again at most. And a settling that kept what it went through would be seen."""
     short, long = (memory._row(2, 64, sweeps) for sweeps in (20, 200))
-    layer = 16 * 64 * 4
-    assert short["eqprop"] == long["eqprop"] == layer * (1 + 2 * 3 + 2 * 3 + 1)
+    layer, gradient = 16 * 64 * 4, 3 * (64 * 64 + 64) * 4
+    least = layer * (1 + 3 * 3) + gradient
+    assert least <= short["eqprop"] == long["eqprop"] <= 2 * least
     assert 9 < long["backprop"] / short["backprop"] < 11
+    kept: list[Any] = []
+
+    def hoarding(net: Any, states: Any, sweeps: int, **given: Any) -> Any:
+        for _ in range(sweeps):
+            kept.append(settle(net, states, 1, **given))
+            states = kept[-1].states
+        return kept[-1]
+
+    monkeypatch.setattr(memory, "settle", hoarding)
+    assert memory._row(2, 64, 40, backprop=False)["eqprop"] > 20 * 2 * 3 * layer
+
+
+def test_what_is_alive_is_counted_once() -> None:
+    """By hand: 100 and 50 float32 numbers, a view of the first, and no longer the 100 that were dropped."""
+    with memory.Alive() as alive:
+        first = torch.zeros(100)
+        rows = first.view(10, 10)
+        assert alive.most == 400
+        del first, rows
+        torch.zeros(50)
+        assert alive.most == 400
+        kept = [torch.zeros(100), torch.zeros(50)]
+    assert (alive.most, len(kept)) == (600, 2)
 
 
 def test_one_gradient_is_examined() -> None:
@@ -94,6 +130,17 @@ def test_attention_with_an_energy_has_its_gradient_and_the_looped_block_another(
     assert energy["cosines"] > 0.99999
     assert energy["sizes"] == pytest.approx(1, abs=1e-3)
     assert looped["cosines"] < 0.99
+
+
+def test_a_looped_block_is_examined_with_the_feedback_that_it_has() -> None:
+    """Feedback of its own moves where it settles, and what autograd finds there."""
+    config = settings.load(DigitsConfig, "looped-block", ["network.feedback_start=apart"])
+    engine = ImageLearner(config, 64).engine
+    assert isinstance(engine, EqPropEngine)
+    apart, _, _ = tokens._examined(engine)
+    engine.feedback = [weight.clone() for weight in engine.weights]
+    alike, _, _ = tokens._examined(engine)
+    assert abs(apart - alike) > 1e-3
 
 
 def test_commands_that_measure(monkeypatch: pytest.MonkeyPatch) -> None:

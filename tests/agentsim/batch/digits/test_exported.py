@@ -15,6 +15,7 @@ from agentsim.batch.digits.task import ImagesTask
 from agentsim.config.brain_file import known_as, read_brain_file
 from agentsim.loop.building import build_brain
 from brains.brain import Body
+from brains.eqprop.brain import EqPropBrain
 
 UNITS = ("clip", "clip2", "tanh", "sigmoid", "rational_tanh")
 
@@ -72,3 +73,20 @@ def test_the_brain_says_what_the_net_says(tmp_path: Path, network: dict[str, Any
 def test_what_is_no_brain_has_no_file(tmp_path: Path, network: dict[str, Any]) -> None:
     assert not save_brain(trained(network).learner, tmp_path / "net.brain", "net")
     assert not (tmp_path / "net.brain").exists()
+
+
+def test_a_brain_out_of_a_file_stays_at_its_bound_from_the_first_update(tmp_path: Path) -> None:
+    """gamma sigma^2 by numpy's singular values, after one update that hardly moves the weights."""
+    task = trained({"kind": "eqprop", "hidden": [24, 20], "units": "tanh", "cost": "cross_entropy"})
+    path = tmp_path / "net.brain"
+    assert save_brain(task.learner, path, "net")
+    header, state = read_brain_file(path)
+    given = {**header.brain, "learning_rate": 1e-9}
+    brain = build_brain(given, Body(64, 10, teacher=True), np.random.SeedSequence(9), "brain")
+    brain.load_state_dict(state)
+    images = task.split.test.first(1)
+    assert isinstance(brain, EqPropBrain)
+    own = brain.core
+    own.learn(images.flat, np.eye(10)[images.labels])
+    for gain, weight in zip(own.gains, own.weights[1:], strict=True):
+        assert gain == pytest.approx(min(1, 0.5 / np.linalg.norm(weight, 2) ** 2), rel=0.02)
