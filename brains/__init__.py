@@ -16,6 +16,7 @@ BRAINS: dict[str, str] = {
     "eqprop": "brains.eqprop.brain:EqPropBrain",
     "quadratic": "brains.eqprop.brain:QuadraticBrain",
     "evolution": "brains.evolution.brain:EvolutionBrain",
+    "eqprop_reward": "brains.eqprop.reward:EqPropRewardBrain",
     "dreaming": "brains.eqprop.dreaming:DreamingBrain",
     "imagining": "brains.eqprop.inference:ImaginingBrain",
     "random": "brains.controls:RandomBrain",

@@ -166,16 +166,21 @@ class EqPropBrain(BrainBase):
     def figures(self) -> dict[str, float]:
         """Of what settles: the mean free energy of the last acting states, what was left to settle, and by layer gamma
         and sqrt(gamma) sigma, which is below sqrt(homeostasis)."""
-        found = {"withheld": float(self.core.withheld), **self._gate()}
-        if not self.core.program[of.FREE]:
-            return found
-        found |= {"sweeps": float(self.core.program[of.FREE]), "residual": self.residual}
         units = self.config.core(self.body.observation_size, self.body.actions)["units"]
-        found["free_energy"] = float(energy(self.core, units, self.states).mean())
-        for index, gain in enumerate(self.core.gains, start=1):
-            largest = float(np.linalg.norm(self.core.weights[index], 2))
-            found |= {f"gain/{index}": float(gain), f"feedback/{index}": math.sqrt(gain) * largest}
-        return found
+        found = {"withheld": float(self.core.withheld), **self._gate()}
+        return found | settling_figures(self.core, units, self.states, self.residual)
+
+
+def settling_figures(core: Core, units: list[str], states: list[Float], residual: float) -> dict[str, float]:
+    """What a network that settled into `states` tells, nothing where it makes no sweep."""
+    if not core.program[of.FREE]:
+        return {}
+    found = {"sweeps": float(core.program[of.FREE]), "residual": residual}
+    found["free_energy"] = float(energy(core, units, states).mean())
+    for index, gain in enumerate(core.gains, start=1):
+        largest = float(np.linalg.norm(core.weights[index], 2))
+        found |= {f"gain/{index}": float(gain), f"feedback/{index}": math.sqrt(gain) * largest}
+    return found
 
 
 def energy(core: Core, units: list[str], states: list[Float]) -> NDArray[np.float64]:

@@ -176,6 +176,11 @@ class Core:
         return self.numbers[of.GAINS + 1 : -1]
 
     @property
+    def size(self) -> int:
+        """Numbers in a block of parameters, padding included."""
+        return int(self.program[of.SIZE])
+
+    @property
     def loss(self) -> float:
         """The mean cost of what was judged or learned last."""
         return float(self.numbers[of.LOSS])

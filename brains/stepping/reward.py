@@ -21,18 +21,26 @@ class FrozenPolicy(FrozenBrain):
         self, config: SteppingConfig, body: Body, network: Network, statistics: NDArray[np.float64], lanes: int | None
     ) -> None:
         super().__init__(config, body, network)
-        size, statistics = body.observation_size, statistics if lanes is None else statistics[:1]
-        self.mean, self.deviation = np.zeros((1, size)), np.ones((1, size))
-        if config.reward.normalize_observation:
-            count = np.maximum(statistics[:, [reward.COUNT]], 2.0)
-            self.mean = statistics[:, reward.STATISTICS_SIZE : reward.STATISTICS_SIZE + size].copy()
-            squares = statistics[:, reward.STATISTICS_SIZE + size :]
-            variance = np.where(statistics[:, [reward.COUNT]] > 1.0, squares / (count - 1.0), 1.0)
-            self.deviation = np.sqrt(variance + 1e-8)
+        self.mean, self.deviation = moments(
+            config.reward, body.observation_size, statistics if lanes is None else statistics[:1]
+        )
 
     def act(self, observation: Float) -> NDArray[Any]:
         """One tick: the policy's likeliest action."""
         return super().act(((observation - self.mean) / self.deviation).astype(np.float32))
+
+
+def moments(
+    config: Reward, size: int, statistics: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation (N, size) by which observations are normalised: 0 and 1 where they are not."""
+    if not config.normalize_observation:
+        return np.zeros((1, size)), np.ones((1, size))
+    count = np.maximum(statistics[:, [reward.COUNT]], 2.0)
+    squares = statistics[:, reward.STATISTICS_SIZE + size :]
+    variance = np.where(statistics[:, [reward.COUNT]] > 1.0, squares / (count - 1.0), 1.0)
+    mean = statistics[:, reward.STATISTICS_SIZE : reward.STATISTICS_SIZE + size].copy()
+    return mean, np.sqrt(variance + 1e-8)
 
 
 def settings_of(reward: Reward) -> NDArray[np.float64]:

@@ -44,9 +44,8 @@ def observe(statistics, observation, size):
 
 
 @inline
-def normalized(program, settings, statistics, observation, row):
-    """Write the observation into a row as A[0], normalised by the running moments if that is on."""
-    size = program[option.SENSES]
+def normalize(settings, statistics, observation, size, row):
+    """Write the observation (size,) into a row, normalised by the running moments if that is on."""
     mean, squares = at(statistics, reward.STATISTICS_SIZE), at(statistics, reward.STATISTICS_SIZE + size)
     for k in range(size):
         value = np.float64(observation[k])
@@ -56,6 +55,12 @@ def normalized(program, settings, statistics, observation, row):
                 variance = squares[k] / (statistics[reward.COUNT] - 1.0)
             value = (value - mean[k]) / math.sqrt(variance + 1e-8)
         row[k] = F(value)
+
+
+@inline
+def normalized(program, settings, statistics, observation, row):
+    """Write the observation into a row as A[0], normalised by the running moments if that is on."""
+    normalize(settings, statistics, observation, program[option.SENSES], row)
     present(program, row, row)
 
 

@@ -7,14 +7,12 @@ MOMENT1 of both networks holds the eligibility traces. In ascent form throughout
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, call, doubles, floats, integers
-from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, square_root, store, total
-from brains.kernels.cpu.mathematics import copy, fill, finite, flush, is_finite
+from brains.kernels.cpu.actor_critic import draw_action, improve, policy_error
+from brains.kernels.cpu.mathematics import copy, fill, finite, is_finite
 from brains.kernels.cpu.network import extra_row, last_of, ring_row, scratch
 from brains.kernels.cpu.reward import (
     count_reward,
@@ -23,7 +21,6 @@ from brains.kernels.cpu.reward import (
     return_deviation,
     sees,
     statistics_size,
-    uniform,
 )
 from brains.kernels.cpu.taught import counters_of, own_of, rows_of, tick, wave_of
 from brains.kernels.cpu.updates import block_of, copy_block, roll_back
@@ -44,31 +41,6 @@ def think(program, counters, value, rows):
     return now
 
 
-@inline
-def softplus(raw):
-    """log(1 + e^raw)."""
-    return max(raw, 0.0) + math.log1p(math.exp(-abs(raw)))
-
-
-@inline
-def draw_action(program, counters, output, sampled, actions):
-    """Sample the policy: softmax probabilities, or a Gaussian of mean output[:A], deviation softplus(output[A:])."""
-    if program[option.DISCRETE]:
-        units = last_of(program)[op.UNITS]
-        threshold, below, choice = uniform(counters), 0.0, 0
-        for o in range(units):
-            below += np.float64(output[o])
-            if below <= threshold:
-                choice = min(o + 1, units - 1)
-        sampled[0] = F(choice)
-    else:
-        for o in range(actions):
-            radius = math.sqrt(-2.0 * math.log(uniform(counters)))
-            normal = radius * math.cos(2.0 * math.pi * uniform(counters))
-            spread = softplus(np.float64(output[actions + o]))
-            sampled[o] = F(np.float64(output[o]) + spread * normal)
-
-
 @kernel(INTEGERS)
 def act(frame):
     """One tick of every lane: OBSERVATION (N, SENSES) -> SAMPLED (N, 1 or actions)."""
@@ -76,6 +48,7 @@ def act(frame):
     settings, senses, size = doubles(frame[reward.SETTINGS]), actor[option.SENSES], actor[option.ROW_SIZE]
     doubles(actor[option.RESULT])[option.ROLLBACKS] = 0.0
     thinks, actions, y = actor[option.BRAIN_TICKS], actor[option.TARGETS], last_of(actor)[op.Y]
+    choices = last_of(actor)[op.UNITS] if actor[option.DISCRETE] else actions
     for lane in range(actor[option.LANES]):
         own, rows, counters = own_of(actor, lane), rows_of(actor, lane), counters_of(actor, lane)
         critic_own, critic_rows = own_of(critic, lane), rows_of(critic, lane)
@@ -95,7 +68,8 @@ def act(frame):
             counters[counter.AGE] = -thinks  # this tick teaches nothing
         counters[counter.TICK] += thinks
         counters[counter.AGE] += thinks
-        draw_action(actor, counters, at(now, y), at(floats(frame[reward.SAMPLED]), lane * actions), actions)
+        sampled = at(floats(frame[reward.SAMPLED]), lane * actions)
+        draw_action(actor[option.DISCRETE], counters, at(now, y), sampled, choices)
 
 
 @inline
@@ -105,30 +79,6 @@ def roll_back_both(actor, own, critic, critic_own):
     before = doubles(actor[option.RESULT])[option.ROLLBACKS]
     roll_back(critic, critic_own)
     doubles(actor[option.RESULT])[option.ROLLBACKS] = before
-
-
-@inline
-def policy_error(program, output, action, actions, entropy, error):
-    """d (log pi(a) + entropy H) / d (the policy's last pre-activation), into `error`."""
-    last = last_of(program)
-    units = last[op.UNITS]
-    fill(error, 0.0, last[op.WIDTH])
-    if program[option.DISCRETE]:
-        information = 0.0
-        for o in range(units):
-            p = max(np.float64(output[o]), 1e-30)
-            information += np.float64(output[o]) * math.log(p)
-        for o in range(units):
-            chosen = 1.0 if action[0] == F(o) else 0.0
-            p = np.float64(output[o])
-            error[o] = F(chosen - p - entropy * p * (math.log(max(p, 1e-30)) - information))
-    else:
-        for o in range(actions):
-            raw = np.float64(output[actions + o])
-            spread = softplus(raw)
-            off = (np.float64(action[o]) - np.float64(output[o])) / spread
-            error[o] = F(off / spread)
-            error[actions + o] = F((off * off - 1.0 + entropy) / spread / (1.0 + math.exp(-raw)))
 
 
 @inline
@@ -145,53 +95,11 @@ def gradient_of(program, own, rows, counters):
 
 
 @inline
-def overshoot_bounded(program, own, decay, delta, step_size, kappa):
-    """z = decay z + gradient; ObGD: w += step delta z, step = rate / max(1, rate kappa max(|delta|, 1) sum |z|)."""
-    trace, gradient = block_of(program, own, block.MOMENT1), block_of(program, own, block.GRADIENT)
-    absolutes, nothing, keep = splat(F(0.0)), splat(F(0.0)), splat(decay)
-    for k in range(0, program[option.BLOCK_SIZE], WIDTH):
-        z = flush(fma(keep, load(trace, k), load(gradient, k)))
-        store(trace, k, z)
-        store(gradient, k, nothing)
-        absolutes = absolutes + absolute(z)
-    step = step_size / max(1.0, step_size * kappa * max(abs(delta), 1.0) * np.float64(total(absolutes)))
-    value = block_of(program, own, block.VALUE)
-    along = splat(F(step * delta))
-    for k in range(0, program[option.BLOCK_SIZE], WIDTH):
-        store(value, k, fma(along, load(trace, k), load(value, k)))
-
-
-@inline
-def intended(program, own, decay, change, seen_share):
-    """z = decay z + gradient, v its running mean square; Intentional Updates: w += change p z / sum(p z z), with
-    p = 1 / (sqrt(v / seen_share) + 1e-8)."""
-    trace, gradient = block_of(program, own, block.MOMENT1), block_of(program, own, block.GRADIENT)
-    value, squares = block_of(program, own, block.VALUE), block_of(program, own, block.MOMENT2)
-    keep, nothing, epsilon = splat(decay), splat(F(0.0)), splat(F(1e-8))
-    kept, new, scale = (
-        splat(F(1.0 - reward.FORGETTING)),
-        splat(F(reward.FORGETTING)),
-        splat(F(1.0 / math.sqrt(seen_share))),
-    )
-    products = splat(F(0.0))
-    for k in range(0, program[option.BLOCK_SIZE], WIDTH):
-        g = load(gradient, k)
-        z, v = flush(fma(keep, load(trace, k), g)), flush(fma(kept, load(squares, k), new * (g * g)))
-        store(trace, k, z)
-        store(squares, k, v)
-        products = products + z * z / fma(square_root(v), scale, epsilon)
-        store(gradient, k, nothing)
-    along = splat(F(change / max(np.float64(total(products)), 1e-30)))
-    for k in range(0, program[option.BLOCK_SIZE], WIDTH):
-        z = load(trace, k) / fma(square_root(load(squares, k)), scale, epsilon)
-        store(value, k, fma(along, z, load(value, k)))
-
-
-@inline
-def usual_error(statistics, delta, seen_share):
-    """The running root mean square of delta, this one among them."""
-    statistics[reward.DELTA_SQUARES] += reward.FORGETTING * (delta * delta - statistics[reward.DELTA_SQUARES])
-    return math.sqrt(statistics[reward.DELTA_SQUARES] / seen_share)
+def parameters_of(program, own):
+    """What `actor_critic` calls a network's parameters."""
+    value, gradient = block_of(program, own, block.VALUE), block_of(program, own, block.GRADIENT)
+    trace, squares = block_of(program, own, block.MOMENT1), block_of(program, own, block.MOMENT2)
+    return value, gradient, trace, squares, program[option.BLOCK_SIZE]
 
 
 @inline
@@ -230,8 +138,7 @@ def learn(frame):
     policy, judge = last_of(actor), last_of(critic)
     error = at(floats(actor[option.WORK]), scratch(actor, row.ERRORS) + policy[op.Y])
     critic_error = at(floats(critic[option.WORK]), scratch(critic, row.ERRORS) + judge[op.Y])
-    discount, step_size = settings[reward.DISCOUNT], settings[reward.STEP_SIZE]
-    decay = F(discount * settings[reward.TRACE_DECAY])
+    discount, choices = settings[reward.DISCOUNT], policy[op.UNITS] if actor[option.DISCRETE] else actions
     for lane in range(actor[option.LANES]):
         own, rows, counters = own_of(actor, lane), rows_of(actor, lane), counters_of(actor, lane)
         critic_own, critic_rows = own_of(critic, lane), rows_of(critic, lane)
@@ -258,22 +165,21 @@ def learn(frame):
         sign = 1.0 if delta > 0.0 else -1.0 if delta < 0.0 else 0.0
         output = at(ring_row(actor, rows, counters[counter.TICK] - 1), policy[op.Y])
         action = at(floats(frame[reward.SAMPLED]), lane * actions)
-        policy_error(actor, output, action, actions, settings[reward.ENTROPY] * sign, error)
+        policy_error(
+            actor[option.DISCRETE], output, action, choices, settings[reward.ENTROPY] * sign, error, policy[op.WIDTH]
+        )
         gradient_of(actor, own, rows, counters)
         fill(critic_error, 0.0, judge[op.WIDTH])
         critic_error[0] = F(1.0)
         gradient_of(critic, critic_own, critic_rows, counters)
-        if settings[reward.INTENTIONAL] > 0.0:
-            counters[counter.ADAM_STEP] += 1
-            seen_share = 1.0 - (1.0 - reward.FORGETTING) ** np.float64(counters[counter.ADAM_STEP])
-            usual = usual_error(statistics, delta, seen_share)
-            limit = settings[reward.DELTA_CLIP] * usual
-            wanted = min(max(delta, -limit), limit)
-            intended(actor, own, decay, settings[reward.POLICY_CHANGE] * wanted / max(usual, 1e-30), seen_share)
-            intended(critic, critic_own, decay, settings[reward.VALUE_CHANGE] * wanted, seen_share)
-        else:
-            overshoot_bounded(actor, own, decay, delta, step_size, settings[reward.KAPPA_POLICY])
-            overshoot_bounded(critic, critic_own, decay, delta, step_size, settings[reward.KAPPA_VALUE])
+        improve(
+            settings,
+            statistics,
+            counters,
+            delta,
+            parameters_of(actor, own),
+            parameters_of(critic, critic_own),
+        )
         if done:
             fill(block_of(actor, own, block.MOMENT1), 0.0, actor[option.BLOCK_SIZE])
             fill(block_of(critic, critic_own, block.MOMENT1), 0.0, critic[option.BLOCK_SIZE])
