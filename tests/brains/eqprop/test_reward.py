@@ -82,7 +82,7 @@ def test_lanes_share_the_networks_and_nothing_else() -> None:
         lived = (*moment[:3], *ends)
         live(own, lived)
         for lane, other in enumerate(alone):
-            observation, reward, following, terminated, truncated = (part[lane : lane + 1] for part in moment)
+            observation, reward, following, terminated, truncated = (part[lane : lane + 1] for part in lived)
             other.act(observation)
             action = own.sampled[lane].astype(np.int64)
             other.learn(Experience(observation, action, reward, following, terminated, truncated))
