@@ -128,8 +128,8 @@ class EvolutionBrain(BrainBase):
         return Learning(loss, 1)
 
     def imagines(self) -> Float | None:
-        """What its members see, of the first GHOSTS of them."""
-        return None if self.shadows is None else np.array(self.shadows.observations[:GHOSTS])
+        """What its members see, (1, members, observation_size), of the first GHOSTS of them."""
+        return None if self.shadows is None else np.array(self.shadows.observations[None, :GHOSTS])
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """Of the mean's policy."""

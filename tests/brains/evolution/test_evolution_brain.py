@@ -18,6 +18,7 @@ from brains.evolution.engine import places
 from brains.evolution.rollout import policy
 from worlds.chase_avoid import ChaseAvoid
 from worlds.kernels import layout
+from worlds.outlines import outlines_of
 
 
 def config(population: int = 6, window: int = 5, **given: Any) -> EvolutionBrainConfig:
@@ -93,6 +94,17 @@ def test_the_edge_of_a_window_is_a_generation() -> None:
     assert not np.array_equal(other.evolution.mean, brain.evolution.mean)
     assert np.array_equal(lanes.state[::2], lanes.state[1::2])
     assert (brain.fitness == 0).all() and (brain.ticks == 0).all()
+
+
+def test_its_members_are_drawn_where_they_are() -> None:
+    """Dashes about the agents of all shadows, in shares of the picture from its upper left corner."""
+    world = arena()
+    brain = born(world)
+    lines: Any = outlines_of(world.id, brain.imagines()[0])  # type: ignore[index]
+    lanes: Any = brain.shadows.lanes  # type: ignore[union-attr]
+    middle = lines.mean(1)
+    np.testing.assert_allclose(middle[:, 0], lanes.state[:, layout.AGENT_X], atol=1e-6)
+    np.testing.assert_allclose(middle[:, 1], 1 - lanes.state[:, layout.AGENT_Y], atol=1e-6)
 
 
 def test_shadows_follow_the_task() -> None:
