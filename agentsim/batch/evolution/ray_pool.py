@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -24,8 +25,9 @@ from agentsim.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 STORE = 80 * 2**20  # bytes of Ray's object store, the least that it takes; nothing of ours goes through it
+LOCAL = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 ALONE = {  # in the environment, before Ray is imported
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: else it takes the machine's address in place of loopback
+    LOCAL: "0",  # on Linux too: else it takes the machine's address in place of loopback
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
@@ -113,6 +115,8 @@ def _started(workers: int | None, address: str | None) -> Any:
         where |= {"include_dashboard": False}
     import ray
 
+    if address is None and not ip_address(ray.util.get_node_ip_address()).is_loopback:  # Ray was imported before
+        raise UserError(f"{asked}: Ray would listen beyond loopback; set {LOCAL}=0 in the environment")
     try:
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError is an OSError

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -16,8 +20,13 @@ from agentsim.batch.evolution.settings import RegressionConfig, Workers
 from agentsim.batch.evolution.workers import Coordinator
 from brains.brain import Float
 
-pytest.importorskip("ray", reason="Ray is not installed: python -m pip install 'agentsim[distributed]'")
-pytestmark = pytest.mark.slow  # Ray takes seconds to start
+pytestmark = [
+    pytest.mark.slow,  # Ray takes seconds to start
+    pytest.mark.skipif(  # not imported here: that is for the code to do
+        importlib.util.find_spec("ray") is None,
+        reason="Ray is not installed: python -m pip install 'agentsim[distributed]'",
+    ),
+]
 
 CONFIG = settings.load(RegressionConfig, "raw", ["batches=12", "evolution.population=640"])
 
@@ -63,3 +72,14 @@ def test_nothing_listens_beyond_loopback(coordinator: Coordinator) -> None:
     assert len(heard) >= 4, "Ray has servers"
     for address in map(ip_address, heard):
         assert (getattr(address, "ipv4_mapped", None) or address).is_loopback, heard
+
+
+def test_ray_that_was_imported_before_is_refused_rather_than_let_listen() -> None:
+    """By then it has decided for the machine's own address."""
+    code = (
+        "import ray\nfrom agentsim.batch.evolution.ray_pool import coordinator_of\n"
+        "from agentsim.batch.evolution.settings import Workers\nwith coordinator_of(Workers(1)): pass"
+    )
+    given = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=given)
+    assert "would listen beyond loopback" in found.stderr
