@@ -15,8 +15,8 @@ from rich.console import Console
 from agentsim.batch import settings
 from agentsim.batch.evolution.control import ControlTask, Policy, first_generation, random_search, tested
 from agentsim.batch.evolution.exported import save_policy
-from agentsim.batch.evolution.ray_pool import Workers, coordinator_of
-from agentsim.batch.evolution.settings import ControlConfig
+from agentsim.batch.evolution.ray_pool import coordinator_of
+from agentsim.batch.evolution.settings import ControlConfig, Workers
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.training import Header
 from agentsim.batch.trials import Check, Trial, folder_of, train_all

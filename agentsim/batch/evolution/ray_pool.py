@@ -95,7 +95,7 @@ def coordinator_of(workers: Workers) -> Iterator[Coordinator | None]:
             return
         ray = _started(*workers)
         try:
-            yield Coordinator(RayPool(ray), workers.count or max(1, int(ray.cluster_resources().get("CPU", 1))))
+            yield Coordinator(RayPool(ray), workers.number or max(1, int(ray.cluster_resources().get("CPU", 1))))
         finally:
             ray.shutdown()  # and all that was started with it
 

@@ -127,7 +127,7 @@ class RegressionTask:
         x, target = self._data(generation)
         if self.config.fitness == "perfect":
             _, ascent = self._gradient(x, target)
-            found = 2 * self.evolution.sigma * directions(self.evolution, pairs, ascent)
+            found: NDArray[np.float64] = 2 * self.evolution.sigma * directions(self.evolution, pairs, ascent)
         else:
             found = self.differences(x, target, pairs)
         return Judged(found.astype(np.float32), np.zeros((0, 0)))
@@ -141,7 +141,7 @@ class RegressionTask:
     def _gradient(self, x: Float, target: Float) -> tuple[Float, Float]:
         """The errors of the unperturbed mean, and the gradient of fitness, of the model as it should be."""
         error = x @ self.learner.weights.T - target
-        ascent: Float = (-2 / error.size) * (error.T @ x)
+        ascent: Float = np.float32(-2 / error.size) * (error.T @ x)
         return error, ascent
 
     def differences(self, x: Float, target: Float, pairs: range) -> NDArray[np.float64]:

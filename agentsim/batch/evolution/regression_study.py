@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from agentsim.batch import settings
-from agentsim.batch.evolution.ray_pool import Workers, coordinator_of
+from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.regression import LOST, Regression, RegressionTask, theory
-from agentsim.batch.evolution.settings import RegressionConfig
+from agentsim.batch.evolution.settings import RegressionConfig, Workers
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.trials import Check, Trial, train_all
 from agentsim.errors import UserError

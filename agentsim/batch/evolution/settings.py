@@ -16,7 +16,7 @@ class Workers(NamedTuple):
     """Who judges a generation: so many processes, on this machine or in the Ray cluster at an address, where None is
     one a core; without either the one process that asks."""
 
-    count: int | None = None
+    number: int | None = None
     address: str | None = None
 
 
