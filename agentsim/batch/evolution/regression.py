@@ -141,8 +141,8 @@ class RegressionTask:
     def _gradient(self, x: Float, target: Float) -> tuple[Float, Float]:
         """The errors of the unperturbed mean, and the gradient of fitness, of the model as it should be."""
         error = x @ self.learner.weights.T - target
-        ascent: Float = np.float32(-2 / error.size) * (error.T @ x)
-        return error, ascent
+        ascent = np.float32(-2 / error.size) * (error.T @ x)
+        return error, ascent.astype(np.float32, copy=False)
 
     def differences(self, x: Float, target: Float, pairs: range) -> NDArray[np.float64]:
         """d_p of pairs: minus the mean squared errors of + and -, whatever is broken about them."""
