@@ -143,7 +143,7 @@ class Evolution:
 
     def chunks(self, pairs: range | None = None) -> Iterator[range]:
         """All pairs, or these, as many at once as the config says; always cut at the same places."""
-        pairs, step = pairs or range(self.config.pairs), self.config.chunk_pairs
+        pairs, step = range(self.config.pairs) if pairs is None else pairs, self.config.chunk_pairs
         for start in range(pairs.start, pairs.stop, step):
             yield range(start, min(start + step, pairs.stop))
 

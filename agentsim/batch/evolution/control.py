@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.batch.evolution.judged import InProcess, Judged, Judges
 from agentsim.batch.evolution.settings import ControlConfig
 from brains.brain import Float, State
 from brains.evolution.engine import Evolution, places
@@ -59,25 +60,37 @@ class Policy:
 class ControlTask:
     """A Task of `agentsim.batch.training`. `kept`: steps lived through, by members alone."""
 
-    def __init__(self, config: ControlConfig) -> None:
-        self.config, self.learner = config, Policy(config)
+    def __init__(self, config: ControlConfig, judges: Judges | None = None) -> None:
+        self.config, self.learner, self.judges = config, Policy(config), judges or InProcess()
         self.kept: State = {"steps": np.zeros(1, np.int64), "ties": np.zeros(1)}
 
     def learn(self, batch: int, done: float) -> float:
         """A generation. Returns minus the mean return of all members."""
-        config, evolution, steps = self.config, self.learner.evolution, int(self.kept["steps"][0])
-        pairs = config.evolution.pairs
-        group = config.evolution.share_group or pairs
-        alike = keys_of(config, TRAINING, (-(-pairs // group), config.episodes), batch)
-        keys, fitness = np.repeat(alike, group, axis=0)[:pairs], np.empty((pairs, 2))
-        for chunk in evolution.chunks():
+        differences, figures = self.judges.judge(self, batch)
+        earned, steps = figures.sum(0)
+        self.evolution.tell(differences)
+        lived = self.kept["steps"] + np.int64(steps)
+        self.kept = {"steps": lived, "ties": np.array([np.mean(differences == 0)])}
+        return -float(earned) / self.config.evolution.population
+
+    @property
+    def evolution(self) -> Evolution:
+        """The learner's."""
+        return self.learner.evolution
+
+    def judge(self, generation: int, pairs: range) -> Judged:
+        """d_p of pairs of a generation; figures: what their members earn an episode, and their steps."""
+        config, evolution = self.config, self.evolution
+        group = config.evolution.share_group or config.evolution.pairs
+        alike = keys_of(config, TRAINING, (-(-config.evolution.pairs // group), config.episodes), generation)
+        keys, fitness, figures = np.repeat(alike, group, axis=0), np.empty((len(pairs), 2)), []
+        for chunk in evolution.chunks(pairs):
             own = np.repeat(keys[chunk.start : chunk.stop], 2, axis=0)
-            returns, more = self.learner.returns(evolution.members(chunk), own)
-            fitness[chunk.start : chunk.stop], steps = returns.mean(1).reshape(-1, 2), steps + more
-        differences = fitness[:, 0] - fitness[:, 1]
-        evolution.tell(differences)
-        self.kept = {"steps": np.array([steps]), "ties": np.array([np.mean(differences == 0)])}
-        return -float(fitness.mean())
+            returns, steps = self.learner.returns(evolution.members(chunk), own)
+            earned = returns.mean(1).reshape(-1, 2)
+            fitness[chunk.start - pairs.start : chunk.stop - pairs.start] = earned
+            figures.append((float(earned.sum()), steps))
+        return Judged((fitness[:, 0] - fitness[:, 1]).astype(np.float32), np.array(figures, float).reshape(-1, 2))
 
     def validate(self, *, quick: bool) -> dict[str, float]:
         """The `score` is minus the mean return of the unperturbed mean, in episodes that are always the same."""

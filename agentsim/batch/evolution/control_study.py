@@ -15,7 +15,8 @@ from rich.console import Console
 from agentsim.batch import settings
 from agentsim.batch.evolution.control import ControlTask, Policy, first_generation, random_search, tested
 from agentsim.batch.evolution.exported import save_policy
-from agentsim.batch.evolution.settings import ControlConfig
+from agentsim.batch.evolution.ray_pool import coordinator_of
+from agentsim.batch.evolution.settings import ControlConfig, Workers
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.training import Header
 from agentsim.batch.trials import Check, Trial, folder_of, train_all
@@ -33,13 +34,15 @@ EPISODES = 100  # of a test
 NAMES = {"evolved": "the mean, evolved", "searched": "random search, as many steps", "first": "best of generation 0"}
 
 
-def run(asked: Asked, model: type[ControlConfig]) -> Study:
+def run(asked: Asked, model: type[ControlConfig], workers: Workers) -> Study:
     """The result and what shows it. Raises UserError."""
     trials = trials_of(asked, model)
     out = study_directory(asked.out, model.mode)
     named = {trial.config.model_dump_json(): trial.name for trial in trials}
     measure = partial(figures_of, out=out, named=named)
-    swept = train_all(trials, ControlTask, measure, (*NAMES, "tried"), jobs=asked.jobs, out=out)
+    with coordinator_of(workers) as judges:
+        task, jobs = partial(ControlTask, judges=judges), 1 if judges else asked.jobs
+        swept = train_all(trials, task, measure, (*NAMES, "tried"), jobs=jobs, out=out)
     rows: dict[str, dict[str, Any]] = {}
     for trial in trials:
         if trial in swept.kept:
@@ -52,6 +55,7 @@ def run(asked: Asked, model: type[ControlConfig]) -> Study:
         environment=model.environment,
         target=model.target,
         episodes=EPISODES,
+        workers=None if judges is None else judges.figures(),
         interrupted=swept.interrupted,
         failed=swept.failed,
         rows=[*rows.values()],

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
+from agentsim.batch.evolution.settings import Workers
 from agentsim.batch.settings import Asked, Study
+
+Many = Annotated[
+    int | None, typer.Option("--workers", min=1, metavar="N", help="Judge a generation by so many processes, of Ray.")
+]
+Where = Annotated[
+    str | None, typer.Option("--address", metavar="HOST:PORT", help="Of your own Ray cluster; else this machine alone.")
+]
 
 
 def regression_es(
@@ -18,6 +26,8 @@ def regression_es(
         list[str] | None,
         typer.Option(metavar="MISTAKE", help="aliasing, scale, mismatch, float16 or clip. Repeatable, a row each."),
     ] = None,
+    workers: Many = None,
+    address: Where = None,
 ) -> Study:
     """Find a matrix from products with it, by an evolution strategy of low rank: the published convergence study.
 
@@ -32,13 +42,14 @@ def regression_es(
       agentsim train regression_es
       agentsim train regression_es --config raw --rank 1 --population 512 --fitness perfect
       agentsim train regression_es --config raw --broken aliasing --broken float16 --seeds 1
+      agentsim train regression_es --config raw --population 16384 --workers 2
     """
     from agentsim.batch.evolution import regression_study
 
-    return regression_study.run(asked, rank or [], population or [], fitness, broken or [])
+    return regression_study.run(asked, rank or [], population or [], fitness, broken or [], Workers(workers, address))
 
 
-def cartpole_es(asked: Asked) -> Study:
+def cartpole_es(asked: Asked, workers: Many = None, address: Where = None) -> Study:
     """Balance CartPole-v1 by an evolution strategy of low rank: a measure of speed, for random search does it too.
 
     In the table: 100 fresh episodes in Gymnasium's own environment, of the mean that was evolved, of the best policy of
@@ -53,10 +64,10 @@ def cartpole_es(asked: Asked) -> Study:
     from agentsim.batch.evolution import control_study
     from agentsim.batch.evolution.settings import CartPoleConfig
 
-    return control_study.run(asked, CartPoleConfig)
+    return control_study.run(asked, CartPoleConfig, Workers(workers, address))
 
 
-def acrobot_es(asked: Asked) -> Study:
+def acrobot_es(asked: Asked, workers: Many = None, address: Where = None) -> Study:
     """Swing Acrobot-v1 up by an evolution strategy of low rank, from returns alone.
 
     In the table: 100 fresh episodes in Gymnasium's own environment, of the mean that was evolved, of the best policy of
@@ -67,14 +78,15 @@ def acrobot_es(asked: Asked) -> Study:
     Examples:
       agentsim train acrobot_es --seeds 10 --out runs/acrobot
       agentsim train acrobot_es --set evolution.shaping=clt
+      agentsim train acrobot_es --set episodes=16 --workers 2
     """
     from agentsim.batch.evolution import control_study
     from agentsim.batch.evolution.settings import AcrobotConfig
 
-    return control_study.run(asked, AcrobotConfig)
+    return control_study.run(asked, AcrobotConfig, Workers(workers, address))
 
 
-def mountain_car_es(asked: Asked) -> Study:
+def mountain_car_es(asked: Asked, workers: Many = None, address: Where = None) -> Study:
     """Drive MountainCar-v0 up its hill by an evolution strategy of low rank, from returns alone.
 
     In the table: 100 fresh episodes in Gymnasium's own environment, of the mean that was evolved, of the best policy of
@@ -90,4 +102,4 @@ def mountain_car_es(asked: Asked) -> Study:
     from agentsim.batch.evolution import control_study
     from agentsim.batch.evolution.settings import MountainCarConfig
 
-    return control_study.run(asked, MountainCarConfig)
+    return control_study.run(asked, MountainCarConfig, Workers(workers, address))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim.batch.evolution.judged import InProcess, Judged, Judges
 from agentsim.batch.evolution.settings import RegressionConfig
 from brains.brain import Float, State
 from brains.evolution.engine import Evolution, Tensor, exact_cosine, places
@@ -91,8 +92,8 @@ class RegressionTask:
     """A Task of `agentsim.batch.training`. `kept`: how far it was at first, sums of ESTIMATES over `counted`
     generations, and the generation of the fall, -1 before."""
 
-    def __init__(self, config: RegressionConfig) -> None:
-        self.config, self.learner = config, Regression(config)
+    def __init__(self, config: RegressionConfig, judges: Judges | None = None) -> None:
+        self.config, self.learner, self.judges = config, Regression(config), judges or InProcess()
         self.kept: State = {
             "first": np.array([self.learner.distance]),
             "estimates": np.zeros(len(ESTIMATES)),
@@ -102,39 +103,61 @@ class RegressionTask:
 
     def learn(self, batch: int, done: float) -> float:
         """A generation. Returns the mean squared error of the unperturbed mean, before it moves."""
-        learner, config, evolution = self.learner, self.config, self.learner.evolution
+        learner, evolution = self.learner, self.evolution
         if learner.distance > LOST:  # or the next one is no number
             return LOST
-        x = np.random.default_rng([config.seed, DATA, batch]).standard_normal(
-            (config.samples, config.inputs), np.float32
-        )
-        target = x @ learner.target.T
-        error = x @ learner.weights.T - target
-        ascent = (-2 / error.size) * (error.T @ x)  # the gradient of fitness, of the model as it should be
-        along = np.concatenate([directions(evolution, chunk, ascent) for chunk in evolution.chunks()])
-        d = 2 * evolution.sigma * along if config.fitness == "perfect" else self.differences(x, target)
+        error, ascent = self._gradient(*self._data(batch))
+        d = self.judges.judge(self, batch).differences
         before = None if self.kept["fallen"][0] >= 0 else evolution.state_dict()
+        along = None if before is None else directions(evolution, range(len(d)), ascent)
         gradient = evolution.tell(d)
         if before is not None:
-            self._estimated(before, d, gradient, along, ascent.ravel())
+            self._estimated(before, d.astype(np.float64), gradient, along, ascent.ravel())
         if self.kept["fallen"][0] < 0 and learner.distance < self.kept["first"][0] / FALL:
             self.kept = {**self.kept, "fallen": np.array([batch + 1])}
         return float(np.mean(np.square(error)))
 
-    def differences(self, x: Float, target: Float) -> NDArray[np.float64]:
-        """d_p of all pairs: minus the mean squared errors of + and -, whatever is broken about them."""
-        config, evolution = self.config, self.learner.evolution
+    @property
+    def evolution(self) -> Evolution:
+        """The learner's."""
+        return self.learner.evolution
+
+    def judge(self, generation: int, pairs: range) -> Judged:
+        """d_p of pairs of a generation, and no figures."""
+        x, target = self._data(generation)
+        if self.config.fitness == "perfect":
+            _, ascent = self._gradient(x, target)
+            found: NDArray[np.float64] = 2 * self.evolution.sigma * directions(self.evolution, pairs, ascent)
+        else:
+            found = self.differences(x, target, pairs)
+        return Judged(found.astype(np.float32), np.zeros((0, 0)))
+
+    def _data(self, generation: int) -> tuple[Float, Float]:
+        """X (samples, inputs) and Y of a generation."""
+        chance = np.random.default_rng([self.config.seed, DATA, generation])
+        x = chance.standard_normal((self.config.samples, self.config.inputs), np.float32)
+        return x, x @ self.learner.target.T
+
+    def _gradient(self, x: Float, target: Float) -> tuple[Float, Float]:
+        """The errors of the unperturbed mean, and the gradient of fitness, of the model as it should be."""
+        error = x @ self.learner.weights.T - target
+        ascent = np.float32(-2 / error.size) * (error.T @ x)
+        return error, ascent.astype(np.float32, copy=False)
+
+    def differences(self, x: Float, target: Float, pairs: range) -> NDArray[np.float64]:
+        """d_p of pairs: minus the mean squared errors of + and -, whatever is broken about them."""
+        config, evolution = self.config, self.evolution
         (place,), sigma = evolution.places, evolution.sigma
         given = x / np.float32(math.sqrt(config.inputs)) if config.broken == "mismatch" else x
         sigma *= math.sqrt(config.inputs) if config.broken == "scale" else 1.0
-        found = []
-        for chunk in evolution.chunks():
+        fitness = np.empty((len(pairs), 2))
+        for chunk in evolution.chunks(pairs):
             summed = squared_errors(given, self.learner.weights, target, place, evolution.rows(chunk), sigma)
             if config.broken == "float16":
                 with np.errstate(over="ignore"):
                     summed = summed.astype(np.float16)
-            found.append(-summed.astype(np.float64) / target.size)
-        fitness = np.concatenate(found)
+            own = slice(chunk.start - pairs.start, chunk.stop - pairs.start)
+            fitness[own] = -summed.astype(np.float64) / target.size
         with np.errstate(invalid="ignore"):
             d: NDArray[np.float64] = fitness[:, 0] - fitness[:, 1]
         return d
@@ -167,11 +190,16 @@ class RegressionTask:
 
 def directions(evolution: Evolution, pairs: range, ascent: Float) -> NDArray[np.float64]:
     """<E_p, gradient> of pairs, (pairs,)."""
-    (place,), rows = evolution.places, evolution.rows(pairs)
-    if not place.rank:
-        return np.asarray(rows[:, : place.numbers] @ ascent.ravel(), np.float64)
-    a, b = place.factors(rows)
-    return np.asarray(np.sum(a * (ascent @ b), (1, 2)) / math.sqrt(place.rank), np.float64)
+    (place,) = evolution.places
+    found = np.empty(len(pairs))
+    for chunk in evolution.chunks(pairs):
+        rows, own = evolution.rows(chunk), slice(chunk.start - pairs.start, chunk.stop - pairs.start)
+        if not place.rank:
+            found[own] = rows[:, : place.numbers] @ ascent.ravel()
+            continue
+        a, b = place.factors(rows)
+        found[own] = np.sum(a * (ascent @ b), (1, 2)) / math.sqrt(place.rank)
+    return found
 
 
 def cosine(one: Any, other: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import typer
 from rich.console import Console
 
 from agentsim.batch import settings
+from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.regression import LOST, Regression, RegressionTask, theory
-from agentsim.batch.evolution.settings import RegressionConfig
+from agentsim.batch.evolution.settings import RegressionConfig, Workers
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.trials import Check, Trial, train_all
 from agentsim.errors import UserError
@@ -31,12 +33,19 @@ FAR = 10, 1000  # by which the distance has to fall at least, and where raw diff
 
 
 def run(
-    asked: Asked, ranks: Sequence[int], populations: Sequence[int], fitness: str | None, broken: Sequence[str]
+    asked: Asked,
+    ranks: Sequence[int],
+    populations: Sequence[int],
+    fitness: str | None,
+    broken: Sequence[str],
+    workers: Workers,
 ) -> Study:
     """The result and what shows it. Raises UserError."""
     trials = trials_of(asked, ranks, populations, fitness, broken)
-    out = study_directory(asked.out, MODE)
-    swept = train_all(trials, RegressionTask, figures_of, ("start",), jobs=asked.jobs, out=out)
+    with coordinator_of(workers) as judges:
+        out = study_directory(asked.out, MODE)
+        task, jobs = partial(RegressionTask, judges=judges), 1 if judges else asked.jobs
+        swept = train_all(trials, task, figures_of, ("start",), jobs=jobs, out=out)
     rows: dict[str, dict[str, Any]] = {}
     for trial in trials:
         if trial in swept.kept:
@@ -47,6 +56,7 @@ def run(
         MODE,
         command=_command(asked, ranks, populations, fitness, broken),
         out=str(out),
+        workers=None if judges is None else judges.figures(),
         interrupted=swept.interrupted,
         failed=swept.failed,
         rows=[*rows.values()],

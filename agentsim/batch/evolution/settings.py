@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat
 
@@ -10,6 +10,14 @@ from agentsim.batch.settings import TrainingConfig
 from brains.evolution.settings import EvolutionConfig
 
 Size = Annotated[int, Field(ge=1, le=4096)]
+
+
+class Workers(NamedTuple):
+    """Who judges a generation: so many processes, on this machine or in the Ray cluster at an address, where None is
+    one a core; without either the one process that asks."""
+
+    number: int | None = None
+    address: str | None = None
 
 
 class RegressionConfig(TrainingConfig):
