@@ -173,9 +173,9 @@ class Evolution:
                 own += left @ b.transpose(0, 2, 1).reshape(-1, wide)
         return found
 
-    def tell(self, differences: NDArray[Any]) -> Float:
-        """Take in d_p of all pairs (pairs,), NaN of those that never came, and move on by a generation. Returns the
-        estimated gradient of fitness (parameters,), before any threshold."""
+    def tell(self, differences: NDArray[Any], share: float = 1.0) -> Float:
+        """Take in d_p of all pairs (pairs,), NaN of those that never came, and move on by a generation, at a `share` of
+        the rate. Returns the estimated gradient of fitness (parameters,), before any threshold."""
         config = self.config
         f = shaped(differences, config.shaping, self.sigma)
         arrived = int(np.isfinite(differences).sum())
@@ -190,7 +190,7 @@ class Evolution:
             self.mean += np.sign(taken) * np.float32(2.0**-config.fixed_point)
             self.mean[:] = self._whole(self.mean)
         else:
-            self.mean += self._step(taken)
+            self.mean += np.float32(share) * self._step(taken)
         if config.weight_clip is not None:
             np.clip(self.mean, -config.weight_clip, config.weight_clip, out=self.mean)
         return gradient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,3 +104,68 @@ def mountain_car_es(asked: Asked, workers: Many = None, address: Where = None) -
     from agentsim.batch.evolution.settings import MountainCarConfig
 
     return control_study.run(asked, MountainCarConfig, Workers(workers, address))
+
+
+def count_es(asked: Asked) -> Study:
+    """Count from a random token on, by a GRU and an evolution strategy of low rank: trained on 8 tokens, tested on 31.
+
+    In the table: cross-entropy and accuracy of the unperturbed mean, a uniform guess, frequencies of tokens and of
+    pairs, and the same GRU by backprop for as much CPU time. Writes count_es.png, .html and .json. Ctrl-C saves; the
+    same command with --out goes on.
+
+    \b
+    Examples:
+      agentsim train count_es --seeds 10
+      agentsim train count_es --set evolution.rank=4 --json
+    """
+    from agentsim.batch.evolution import sequence_study
+    from agentsim.batch.evolution.settings import CountConfig
+
+    return sequence_study.run(asked, CountConfig)
+
+
+def stride_es(asked: Asked) -> Study:
+    """Count by steps of 1, 2 or 3, which only memory tells, by a GRU and an evolution strategy of low rank.
+
+    In the table: cross-entropy and accuracy of the unperturbed mean, a uniform guess, frequencies of tokens and of
+    pairs, and the same GRU by backprop for as much CPU time. Writes stride_es.png, .html and .json. Ctrl-C saves; the
+    same command with --out goes on.
+
+    \b
+    Examples:
+      agentsim train stride_es --seeds 10
+      agentsim train stride_es --set evolution.population=1024 --out runs/stride
+    """
+    from agentsim.batch.evolution import sequence_study
+    from agentsim.batch.evolution.settings import StrideConfig
+
+    return sequence_study.run(asked, StrideConfig)
+
+
+def text_es(
+    asked: Asked,
+    data: Annotated[Path | None, typer.Option(metavar="FILE", help="The text: any file, read byte by byte.")] = None,
+    vocab: Annotated[
+        int | None, typer.Option(min=2, max=100_000, metavar="N", help="Only time a generation with so many tokens.")
+    ] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, max=4096, metavar="N", help="Units of the cell.")] = None,
+) -> Study:
+    """Say the next byte of a file, by a GRU and an evolution strategy of low rank.
+
+    In the table: bits a byte of the file's last tenth, which nothing else looks at, of the unperturbed mean, a uniform
+    guess, frequencies of bytes and of pairs, and the same GRU by backprop for as much CPU time. With --vocab nothing is
+    learned: one generation on random tokens is timed, and a run of TinyStories estimated. Writes text_es.png, .html and
+    .json. Ctrl-C saves; the same command with --out goes on.
+
+    \b
+    Examples:
+      agentsim train text_es --data book.txt
+      agentsim train text_es --data book.txt --minutes 2 --seeds 1 --out runs/book
+      agentsim train text_es --vocab 10000 --hidden 256
+    """
+    from agentsim.batch.evolution import full_size, sequence_study
+    from agentsim.batch.evolution.settings import TextConfig
+
+    if vocab is not None:
+        return full_size.run(asked, vocab, hidden)
+    return sequence_study.run(asked, TextConfig, sequence_study.text_overrides(data, hidden))

@@ -97,3 +97,61 @@ class MountainCarConfig(ControlConfig):
     environment: ClassVar[str] = "MountainCar-v0"
     scales: ClassVar[tuple[float, ...]] = (0.83, 14.3)
     target: ClassVar[float] = -110.0
+
+
+class SequenceConfig(TrainingConfig):
+    """A GRU that is to say which token comes next, found by an evolution strategy: nothing but losses of members of a
+    population. A batch is a generation; the learning rate falls to 0 as a cosine does."""
+
+    least: ClassVar[str] = "`evolution: {population: ..., ...}` and `batches: ...`"
+    example: ClassVar[str] = "evolution.sigma=0.05"
+    rate: ClassVar[str] = "evolution.learning_rate"
+    skipped: ClassVar[int] = 0  # places at the beginning of a sequence that nobody could know
+    bar: ClassVar[float]  # in nats, below it is solved
+
+    evolution: EvolutionConfig
+    """The strategy. Each share_group of pairs has sequences of its own."""
+    method: Literal["evolution", "backprop"] = "evolution"
+    """What learns: the strategy, or the same GRU from the same beginning by backprop and Adam, the control."""
+    backprop_rate: PositiveFloat = 0.005
+    """Of the control's Adam; it falls likewise."""
+    backprop_sequences: Size = 32
+    """Sequences of the control in each batch."""
+    hidden: Size = 32
+    """Units of the cell, and numbers of a token."""
+    sequences: Size = 8
+    """That a member is judged by in each generation, both of a pair by the same."""
+    length: Size = 8
+    """Tokens that are read of a sequence in training."""
+    test_length: Size = 31
+    """Tokens that are read of a sequence in validation and test."""
+    test_sequences: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Of validation and of the test, always the same ones."""
+
+
+class CountConfig(SequenceConfig):
+    """The next of tokens 0 to 15 is the last and 1, modulo 16, from a random one on: needs no memory."""
+
+    mode: ClassVar[str] = "count_es"
+    bar: ClassVar[float] = 0.01
+
+
+class StrideConfig(SequenceConfig):
+    """The next of tokens 0 to 15 is the last and k, modulo 16, k one of 1, 2, 3 in each sequence: needs memory. Nobody
+    can know the second token, so that it does not count."""
+
+    mode: ClassVar[str] = "stride_es"
+    skipped: ClassVar[int] = 1
+    bar: ClassVar[float] = 0.05
+
+
+class TextConfig(SequenceConfig):
+    """The next byte of a file; its first 8 tenths are learned, a tenth is validation, the last tenth the test."""
+
+    mode: ClassVar[str] = "text_es"
+    least: ClassVar[str] = "`evolution: {population: ..., ...}` and `minutes: ...`"
+
+    data: str = ""
+    """The file: what --data names."""
+    digest: str = ""
+    """Of what is in it, SHA-256, as --data finds it."""

@@ -20,7 +20,15 @@ from agentsim.batch import MODES, settings
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.dream.settings import DreamConfig
-from agentsim.batch.evolution.settings import AcrobotConfig, CartPoleConfig, MountainCarConfig, RegressionConfig
+from agentsim.batch.evolution.settings import (
+    AcrobotConfig,
+    CartPoleConfig,
+    CountConfig,
+    MountainCarConfig,
+    RegressionConfig,
+    StrideConfig,
+    TextConfig,
+)
 from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
 from agentsim.batch.split.settings import SplitConfig
@@ -36,12 +44,15 @@ TRAINED: dict[str, type[TrainingConfig]] = {
     "cartpole_es": CartPoleConfig,
     "cartpole_pg": PolicyConfig,
     "collatz": CollatzConfig,
+    "count_es": CountConfig,
     "digits": DigitsConfig,
     "dream": DreamConfig,
     "mnist": MnistConfig,
     "mountain_car_es": MountainCarConfig,
     "regression_es": RegressionConfig,
     "split_mnist": SplitConfig,
+    "stride_es": StrideConfig,
+    "text_es": TextConfig,
 }
 WHAT = {"config": CONFIGS, "brain": CONFIGS / "brains", **{mode: CONFIGS / mode for mode in MODES}}
 FILES = [(what, path) for what, folder in WHAT.items() for path in sorted(folder.glob("*.yaml"))]
