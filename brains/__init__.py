@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ BRAINS: dict[str, str] = {
     "stepping": "brains.stepping.kind:stepping",
     "eqprop": "brains.eqprop.brain:EqPropBrain",
     "quadratic": "brains.eqprop.brain:QuadraticBrain",
+    "evolution": "brains.evolution.brain:EvolutionBrain",
     "dreaming": "brains.eqprop.dreaming:DreamingBrain",
     "imagining": "brains.eqprop.inference:ImaginingBrain",
     "random": "brains.controls:RandomBrain",
@@ -33,5 +35,9 @@ def load(name: str) -> Kind:
 
 
 def make(kind: Kind, config: Any, body: Body, seed: SeedSequence) -> Brain:
-    """A brain of a kind; the world's oracle is handed only to kinds that declare `asks_the_oracle`."""
-    return kind(config, body if getattr(kind, "asks_the_oracle", False) else body.without_oracle(), seed)
+    """A brain of a kind; the world's oracle is handed only to kinds that declare `asks_the_oracle`, its shadows only to
+    those that declare `lives_in_shadows`."""
+    own = body if getattr(kind, "asks_the_oracle", False) else body.without_oracle()
+    if own.shadows is not None and not getattr(kind, "lives_in_shadows", False):
+        own = replace(own, shadows=None)
+    return kind(config, own, seed)

@@ -28,7 +28,8 @@ class Body:
     `actions` counts the choices of a discrete body, and the dimensions of a continuous one, whose bounds are
     `low` and `high`, each (actions,). `teacher` says whether the world ever names the right action; `oracle`, where the
     world has one, answers observations (M, observation_size) with the right actions; only kinds of brain that declare
-    `asks_the_oracle` are handed it.
+    `asks_the_oracle` are handed it. `shadows`, where the world has one, makes so many copies of it, a perfect
+    simulator; only kinds that declare `lives_in_shadows` are handed that.
     """
 
     observation_size: int
@@ -39,6 +40,7 @@ class Body:
     teacher: bool = False
     lanes: int = 1
     oracle: Callable[[Float], NDArray[Any]] | None = None
+    shadows: Callable[[int], Any] | None = None
 
     def without_oracle(self) -> Body:
         """The same body for a brain that must find out for itself."""
@@ -174,6 +176,11 @@ class BrainBase:
     def activity(self) -> dict[str, NDArray[Any]]:
         """Nothing to draw."""
         return {}
+
+    def imagines(self) -> Float | None:
+        """What it expects to sense in the next T ticks, (N, T, observation_size), which the window draws: nothing. It
+        changes nothing."""
+        return None
 
     def figures(self) -> dict[str, float]:
         """Nothing to tell."""

@@ -11,8 +11,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from worlds.drawing import Drawn, Painter, Window
-from worlds.kernels.layout import CATCHES, TASK, TASK_SHOWN, TEACHER_ACTION, TOUCHES
+from worlds.kernels.layout import CATCHES, SHAPING, TASK, TASK_SHOWN, TEACHER_ACTION, TOUCHES
 from worlds.lanes import TASKS, Lanes, observation_space, oracle
+from worlds.shadows import Shadows
 from worlds.vector import LanesVector
 
 Observation = NDArray[np.float32]
@@ -98,6 +99,11 @@ class ChaseAvoid(Drawn, gymnasium.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self._painter = Painter(render_size, self.classic) if render_mode else None
         self._window = Window(self.metadata["render_fps"]) if render_mode == "human" else None
+
+    def shadows(self, count: int) -> Shadows:
+        """So many lanes with the same options that follow this world's task."""
+        options = self.lanes.state[0, [TASK, SHAPING]]
+        return Shadows(Lanes(count, self.classic, TASKS[int(options[0])], options[1], 0), self.lanes)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start a new episode of the task in force (the constructor's, or the last one that was switched to)."""

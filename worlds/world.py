@@ -32,7 +32,9 @@ class World:
     are worth a score of 0 and of 1. `drag_target(x, y)`: put the target there, in world widths. `draw(x, y, to_x,
     to_y)`: a line, in shares of the picture from its lower left corner. `push(direction)`: a shove, -1 or 1.
     `observation_names`, `action_names`: what to call each number of an observation, and each choice or number of an
-    action. `kernels`: names of what has to be compiled, "module:function", before it is reset.
+    action. `shadows(count)`: so many lanes of the same world beside it, with its options, that follow its task: what a
+    brain that needs worlds of its own lives in. `kernels`: names of what has to be compiled, "module:function", before
+    it is reset.
     """
 
     tasks: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class World:
     drag_target: Callable[[float, float], None] | None = None
     draw: Callable[[float, float, float, float], None] | None = None
     push: Callable[[int], None] | None = None
+    shadows: Callable[[int], Any] | None = None
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
@@ -59,7 +62,8 @@ _NAMES = ("tasks", "agents", "observation_names", "action_names", "kernels")
 def world_of(env: gymnasium.Env[Any, Any]) -> World:
     """The optional members of an environment's world, whatever it is wrapped in."""
     inner = env.unwrapped
-    found = {name: value for name in World.__dataclass_fields__ if (value := getattr(inner, name, None)) is not None}
+    names = [*World.__dataclass_fields__] if env is inner else [n for n in World.__dataclass_fields__ if n != "shadows"]
+    found = {name: value for name in names if (value := getattr(inner, name, None)) is not None}
     return World(**found | {name: tuple(found.get(name, ())) for name in _NAMES})
 
 

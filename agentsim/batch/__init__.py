@@ -5,11 +5,14 @@ nothing heavy; its configs are in configs/NAME. `training` trains its Task, `tri
 """
 
 MODES = {  # as in `agentsim train NAME`: module:function
+    "acrobot_es": "agentsim.batch.evolution.mode:acrobot_es",
+    "cartpole_es": "agentsim.batch.evolution.mode:cartpole_es",
     "cartpole_pg": "agentsim.batch.policy_gradient.mode:cartpole_pg",
     "collatz": "agentsim.batch.collatz.mode:collatz",
     "digits": "agentsim.batch.digits.mode:digits",
     "dream": "agentsim.batch.dream.mode:dream",
     "mnist": "agentsim.batch.digits.mode:mnist",
+    "mountain_car_es": "agentsim.batch.evolution.mode:mountain_car_es",
     "regression_es": "agentsim.batch.evolution.mode:regression_es",
     "split_mnist": "agentsim.batch.split.mode:split_mnist",
 }

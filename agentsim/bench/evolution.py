@@ -27,16 +27,24 @@ Step = Callable[[], object]
 
 def ours() -> Step:
     """As `agentsim train regression_es` lives it, without the figures that only a study wants."""
-    from agentsim.batch.evolution.regression import RegressionTask
-    from agentsim.batch.evolution.settings import RegressionConfig
+    from brains.evolution.engine import Evolution, Tensor
+    from brains.evolution.perturbed import squared_errors
+    from brains.evolution.settings import EvolutionConfig
 
-    own = {"population": POPULATION, "rank": RANK, "sigma": SIGMA, "shaping": "raw", "optimizer": "sgd"}
-    config = RegressionConfig.model_validate({"evolution": own, "relative_rate": 1.0, "batches": 1})
-    task, chance = RegressionTask(config), np.random.default_rng(0)
+    chance = np.random.default_rng(0)
+    target = chance.standard_normal((16, 64), np.float32)
+    config = EvolutionConfig(
+        population=POPULATION, rank=RANK, sigma=SIGMA, shaping="raw", optimizer="sgd", learning_rate=RATE
+    )
+    evolution = Evolution(config, [Tensor("w", target.shape)], 0.1 * target.ravel(), 0)
+    (place,) = evolution.places
 
     def step() -> None:
-        x = chance.standard_normal((config.samples, config.inputs), np.float32)
-        task.learner.evolution.tell(task.differences(x, x @ task.learner.target.T))
+        x = chance.standard_normal((256, 64), np.float32)
+        y, weights = x @ target.T, place.of(evolution.mean)
+        errors = [squared_errors(x, weights, y, place, evolution.rows(c), SIGMA) for c in evolution.chunks()]
+        minus, plus = np.concatenate(errors).astype(np.float64).T / y.size  # of + and -: fitness is minus the error
+        evolution.tell(plus - minus)
 
     return step
 

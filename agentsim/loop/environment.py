@@ -69,8 +69,8 @@ class Environment:
         self._space = space = self._env.action_space
         body = body_of(config.id, space, self.agents, size, self.world.oracle)
         self._history = History(config.history, body)
-        self.world = self._history.world(self.world)
-        self.body = replace(body, observation_size=self._history.size, oracle=self.world.oracle)
+        self.world = world = self._history.world(self.world)
+        self.body = replace(body, observation_size=self._history.size, oracle=world.oracle, shadows=world.shadows)
         observation_names, action_names = names_of(config.id, self.world)
         self.observation_names, self.action_names = self._history.names(observation_names, action_names), action_names
         observations = np.zeros((3, lanes, self._history.size), np.float32)  # now, next, after an autoreset, in turn

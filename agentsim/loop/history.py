@@ -69,4 +69,4 @@ class History:
             rows[:, : self._first_action] = np.tile(states, (1, self._observations))
             return rows, right
 
-        return replace(world, oracle=oracle and asked, sample_states=sample_states and sampled)
+        return replace(world, oracle=oracle and asked, sample_states=sample_states and sampled, shadows=None)

@@ -26,8 +26,8 @@ from agentsim.window.panels.curves import draw_curves
 from agentsim.window.panels.header import draw_footer, draw_header
 from agentsim.window.panels.pace import draw_pace
 from agentsim.window.panels.ticks import draw_ticks
-from agentsim.window.panels.world import draw_world
-from agentsim.window.showing import curves_of, layers_of_brain, mark_of
+from agentsim.window.panels.world import draw_ghosts, draw_world
+from agentsim.window.showing import curves_of, imagined_lines, layers_of_brain, mark_of
 from brains.brain import figures_of
 
 TOAST = 2 * SECOND
@@ -227,6 +227,9 @@ class Picture:
         world = self.simulation.environment.world
         hand = "drag the target" if world.drag_target is not None else "draw with the mouse" if world.draw else ""
         self.world_rect = draw_world(self.canvas, rect, self._image, hand)
+        lines = self._guard("what the brain imagines", lambda: imagined_lines(self.simulation))
+        if lines is not None and self._image is not None:
+            draw_ghosts(self.canvas, self.world_rect, lines)
 
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body

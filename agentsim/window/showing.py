@@ -13,6 +13,7 @@ from agentsim.loop.simulation import Simulation
 from agentsim.window.shown import Curve, Layer
 from brains.brain import NO_LABEL
 from brains.team import Team
+from worlds.outlines import outlines_of
 
 EPISODES = 20  # whose mean is a curve
 SPANS: tuple[float | None, ...] = (None, 60.0, 10.0)  # simulated seconds that the curves show; None: all there are
@@ -53,6 +54,16 @@ def layers_of_brain(
         )
     assert body.lanes == max(1, len(environment.agents))
     return layers
+
+
+def imagined_lines(simulation: Simulation) -> NDArray[np.float64] | None:
+    """What the world would show of what the brain imagines of the next ticks, (T, points, x and y) in shares of
+    the picture from its upper left corner; None where it imagines nothing, or nothing is known of that picture."""
+    imagined = getattr(simulation.brain, "imagines", lambda: None)()
+    if imagined is None:
+        return None
+    lines = outlines_of(simulation.environment.id, np.asarray(imagined[0]))
+    return None if lines is None else np.clip(np.nan_to_num(lines), -1, 2)
 
 
 def _answers(simulation: Simulation, layers: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:

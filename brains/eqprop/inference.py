@@ -18,6 +18,7 @@ from brains.eqprop.preferences import PREFERENCES
 from brains.eqprop.world_model import Network, NetworkModel, Regression, RegressionModel, WorldModel
 
 LEAST_DEVIATION = 0.02  # of the actions that are drawn, so that no round has nothing to choose from
+AHEAD = 15  # ticks that are shown of what one who plans a single one imagines
 FADING = 1 / 1000  # of what the error figure remembers, a tick
 
 
@@ -109,11 +110,15 @@ class ImaginingBrain(BrainBase):
         return np.clip(whole, 0, len(self.choices) - 1)
 
     def _best_choice(self, observation: Float, lane: int) -> float:
-        """Every choice imagined for one tick."""
+        """The one whose next moment is preferred."""
+        best, self.imagined[lane] = self._greedy(observation)
+        return float(self.choices[best])
+
+    def _greedy(self, observation: Float) -> tuple[int, Float]:
+        """Every choice imagined for one tick: which is the best one, and the observation (n,) after it."""
         following = self._next(np.repeat(observation[None], len(self.choices), 0), self.choices)
         best = int(self.preferred(following, self.choices[:, None])[0].argmin())
-        self.imagined[lane] = following[best]
-        return float(self.choices[best])
+        return best, following[best]
 
     def _plan(self, observation: Float, lane: int) -> float:
         """The cross-entropy method about the plan of the last tick."""
@@ -147,14 +152,19 @@ class ImaginingBrain(BrainBase):
     def _next(self, observation: Float, action: NDArray[Any]) -> Float:
         """Observations (M, n) a tick after actions (M,) of -1 .. 1, as the model has it."""
         change = self.model.predict(self._inputs(observation, action)) * self.unit
-        following = observation + np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+        if not np.isfinite(change).all():
+            change = np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+        following = observation + change
         if self.config.bounded:
-            following = np.clip(following, -self.scale, self.scale)
+            following = np.minimum(np.maximum(following, -self.scale), self.scale)  # np.clip is three times as slow
         return np.asarray(following, np.float32)
 
     def _inputs(self, observation: Float, action: NDArray[Any]) -> Float:
         """(M, n + 1)."""
-        return np.column_stack([observation / self.scale, action]).astype(np.float32)
+        inputs = np.empty((len(observation), len(self.scale) + 1), np.float32)
+        np.divide(observation, self.scale, out=inputs[:, :-1])
+        inputs[:, -1] = action
+        return inputs
 
     def learn(self, experience: Experience) -> Learning:
         """One transition of every lane. What is not finite teaches nothing, and is counted."""
@@ -189,6 +199,17 @@ class ImaginingBrain(BrainBase):
         """The squared error of what it says will happen, over that of saying that nothing will, of about the last 1,000
         ticks."""
         return {"prediction_error": float(self.errors[0] / self.errors[1])} if self.errors[1] else {}
+
+    def imagines(self) -> Float | None:
+        """The observations of the plan that it follows; where that is one tick long, of as many choices after it, each
+        the best one, as there are in `AHEAD` ticks. None before it plans."""
+        if not self.imagined.any():
+            return None
+        paths = [list(path) for path in self.imagined]
+        while len(self.choices) and self.config.horizon == 1 and len(paths[0]) < AHEAD:
+            for path in paths:
+                path.append(self._greedy(path[-1])[1])
+        return np.array(paths, np.float32)
 
     def activity(self) -> dict[str, NDArray[Any]]:
         """What it imagines of the plan that it follows, tick by tick, in units of the scales."""

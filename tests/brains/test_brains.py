@@ -32,6 +32,7 @@ TAUGHT = Body(observation_size=6, actions=4, teacher=True, oracle=oracle, lanes=
 REWARDED = Body(observation_size=6, actions=4, lanes=2)
 CONTINUOUS = Body(observation_size=3, actions=2, discrete=False, low=(-1.0, -2.0), high=(1.0, 2.0), lanes=2)
 CARTPOLE = Body(observation_size=4, actions=2, lanes=2)
+CANVAS = Body(observation_size=33, actions=4, discrete=False, low=(0.0,) * 4, high=(1.0,) * 4, lanes=2)
 PENDULUM = Body(observation_size=3, actions=1, discrete=False, low=(-2.0,), high=(2.0,), lanes=2)
 
 
@@ -52,7 +53,7 @@ def make(name: str, backend: str, body: Body, seed: np.random.SeedSequence) -> A
 def fitting(name: str, backend: str) -> list[Body]:
     """The bodies in which this brain can live: at least one."""
     found = []
-    for body in (TAUGHT, REWARDED, CONTINUOUS, CARTPOLE, PENDULUM):
+    for body in (TAUGHT, REWARDED, CONTINUOUS, CARTPOLE, PENDULUM, CANVAS):
         with suppress(ValueError):
             make(name, backend, body, np.random.SeedSequence(0))
             found.append(body)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pygame
+from numpy.typing import NDArray
 from pygame import Rect, Surface
 
-from agentsim.window.canvas import DIM, Canvas
+from agentsim.window.canvas import BLUE, DIM, ORANGE, Canvas
 from agentsim.window.layout import fit
 
 
@@ -21,3 +23,16 @@ def draw_world(canvas: Canvas, rect: Rect, picture: Surface | None, note: str) -
     scale = pygame.transform.smoothscale if place.width < picture.get_width() else pygame.transform.scale
     scale(picture, place.size, canvas.surface.subsurface(place))
     return place
+
+
+def draw_ghosts(canvas: Canvas, place: Rect, lines: NDArray[np.float64]) -> None:
+    """What is imagined, over the picture of the world: lines (T, points, x and y) in shares of it, later ones fainter,
+    and the way of their last points."""
+    layer = Surface(place.size, pygame.SRCALPHA)
+    corners = lines * place.size
+    for age in reversed(range(len(lines))):
+        alpha = round(200 - 175 * age / len(lines))
+        pygame.draw.lines(layer, (*BLUE, alpha), False, corners[age].tolist(), canvas.px(2))
+    if len(lines) > 1:
+        pygame.draw.lines(layer, (*ORANGE, 220), False, corners[:, -1].tolist(), canvas.px(2))
+    canvas.surface.blit(layer, place)

@@ -20,7 +20,7 @@ from agentsim.batch import MODES, settings
 from agentsim.batch.collatz.settings import CollatzConfig
 from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.dream.settings import DreamConfig
-from agentsim.batch.evolution.settings import RegressionConfig
+from agentsim.batch.evolution.settings import AcrobotConfig, CartPoleConfig, MountainCarConfig, RegressionConfig
 from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.settings import TrainingConfig
 from agentsim.batch.split.settings import SplitConfig
@@ -32,11 +32,14 @@ from agentsim.errors import UserError
 
 CONFIGS = configs_directory()
 TRAINED: dict[str, type[TrainingConfig]] = {
+    "acrobot_es": AcrobotConfig,
+    "cartpole_es": CartPoleConfig,
     "cartpole_pg": PolicyConfig,
     "collatz": CollatzConfig,
     "digits": DigitsConfig,
     "dream": DreamConfig,
     "mnist": MnistConfig,
+    "mountain_car_es": MountainCarConfig,
     "regression_es": RegressionConfig,
     "split_mnist": SplitConfig,
 }

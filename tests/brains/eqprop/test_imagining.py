@@ -139,6 +139,22 @@ def test_one_step_ahead_every_choice_is_imagined() -> None:
     assert own.act(np.array([[0, 0, -0.1, -0.5]], np.float32))[0] == 0
 
 
+def test_one_step_ahead_is_shown_further_ahead_choice_by_choice() -> None:
+    """By hand: each tick the pole speeds up by the push that brings theta + .3 theta_dot nearest to 0."""
+    unit = PREFERENCES["cartpole"].change[3]
+    own = brain("cartpole", horizon=1, model=Known(lambda x: x[:, 4:] * np.array([0, 0, 0, -1.0])))
+    assert own.imagines() is None
+    own.act(np.array([[0, 0, 0.1, 0.5]], np.float32))
+    before, shown = own.state_dict(), own.imagines()
+    speed, expected = 0.5, []
+    for _ in range(15):
+        speed = min((speed - unit, speed + unit), key=lambda after: (0.1 + 0.3 * after) ** 2)
+        expected.append(speed)
+    assert shown is not None and shown.shape == (1, 15, 4)
+    np.testing.assert_allclose(shown[0, :, 3], expected, atol=1e-4)
+    assert all(np.array_equal(array, before[name]) for name, array in own.state_dict().items())
+
+
 def test_choices_are_equal_shares_of_the_range() -> None:
     own = brain("acrobot")
     cut = own._cut(np.array([-1, -0.34, -0.33, 0, 0.33, 0.34, 1]))
