@@ -179,6 +179,7 @@ def test_command_line(tmp_path: Path) -> None:
         ("--replay dream --replay dream", "ask once"),
         ("--minutes 1", "multiple of the 5 tasks"),
         ("--set batches=7", "multiple of the 5 tasks"),
+        ("--set replayed=1", "replayed"),
         ("--config digits --config mnist", "different images"),
     ],
 )
