@@ -48,7 +48,7 @@ class LifeJob:
     """A life, to be kept."""
 
     config: Life
-    version: str = "imagination 1"
+    version: str = "imagination 2"
 
     @property
     def words(self) -> dict[str, Any]:
@@ -57,16 +57,16 @@ class LifeJob:
 
 
 def life_of(asked: Literal["models", "imagination"], world: World, who: str, seed: int) -> Life:
-    """The brain of configs/brains/imagine-WORLD with the model that the row says, or with none that learns."""
+    """The brain of configs/brains/imagine-WORLD with the model that the row says, or with none that learns. What needs
+    no random ticks lives through them too: then episodes of one seed begin alike, whoever lives, until one of them ends
+    at another tick."""
     brain = dict(load_brain(f"imagine-{world}"))
     if who in NAMES:
         brain["model"] = {"kind": who}
     elif who == "backprop":
         brain["model"] = {**brain.get("model", {}), "kind": "backprop"}
     if who == "eqprop, untrained":
-        brain |= {"learns": False, "babble": 0}
-    if who == "the true physics":
-        brain |= {"babble": 0}
+        brain["learns"] = False
     if who == "random" or asked == "models":
         brain["babble"] = NEVER
     return Life(asked=asked, world=world, who=who, seed=seed, brain=brain)

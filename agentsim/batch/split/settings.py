@@ -31,7 +31,7 @@ class SplitConfig(TrainingConfig):
     cannot but be fixed."""
     most: PositiveInt = 3_000
     """Images of a label, at most."""
-    replayed: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    replayed: Annotated[int, Field(ge=2, le=100_000)] = 1_000
     """Dreams or draws of each old label, made when a task begins and dropped when it ends; of real images a half as
     many are kept."""
     steps: Annotated[int, Field(ge=1, le=100_000)] = 100

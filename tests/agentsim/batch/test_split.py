@@ -72,6 +72,16 @@ def test_old_pools_learn_or_are_fixed(old_pools: str) -> None:
     assert np.array_equal(task.learner.net.live.W[:2], before) == (old_pools == "fixed")
 
 
+@pytest.mark.parametrize("replay", ["dream", "gaussian"])
+def test_what_is_dreamt_or_drawn_is_no_image_that_was_learned(replay: str) -> None:
+    task = SplitTask(config(replay=replay))
+    for batch in range(5):
+        task.learn(batch, 0)
+    learned = {image.tobytes() for image in split_of("digits").train.flat}
+    assert task.kept["replay"].shape == (2, 8, 64)
+    assert not learned & {image.tobytes() for image in task.kept["replay"].reshape(-1, 64)}
+
+
 def test_replayed_images_are_of_their_label() -> None:
     images = np.arange(6, dtype=np.float32).reshape(2, 3, 1)
     found = replayed(images, 7, 50, 0)
@@ -126,14 +136,35 @@ def test_a_net_that_learned_two_tasks_knows_both() -> None:
 def test_command_line(tmp_path: Path) -> None:
     """Two rows of two seeds: table, JSON, picture and page; what is kept is not trained again."""
     tiny = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
-    words = ["train", "split_mnist", "--config", "digits", *tiny, "--set", "batches=10", "--seeds", "2", "--jobs", "1"]
+    words = [
+        "train",
+        "split_mnist",
+        "--config",
+        "digits",
+        *tiny,
+        "--set",
+        "batches=10",
+        "--set",
+        "most=20",
+        "--seeds",
+        "2",
+        "--jobs",
+        "1",
+    ]
     words += ["--replay", "dream", "--replay", "none", "--out", str(tmp_path)]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout)
     assert [row["name"] for row in result["rows"]] == ["digits, dream", "digits, none"]
+    split = split_of("digits")
+    test = split.test
+    counts = np.bincount(test.labels)
+    means = np.stack([own.flat[:20].mean(axis=0) for own in by_label(split.train)])
+    nearest = ((test.flat[:, None] - means) ** 2).sum(2).argmin(1)
+    assert result["controls"][0]["accuracy"] == pytest.approx((nearest == test.labels).mean()), "of as many images"
     for row in result["rows"]:
         for run in row["runs"]:
+            assert run["accuracy"] == pytest.approx(np.array(run["recall"]) @ counts / counts.sum()), "of the test set"
             assert run["forgetting"] == pytest.approx(study.forgetting(np.array(run["rightly"])))
             assert len(run["recall"]) == 10
     assert {path.suffix for path in tmp_path.glob("split_mnist.*")} == {".png", ".html", ".json"}
@@ -148,6 +179,7 @@ def test_command_line(tmp_path: Path) -> None:
         ("--replay dream --replay dream", "ask once"),
         ("--minutes 1", "multiple of the 5 tasks"),
         ("--set batches=7", "multiple of the 5 tasks"),
+        ("--set replayed=1", "replayed"),
         ("--config digits --config mnist", "different images"),
     ],
 )

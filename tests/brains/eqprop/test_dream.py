@@ -182,6 +182,16 @@ def test_dreams_go_on_from_batch_to_batch_and_do_not_begin_at_the_images() -> No
         np.testing.assert_array_equal(net.chains, before)
 
 
+def test_centres_follow_the_mean_units_of_images() -> None:
+    """Closed form: units that are on with p = sigmoid(2) whatever comes; the distance to p falls by 5 % an update."""
+    net = Dreamer(np.full((2, D), 0.5, np.float32), 3, 6, np.random.Generator(np.random.SFC64(1)))
+    net.live.W[...], net.live.b[...] = 0, 2
+    p = 1 / (1 + np.exp(-2))
+    for _ in range(7):
+        net.update(np.zeros((2, 6, D), np.float32), np.zeros((2, 2, D), np.float32), 0.0, 0.2)
+    np.testing.assert_allclose(net.centres, p + (0.5 - p) * 0.95**7, rtol=1e-5)
+
+
 def test_the_average_is_the_mean_of_what_was_passed() -> None:
     """While it is younger than 500 updates."""
     net, passed = dreamer(), []

@@ -51,6 +51,22 @@ def test_a_network_learns_a_product_that_no_linear_model_can(kind: str) -> None:
     assert np.abs(model.predict(x)[:, 0] - x[:, 0] * x[:, 1]).max() < 0.1
 
 
+def test_an_update_has_the_present_transition_recent_ones_and_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the config's docstring says, of transitions that are numbered: 1 of 16 is the present one, 3 are of the last
+    60 and the others of all; so many updates a tick, with what happened beside what was done."""
+    model = Network(NetworkModel(updates=2, hidden=(4,)), 2, 1, 1, np.random.SeedSequence(0))
+    chance, taught = np.random.default_rng(0), []
+    monkeypatch.setattr(model.core, "learn", lambda x, y: taught.append((x.copy(), y.copy())))
+    for number in range(400):
+        model.learn(np.full(2, number, np.float32), np.array([-number], np.float32), chance)
+    assert len(taught) == 2 * 400
+    ages = np.array([now - x[:, 0] for now, (x, _) in zip(np.repeat(np.arange(400), 2), taught, strict=True)])[-400:]
+    assert all(np.array_equal(y, -x[:, :1]) for x, y in taught)
+    assert not ages[:, 0].any()
+    assert ages[:, 1:4].max() == 59 and ages[:, 1:4].min() == 0
+    assert ages[:, 4:].max() > 350 and ages[:, 4:].mean() == pytest.approx(350 / 2 - 25, rel=0.1)
+
+
 def test_the_pendulums_preference_is_its_own_cost() -> None:
     environment = gymnasium.make("Pendulum-v1")
     observation, _ = environment.reset(seed=0)
@@ -181,6 +197,53 @@ def test_the_error_is_that_of_its_prediction_before_it_learned() -> None:
     assert own.figures() == {"prediction_error": pytest.approx(1.0)}
     lost = own.learn(Experience(o, np.array([1]), np.zeros(1, np.float32), following * np.nan, never, never))
     assert (lost.rollbacks, lost.updates) == (1, 0)
+
+
+class Taught:
+    """A model that keeps what it is taught, and from then on says just that."""
+
+    def __init__(self) -> None:
+        self.said, self.x = np.zeros((1, 3)), np.zeros(4)
+
+    def predict(self, x: Any) -> Any:
+        return self.said.repeat(len(x), 0)
+
+    def learn(self, x: Any, y: Any, chance: np.random.Generator) -> None:
+        self.x, self.said = x, y[None]
+
+    def arrays(self) -> dict[str, Any]:
+        return {}
+
+
+def test_what_is_taught_is_the_change_and_its_error_is_of_before() -> None:
+    """By hand, for Pendulum: of what is seen over (1, 1, 8) and a torque over 2, by how much it changes over
+    (.13, .13, .54). A model that knows it afterwards was wrong all the same."""
+    model, never = Taught(), np.zeros(1, bool)
+    seen, following = np.array([[0.6, 0.8, 4]], np.float32), np.array([[0.73, 0.54, 4.54]], np.float32)
+    lived = Experience(seen, np.array([[-1.0]], np.float32), np.zeros(1, np.float32), following, never, never)
+    own = brain(model=model)
+    learning = own.learn(lived)
+    np.testing.assert_allclose(model.x, [0.6, 0.8, 0.5, -0.5], rtol=1e-6)
+    np.testing.assert_allclose(model.said[0], [1, -2, 1], rtol=1e-5)
+    assert learning.loss == pytest.approx(1 + 4 + 1, rel=1e-5)
+    assert own.learn(lived).loss == pytest.approx(0, abs=1e-9)
+
+
+def test_a_plan_goes_on_by_a_tick_and_ends_with_its_episode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing new is drawn, all sequences are the plan of before, a tick further, with 0 at its end."""
+    own = brain(model=Known(lambda x: 0 * x[:, :3]), horizon=4)
+
+    class Still:
+        def standard_normal(self, shape: Any) -> Any:
+            return np.zeros(shape)
+
+    monkeypatch.setattr(own, "generator", Still())
+    own.mean[...] = [0.1, 0.2, 0.3, 0.4]
+    action = own.act(np.array([[1, 0, 0]], np.float32))
+    np.testing.assert_allclose(own.mean, [[0.2, 0.3, 0.4, 0]])
+    assert action[0, 0] == pytest.approx(2 * 0.2), "the first of the plan, of a torque of 2"
+    own.reset(np.ones(1, bool))
+    assert not own.mean.any() and not own.imagined.any()
 
 
 def test_another_body_is_refused() -> None:

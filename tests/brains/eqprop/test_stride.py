@@ -138,6 +138,22 @@ def test_what_stands_still_is_swept_on(sweeps: int) -> None:
     assert make(hidden=(20, 30), stride={"sweeps": 3}).latency == 0
 
 
+def test_an_episode_begins_from_zero_in_its_own_lane_alone() -> None:
+    """After `reset` of a lane, a tick there is that of a brain that has lived through nothing; others go on."""
+    body = Body(8, 4, teacher=True, lanes=3)
+    brain, young = (make(hidden=(20, 30), body=body, stride={}) for _ in range(2))
+    before, after = see(3), see(3)
+    for _ in range(6):
+        brain.act(before)
+    brain.reset(np.array([False, True, False]))
+    brain.act(after)
+    young.load_state_dict({**brain.state_dict(), **{k: v for k, v in young.state_dict().items() if "state." in k}})
+    young.act(after)
+    for own, anew in zip(brain.states[1:], young.states[1:], strict=True):
+        np.testing.assert_array_equal(own[1], anew[1])
+    assert not np.array_equal(brain.states[2][0], young.states[2][0])
+
+
 def test_it_has_its_final_word_after_settling() -> None:
     """A frozen copy that holds an input for `settling_ticks` answers as 500 sweeps of the reference do."""
     brain = make(hidden=(64, 64), stride={})

@@ -60,8 +60,21 @@ def test_rows_are_what_they_are_called() -> None:
     assert isinstance(imagination.brain_of(lives["the true physics"], bodies).model, TrueModel)
 
 
+def test_lives_of_one_seed_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same random actions in the same episodes, whether it learns, is told the truth, or never learns: what is
+    paired by seed has the same beginnings."""
+    monkeypatch.setattr(imagination, "EPISODES", {"cartpole": 1})
+    lives = [imagination.life_of("imagination", "cartpole", who, 3) for who in ("linear", *imagination.CONTROLS[:2])]
+    linear, *others = (imagination.lived(life)["happened"][:101] for life in lives)
+    for other in others:
+        assert other[:100] == linear[:100]
+    environment = gymnasium.make("CartPole-v1")
+    brain = imagination.brain_of(lives[1], imagination.body_of(environment))
+    assert brain.babble == 100, "after which all of them plan"
+
+
 def test_command_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The true physics balances from the first tick; random does not: Gymnasium's CartPole ends at 500."""
+    """The true physics balances once it may plan; random does not: Gymnasium's CartPole ends at 500."""
     monkeypatch.setattr(imagination, "EPISODES", {"cartpole": 1})
     monkeypatch.setattr(imagination, "MODEL_TICKS", {"cartpole": 200})
     monkeypatch.setattr(imagination, "BLOCK", 100)

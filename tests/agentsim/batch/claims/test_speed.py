@@ -42,6 +42,17 @@ def test_both_start_alike_and_see_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     assert all(map(torch.equal, *seen.values()))
 
 
+def test_eqprop_keeps_its_bound_while_it_races() -> None:
+    """gamma sigma^2 by singular values: gains follow the weights, which have grown by then."""
+    training = speed.Training(speed.parity(2, 8), "EqProp", 0.1, 0)
+    while training.updates < 60:
+        training.go_on()
+    engine = training.engine
+    largest = float(torch.linalg.matrix_norm(engine.weights[1], 2))
+    assert largest**2 > 2, "so that there is something to hold"
+    assert engine.net.gain(1) * largest**2 == pytest.approx(0.5, rel=0.05)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("engine", speed.ENGINES)
 def test_what_reached_the_target_is_below_it(engine: str) -> None:
     """By numpy's cross-entropy of the scores; and what is given up says so."""

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from agentsim.batch import settings, training, trials
 from agentsim.batch.digits import study
 from agentsim.batch.digits.equilibrium import EqPropEngine
-from agentsim.batch.digits.images import Images, batch_of, shifted, split_of
+from agentsim.batch.digits.images import Images, Split, batch_of, shifted, split_of
 from agentsim.batch.digits.settings import DigitsConfig, EqPropNetwork, MnistConfig
 from agentsim.batch.digits.study import controls
 from agentsim.batch.digits.task import ImagesTask, errors
@@ -74,6 +74,17 @@ def test_shifted_images_come_in_black() -> None:
             if 0 <= row - down < 5 and 0 <= column - right < 4:
                 expected[row, column] = image[row - down, column - right]
         assert np.array_equal(found, expected)
+
+
+def test_nearest_means_are_those_of_the_training_images() -> None:
+    """By hand: training images of class k lie at k; of the test images, those of 0 and 1 lie at each other's place."""
+    labels = np.repeat(np.arange(10), 4)
+    pixels = np.eye(10, dtype=np.float32)[labels][:, :, None]
+    swapped = labels.copy()
+    swapped[:8] = 1 - swapped[:8]
+    train = Images(pixels, labels)
+    found = controls(Split(train, train, Images(pixels, swapped)))
+    assert found["nearest class mean"] == pytest.approx(32 / 40)
 
 
 def test_controls_of_a_constant_are_the_share_of_its_class() -> None:

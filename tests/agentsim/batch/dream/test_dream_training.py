@@ -19,6 +19,7 @@ from agentsim.batch.dream.task import DreamTask, by_label, halves, recognition, 
 from agentsim.cli.app import app
 from agentsim.errors import UserError
 from agentsim.runs.checkpoint import CHECKPOINT
+from brains.eqprop.dream import recognise
 
 TINY = {"hidden": 8, "images": 5, "named": 2, "steps": 6, "dreams": 12}
 
@@ -128,7 +129,11 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [run["seed"] for run in row["runs"]] == [0, 1]
     assert [control["name"] for control in result["controls"]][2] == "real images"
     assert result["sizes"] == {"net": 628, "judge": 629, "test": 360}
+    test = split_of("digits").test
     for run in row["runs"]:
+        pools = read_net(tmp_path / f"digits-{run['seed']}.brain").pools
+        right = (recognise(pools, test.flat).argmax(1) == test.labels).mean()
+        assert run["recognition"] == pytest.approx(right), "of the test set, by the net that is kept"
         assert run["worst"] <= run["judge"] <= 1 and run["classifier_shifted"] is None
         assert np.array(run["dreams"]).shape == (10, 10, 64)
     assert {path.suffix for path in tmp_path.glob("dream.*")} == {".png", ".html", ".json"}

@@ -16,7 +16,7 @@ from agentsim.batch import settings, training
 from agentsim.batch.policy_gradient import cartpole, controls
 from agentsim.batch.policy_gradient.settings import BackpropSettings, EqPropSettings, PolicyConfig
 from agentsim.batch.policy_gradient.study import differences, figures_of, judged
-from agentsim.batch.policy_gradient.task import PolicyTask, greedy_returns
+from agentsim.batch.policy_gradient.task import TEST, PolicyTask, greedy_returns
 from agentsim.batch.trials import folder_of
 from agentsim.cli.app import app
 from agentsim.errors import UserError
@@ -81,8 +81,11 @@ def test_linear_search_stays_within_its_steps(monkeypatch: pytest.MonkeyPatch) -
     lived: list[int] = []
     real = cartpole.returns
 
-    def counted(*given: Any) -> Any:
-        found = real(*given)
+    starts: list[Any] = []
+
+    def counted(policy: Any, start: Any, *rest: Any) -> Any:
+        starts.append(start)
+        found = real(policy, start, *rest)
         lived.append(int(found.sum()))
         return found
 
@@ -91,6 +94,8 @@ def test_linear_search_stays_within_its_steps(monkeypatch: pytest.MonkeyPatch) -
     *search, _beyond, _test = lived
     assert sum(search) <= 10_000 < sum(search) + _beyond
     assert found.mean() > 100
+    assert not set(starts[-1].ravel()) & set(np.concatenate(starts[:-1], 1).ravel()), "chosen by other episodes"
+    assert np.array_equal(starts[-1], cartpole.starts(20, np.random.default_rng([config().seed, TEST]))), "as the nets"
     assert controls.linear_search(config(), 0, 20).mean() < 20, "nothing was tried"
 
 
