@@ -229,7 +229,8 @@ class Picture:
         self.world_rect = draw_world(self.canvas, rect, self._image, hand)
         lines = self._guard("what the brain imagines", lambda: imagined_lines(self.simulation))
         if lines is not None and self._image is not None:
-            draw_ghosts(self.canvas, self.world_rect, lines)
+            crowd = getattr(self.simulation.brain, "crowd", False)
+            draw_ghosts(self.canvas, self.world_rect, lines, crowd=crowd)
 
     def _draw_brain(self, rect: Rect) -> None:
         brain, body = self.simulation.brain, self.simulation.environment.body

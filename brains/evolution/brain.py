@@ -63,6 +63,7 @@ class EvolutionBrain(BrainBase):
     Config: Any = EvolutionBrainConfig
     backend = "numba"
     lives_in_shadows = True
+    crowd = True  # what it `imagines` is at one time, and no way
 
     def __init__(self, config: EvolutionBrainConfig, body: Body, seed: np.random.SeedSequence) -> None:
         if not body.discrete:

@@ -25,14 +25,14 @@ def draw_world(canvas: Canvas, rect: Rect, picture: Surface | None, note: str) -
     return place
 
 
-def draw_ghosts(canvas: Canvas, place: Rect, lines: NDArray[np.float64]) -> None:
+def draw_ghosts(canvas: Canvas, place: Rect, lines: NDArray[np.float64], *, crowd: bool = False) -> None:
     """What is imagined, over the picture of the world: lines (T, points, x and y) in shares of it, later ones fainter,
-    and the way of their last points."""
+    and the way of their last points; of a crowd, which is at one time, without a way."""
     layer = Surface(place.size, pygame.SRCALPHA)
     corners = lines * place.size
     for age in reversed(range(len(lines))):
         alpha = round(200 - 175 * age / len(lines))
         pygame.draw.lines(layer, (*BLUE, alpha), False, corners[age].tolist(), canvas.px(2))
-    if len(lines) > 1:
+    if len(lines) > 1 and not crowd:
         pygame.draw.lines(layer, (*ORANGE, 220), False, corners[:, -1].tolist(), canvas.px(2))
     canvas.surface.blit(layer, place)
