@@ -14,12 +14,27 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from agentsim.compiled.random import pack, unpack
 from brains.brain import Body, Brain, BrainBase, Experience, Float, Learning, State, load_arrays
+from brains.eqprop.core import Core
 from brains.eqprop.preferences import PREFERENCES
 from brains.eqprop.world_model import Network, NetworkModel, Regression, RegressionModel, WorldModel
 
 LEAST_DEVIATION = 0.02  # of the actions that are drawn, so that no round has nothing to choose from
 AHEAD = 15  # ticks that are shown of what one who plans a single one imagines
 FADING = 1 / 1000  # of what the error figure remembers, a tick
+
+
+class Motor(BaseModel):
+    """A settling network whose output units are the forces, one a choice: the strongest acts. Every tick they are
+    nudged towards the choice whose imagined consequence is preferred, and away from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1, max_length=8)] = (16,)
+    """Units of its hidden layers."""
+    rule: Literal["eqprop", "backprop"] = "eqprop"
+    """Where its gradient comes from."""
+    learning_rate: float = Field(default=0.006, gt=0, le=10)
+    """Of Adam."""
 
 
 class ImaginingConfig(BaseModel):
@@ -54,12 +69,16 @@ class ImaginingConfig(BaseModel):
     """Rounds of imagining and choosing."""
     elite: PositiveInt = 8
     """The best sequences, which the next round is drawn about."""
+    motor: Motor | None = None
+    """What acts, taught by imagination; null: imagination acts itself."""
 
     @model_validator(mode="after")
     def _fits(self) -> ImaginingConfig:
         """What goes together."""
         if self.elite > self.sequences:
             raise ValueError("elite: more than there are sequences")
+        if self.motor and self.horizon != 1:
+            raise ValueError("motor: is taught by imagination of one tick: horizon: 1")
         return self
 
 
@@ -77,12 +96,15 @@ class ImaginingBrain(BrainBase):
         observations = len(about.scale)
         if body.observation_size != observations or not (body.discrete or body.actions == 1):
             raise ValueError(f"preference: {config.preference} is about {observations} observations and one action")
+        if config.motor and not body.discrete:
+            raise ValueError("motor: has an output for each choice, and this body has continuous actions")
         super().__init__(config, body)
-        weights, stream = seed.spawn(2)
+        weights, stream, motor = seed.spawn(3)
         self.generator = np.random.Generator(np.random.PCG64(stream))
         self.scale, self.unit = (np.array(own, np.float32) for own in (about.scale, about.change))
         self.choices = np.linspace(-1, 1, body.actions) if body.discrete else np.empty(0)
         self.model = model or _made(config, observations + 1, weights, max(body.actions, config.sequences))
+        self.motor = _motor(config.motor, observations, body, motor) if config.motor else None
         self.preferred = about.cost
         self.steps = -(-config.horizon // config.hold)
         self.mean = np.zeros((body.lanes, self.steps))  # of the plan that goes on, of the actions in -1 .. 1
@@ -95,6 +117,8 @@ class ImaginingBrain(BrainBase):
         """(N,) choices or (N, 1) numbers: random ones while it babbles, then the first of the best imagined plan."""
         if self.ticks[0] < self.babble:
             planned = self.generator.uniform(-1, 1, len(observation))
+        elif self.motor:
+            return self.motor.settle(observation / self.scale).argmax(1)
         elif self.config.horizon == 1 and self.body.discrete:
             planned = np.array([self._best_choice(own, lane) for lane, own in enumerate(observation)])
         else:
@@ -188,6 +212,9 @@ class ImaginingBrain(BrainBase):
             if self.config.learns:
                 self.model.learn(own, change, self.generator)
                 learning.updates += 1
+        if self.motor:
+            best = [self._best_choice(seen, lane) for lane, seen in enumerate(experience.observation)]
+            self.motor.learn(experience.observation / self.scale, np.equal.outer(best, self.choices))
         return learning
 
     def reset(self, lanes: NDArray[np.bool_]) -> None:
@@ -221,7 +248,8 @@ class ImaginingBrain(BrainBase):
         """Model, plan and chance; what lanes share has a leading axis of 1."""
         model = {f"model.{name}": array[None] for name, array in self.model.arrays().items()}
         shared = {"ticks": self.ticks[None], "errors": self.errors[None], "generator": pack(self.generator)[None]}
-        return {**model, **shared, "plan": self.mean, "imagined": self.imagined}
+        motor = {f"motor.{name}": array[None] for name, array in self.motor.arrays().items()} if self.motor else {}
+        return {**model, **shared, **motor, "plan": self.mean, "imagined": self.imagined}
 
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
@@ -239,3 +267,14 @@ def _made(config: ImaginingConfig, inputs: int, seed: np.random.SeedSequence, ro
     if isinstance(config.model, NetworkModel):
         return Network(config.model, inputs, inputs - 1, rows, seed)
     return Regression(config.model, inputs, inputs - 1)
+
+
+def _motor(config: Motor, observations: int, body: Body, seed: np.random.SeedSequence) -> Core:
+    return Core(
+        (observations, *config.hidden, body.actions),
+        ["rational_tanh"] * len(config.hidden) + ["linear"],
+        rows=body.lanes,
+        seed=seed,
+        rule=config.rule,
+        learning_rate=config.learning_rate,
+    )

@@ -77,15 +77,13 @@ def test_lanes_share_the_networks_and_nothing_else() -> None:
     still = {"learning_rate": 1e-12}
     own = brain(Body(5, 3, lanes=2), reward=still)
     alone = [brain(Body(5, 3), reward=still) for _ in range(2)]
-    for index, moment in enumerate(moments(30, lanes=2)):
-        ends = [np.full_like(end, False) if index > 20 else end for end in moment[3:]]
-        lived = (*moment[:3], *ends)
-        live(own, lived)
+    for index, (*parts, terminated, truncated) in enumerate(moments(30, lanes=2)):
+        moment = (*parts, terminated & (index < 20), truncated & (index < 20))
+        live(own, moment)
         for lane, other in enumerate(alone):
-            observation, reward, following, terminated, truncated = (part[lane : lane + 1] for part in lived)
+            observation, *rest = (part[lane : lane + 1] for part in moment)
             other.act(observation)
-            action = own.sampled[lane].astype(np.int64)
-            other.learn(Experience(observation, action, reward, following, terminated, truncated))
+            other.learn(Experience(observation, own.sampled[lane].astype(np.int64), *rest))
     for lane, other in enumerate(alone):
         for mine, expected in zip(own.traces, other.traces, strict=True):
             assert expected.any()
