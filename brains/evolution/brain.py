@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from brains.brain import Body, Brain, BrainBase, Experience, Float, Frozen, Learning, State, load_arrays
-from brains.evolution.engine import Evolution, places
-from brains.evolution.rollout import Policies, first_policy, policy
+from brains.evolution.engine import Evolution
+from brains.evolution.rollout import Policies, first_policy, outputs, policy
 from brains.evolution.settings import EvolutionConfig
 
 GHOSTS = 64  # members whose worlds are drawn, at most
@@ -74,7 +74,7 @@ class EvolutionBrain(BrainBase):
         first = first_policy(self.sizes, np.random.default_rng(weights))
         number = int(noise.generate_state(1, np.uint64)[0])
         self.evolution = Evolution(config.evolution, policy(self.sizes), first, number)
-        self.parts = [place.of(self.evolution.mean) for place in places(policy(self.sizes), config.evolution.rank)]
+        self.parts = [place.of(self.evolution.mean) for place in self.evolution.places]
         self.layers = [np.zeros((body.lanes, size), np.float32) for size in self.sizes[1:]]
         population = config.evolution.population
         self.fitness, self.ticks = np.zeros(population, np.float64), np.zeros(1, np.int64)
@@ -102,13 +102,8 @@ class EvolutionBrain(BrainBase):
 
     def act(self, observation: Float) -> NDArray[Any]:
         """The largest output of the mean's policy, (N,)."""
-        x = observation
-        for index, layer in enumerate(self.layers):
-            z = x @ self.parts[2 * index].T + self.parts[2 * index + 1]
-            if index < len(self.layers) - 1:
-                z = np.clip(z, -3, 3)
-                z = z * (27 + z * z) / (27 + 9 * z * z)
-            layer[...] = x = z
+        for layer, said in zip(self.layers, outputs(self.parts, observation), strict=True):
+            layer[...] = said
         return self.layers[-1].argmax(1)
 
     def learn(self, experience: Experience) -> Learning:
@@ -148,11 +143,13 @@ class EvolutionBrain(BrainBase):
 
     def arrays(self) -> State:
         """The strategy, and the shadows where there are any."""
-        own = {f"evolution.{name}": array for name, array in self.evolution.arrays().items()}
         if self.shadows is None:
-            return own
+            return self._strategy()
         worlds = {f"shadows.{name}": array for name, array in self.shadows.arrays().items()}
-        return {**own, **worlds, "fitness": self.fitness, "ticks": self.ticks, "steps": self.steps}
+        return {**self._strategy(), **worlds, "fitness": self.fitness, "ticks": self.ticks, "steps": self.steps}
+
+    def _strategy(self) -> State:
+        return {f"evolution.{name}": array for name, array in self.evolution.arrays().items()}
 
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
@@ -163,7 +160,7 @@ class EvolutionBrain(BrainBase):
 
     def adopt(self, state: State, *, changed: bool) -> None:
         """Take over a strategy's mean and moments; its own shadows go on. Raises ValueError if it does not fit."""
-        own = {f"evolution.{name}": array for name, array in self.evolution.arrays().items()}
+        own = self._strategy()
         load_arrays(own, {name: array for name, array in state.items() if name in own})
         if self.shadows is not None:
             self.fitness[:], self.ticks[:] = 0, 0

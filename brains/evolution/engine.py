@@ -43,6 +43,11 @@ class Place(NamedTuple):
     start: int
     numbers: int
 
+    @property
+    def end(self) -> int:
+        """Of what perturbs it, in whole blocks."""
+        return self.start + self.numbers + -self.numbers % noise.WORDS
+
     def of(self, parameters: Any) -> Any:
         """Its part of parameters (..., size), as (..., *shape)."""
         part = parameters[..., self.offset : self.offset + self.size]
@@ -72,7 +77,7 @@ def places(tensors: Sequence[Tensor], rank: int) -> tuple[Place, ...]:
         low = len(shape) == 2 and shape[1] > 1 and size > sum(shape) * rank
         numbers = sum(shape) * rank if low else size
         found.append(Place(name, shape, offset, size, rank if low else 0, start, numbers))
-        offset, start = offset + size, start + numbers + -numbers % noise.WORDS
+        offset, start = offset + size, found[-1].end
     return tuple(found)
 
 
@@ -109,7 +114,7 @@ class Evolution:
         last = self.places[-1]
         if mean.shape != (last.offset + last.size,):
             raise ValueError(f"mean is {mean.shape}, not ({last.offset + last.size},)")
-        self.width = last.start + last.numbers + -last.numbers % noise.WORDS
+        self.width = last.end
         self.mean = np.array(mean, np.float32)
         self.first, self.second = np.zeros_like(self.mean), np.zeros_like(self.mean)
         self.count = np.zeros(1, np.int64)  # generations
@@ -137,8 +142,7 @@ class Evolution:
         """The noise of these pairs in this generation, (pairs, width): what `Place.perturbation` is made of."""
         rows, epoch = np.empty((len(pairs), self.width), np.float32), self.generation // self.config.noise_reuse
         for index, place in enumerate(self.places):
-            end = place.start + place.numbers + -place.numbers % noise.WORDS
-            noise.fill(rows[:, place.start : end], self.seed, index, epoch, pairs.start)
+            noise.fill(rows[:, place.start : place.end], self.seed, index, epoch, pairs.start)
         return rows
 
     def chunks(self, pairs: range | None = None) -> Iterator[range]:
@@ -181,25 +185,25 @@ class Evolution:
         arrived = int(np.isfinite(differences).sum())
         summed = self.sums(f)
         gradient: Float = summed / np.float32(max(1, arrived))
-        told = self._beyond(summed, f, arrived)
-        taken = np.where(told, gradient, np.float32(0)) if config.update_threshold else gradient
+        if arrived:
+            taken = gradient
+            if config.update_threshold:
+                # the standard deviation of a sum, if f had nothing to do with E, is sqrt(P) rms(f)
+                taken = np.where(np.abs(summed) > self.threshold * math.sqrt(np.sum(f * f)), gradient, np.float32(0))
+            self._move(taken, share)
         self.count += 1
-        if arrived == 0:
-            return gradient
-        if config.fixed_point is not None:
-            self.mean += np.sign(taken) * np.float32(2.0**-config.fixed_point)
-            self.mean[:] = self._whole(self.mean)
-        else:
-            self.mean += np.float32(share) * self._step(taken)
-        if config.weight_clip is not None:
-            np.clip(self.mean, -config.weight_clip, config.weight_clip, out=self.mean)
         return gradient
 
-    def _beyond(self, summed: Float, f: NDArray[np.float64], arrived: int) -> NDArray[np.bool_]:
-        """Where a sum is beyond the threshold, in units of its standard deviation if f had nothing to do with E."""
-        chance = math.sqrt(max(1, arrived)) * math.sqrt(float(np.sum(f * f)) / max(1, arrived))
-        limit: NDArray[np.bool_] = np.abs(summed) > self.threshold * chance
-        return limit
+    def _move(self, gradient: Float, share: float) -> None:
+        """The mean, up the gradient."""
+        config = self.config
+        if config.fixed_point is not None:
+            self.mean += np.sign(gradient) * np.float32(2.0**-config.fixed_point)
+            self.mean[:] = self._whole(self.mean)
+        else:
+            self.mean += np.float32(share) * self._step(gradient)
+        if config.weight_clip is not None:
+            np.clip(self.mean, -config.weight_clip, config.weight_clip, out=self.mean)
 
     @property
     def threshold(self) -> float:
@@ -210,15 +214,14 @@ class Evolution:
 
     def _step(self, gradient: Float) -> Float:
         """Of the optimizer, up the gradient."""
-        generation, rate = self.generation, self.config.learning_rate * self.config.rate_decay ** (self.generation - 1)
         if self.config.optimizer == "sgd":
-            return np.float32(rate) * gradient
+            return np.float32(self.rate) * gradient
         keep1, keep2 = (np.float32(beta) for beta in self.config.betas)
         self.first[:] = keep1 * self.first + (1 - keep1) * gradient
         self.second[:] = keep2 * self.second + (1 - keep2) * gradient * gradient
-        unbiased1, unbiased2 = (1 - beta**generation for beta in self.config.betas)
+        unbiased1, unbiased2 = (1 - beta ** (self.generation + 1) for beta in self.config.betas)
         root = np.sqrt(self.second) * np.float32(1 / math.sqrt(unbiased2)) + np.float32(EPSILON)
-        step: Float = np.float32(rate / unbiased1) * self.first / root
+        step: Float = np.float32(self.rate / unbiased1) * self.first / root
         return step
 
     def _whole(self, weights: Float) -> Float:

@@ -40,6 +40,11 @@ def policy(sizes: Sequence[int]) -> list[Tensor]:
     return found
 
 
+def size_of(sizes: Sequence[int]) -> int:
+    """How many parameters a policy of these sizes has."""
+    return sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+
+
 def first_policy(sizes: Sequence[int], chance: np.random.Generator) -> Float:
     """The parameters that a policy begins with: N(0, 1 / inputs), the last layer's a tenth of that; biases 0."""
     parts: list[Any] = []
@@ -49,11 +54,24 @@ def first_policy(sizes: Sequence[int], chance: np.random.Generator) -> Float:
     return np.concatenate(parts).astype(np.float32)
 
 
+def outputs(parts: Sequence[Any], seen: Any) -> list[Any]:
+    """What every layer says of observations (..., observation_size), (..., units) each: `parts` are weights (out, in)
+    and biases (out,) in turn; all layers but the last are a rational tanh."""
+    found, x = [], seen
+    for k in range(0, len(parts), 2):
+        x = x @ parts[k].T + parts[k + 1]
+        if k < len(parts) - 2:
+            z = np.clip(x, -3, 3)
+            x = z * (27 + z * z) / (27 + 9 * z * z)
+        found.append(x)
+    return found
+
+
 def live(world: LanesOfAWorld, sizes: Sequence[int], members: Float, keys: NDArray[np.uint64]) -> Lives:
     """Every member (members, parameters) lives an episode from each of its keys (members, episodes), which say how it
     begins; actions are the largest outputs."""
     count, episodes = keys.shape
-    parameters = sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+    parameters = size_of(sizes)
     if members.shape != (count, parameters):
         raise ValueError(f"members are {members.shape}, not {(count, parameters)}")
     found = Lives(np.zeros((count, episodes), np.float32), np.zeros((count, episodes), np.int64))
@@ -81,7 +99,7 @@ class Policies:
     lanes, whose actions nobody looks at."""
 
     def __init__(self, sizes: Sequence[int], count: int) -> None:
-        blocks, parameters = -(-count // LANES), sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+        blocks, parameters = -(-count // LANES), size_of(sizes)
         self.count, width = count, max(sizes) + 1
         self._weights = np.zeros(((blocks * parameters + width), LANES), np.float32)
         self._blocks = self._weights[: blocks * parameters].reshape(blocks, parameters, LANES)

@@ -10,8 +10,8 @@ from agentsim.batch.evolution.judged import InProcess, Judged, Judges
 from agentsim.batch.evolution.settings import ControlConfig
 from brains.brain import Float, State
 from brains.evolution.engine import Evolution, places
-from brains.evolution.rollout import first_policy, live, policy
-from worlds.classic_control import ClassicLanes
+from brains.evolution.rollout import first_policy, live, outputs, policy
+from worlds.classic_control import CLASSIC_CONTROL, ClassicLanes
 
 START, TRAINING, VALIDATION, TEST, SEARCH = range(5)  # streams of chance: no episode of one begins as one of another
 Keys = NDArray[np.uint64]
@@ -27,7 +27,7 @@ class Policy:
 
     def __init__(self, config: ControlConfig) -> None:
         self.config, self.world = config, ClassicLanes(config.environment)
-        self.sizes = (self.world.world.observations, *config.hidden, self.world.world.actions)
+        self.sizes = policy_sizes(config)
         first = first_policy(self.sizes, np.random.default_rng([config.seed, START]))
         self.evolution = Evolution(config.evolution, policy(self.sizes), first, config.seed)
         self.fold = np.ones(len(first), np.float32)
@@ -109,7 +109,7 @@ def tested(config: ControlConfig, parameters: Float, episodes: int) -> list[floa
         seen, _ = env.reset(seed=int(seed >> np.uint64(33)))
         earned, over = 0.0, False
         while not over:
-            seen, reward, terminated, truncated, _ = env.step(answered(parts, seen))
+            seen, reward, terminated, truncated, _ = env.step(int(outputs(parts, seen)[-1].argmax()))
             earned, over = earned + float(reward), terminated or truncated
         found.append(earned)
     env.close()
@@ -118,19 +118,8 @@ def tested(config: ControlConfig, parameters: Float, episodes: int) -> list[floa
 
 def policy_sizes(config: ControlConfig) -> tuple[int, ...]:
     """Of the policy, what is seen first."""
-    world = ClassicLanes(config.environment).world
+    world = CLASSIC_CONTROL[config.environment]
     return (world.observations, *config.hidden, world.actions)
-
-
-def answered(parts: list[Float], seen: Float) -> int:
-    """The action of a policy given as weights and biases in turn."""
-    x = seen
-    for weight, bias in zip(parts[::2], parts[1::2], strict=True):
-        x = weight @ x + bias
-        if weight is not parts[-2]:
-            z = np.clip(x, -3, 3)
-            x = z * (27 + z * z) / (27 + 9 * z * z)
-    return int(np.argmax(x))
 
 
 def random_search(config: ControlConfig, steps: int) -> tuple[Float, int]:

@@ -11,18 +11,10 @@ import numpy as np
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, call, floats, integers
 from agentsim.compiled.vectors import WIDTH, fma, load, splat, store, where_less
-from brains.kernels.cpu.mathematics import maximum, minimum
+from brains.kernels.cpu.mathematics import rational_parts
 from brains.kernels.program import rollout as of
 
 F = np.float32
-
-
-@inline
-def _parts(z):
-    """Numerator and denominator of z (27 + z^2) / (27 + 9 z^2), z between -3 and 3: a rational tanh."""
-    z = maximum(minimum(z, splat(F(3.0))), splat(F(-3.0)))
-    square = z * z
-    return z * (splat(F(27.0)) + square), fma(splat(F(9.0)), square, splat(F(27.0)))
 
 
 @inline
@@ -48,8 +40,8 @@ def _act(program, weights, actions, observations):
         for unit in range(0, units, 2):  # one too many, of an odd number, is computed and not looked at
             first, second = _sums(weights, place + unit * inputs, biases + unit, inputs, heard)
             if layer < last:
-                over, under = _parts(first)
-                other_over, other_under = _parts(second)
+                over, under = rational_parts(first)
+                other_over, other_under = rational_parts(second)
                 inverse = splat(F(1.0)) / (under * other_under)
                 first, second = over * (other_under * inverse), other_over * (under * inverse)
             store(found, unit * WIDTH, first)

@@ -9,7 +9,16 @@ import numpy as np
 from agentsim.compiled.jit import OPTIONS, njit
 from agentsim.compiled.pointers import at
 from agentsim.compiled.vectors import WIDTH, absolute, fma, load, splat, store, total, where_less
-from brains.kernels.cpu.mathematics import clear_padding, exponential, flush, maximum, minimum, sigmoid, tanh
+from brains.kernels.cpu.mathematics import (
+    clear_padding,
+    exponential,
+    flush,
+    maximum,
+    minimum,
+    rational_parts,
+    sigmoid,
+    tanh,
+)
 from brains.kernels.program import settling as of
 
 F = np.float32
@@ -35,9 +44,8 @@ def apply(kind, z, rows, units, width):
         elif kind == SIGMOID:
             s = sigmoid(s)
         elif kind != LINEAR:
-            s = maximum(minimum(s, splat(F(3.0))), splat(F(-3.0)))
-            square = s * s
-            s = s * (splat(F(27.0)) + square) / fma(splat(F(9.0)), square, splat(F(27.0)))
+            over, under = rational_parts(s)
+            s = over / under
         store(z, k, flush(s))
     if kind == SIGMOID:
         for r in range(rows):

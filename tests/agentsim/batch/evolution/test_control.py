@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from agentsim.batch import settings, training
@@ -137,9 +138,12 @@ def test_command_line(tmp_path: Path) -> None:
     brain = EvolutionBrain(EvolutionBrainConfig.model_validate(kept), Body(4, 2), np.random.SeedSequence(0))
     brain.adopt(arrays, changed=False)
     sizes = (4, *brain.config.hidden, 2)
-    parts = [place.of(brain.evolution.mean) for place in places(policy(sizes), 1)]
+    parts = [torch.from_numpy(place.of(brain.evolution.mean)).double() for place in places(policy(sizes), 1)]
     for seen in np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32):
-        assert brain.act(seen[None])[0] == control.answered(parts, seen)
+        hidden = torch.nn.functional.linear(torch.from_numpy(seen).double(), parts[0], parts[1]).clamp(-3, 3)
+        hidden = hidden * (27 + hidden**2) / (27 + 9 * hidden**2)
+        wanted = torch.nn.functional.linear(hidden, parts[2], parts[3])
+        assert brain.act(seen[None])[0] == int(wanted.argmax())
     run = ["run", "cartpole", "--brain", str(path), "--headless", "--pacing", "none", "--ticks", "50", "--json"]
     played = CliRunner().invoke(app, [*run, "--out", str(tmp_path / "run")])
     assert played.exit_code == 0, played.output
