@@ -17,6 +17,7 @@ from agentsim.config.located_yaml import Location
 from agentsim.config.sections import Section
 from agentsim.config.sources import configs_directory, extended, find, mapping_in, names_in, override, parse_override
 from agentsim.config.validation import everything_wrong, validate
+from agentsim.errors import UserError
 from agentsim.system.output import Console
 
 Study = tuple[dict[str, Any], Callable[[dict[str, Any], Console], None]]  # a result, and what shows it
@@ -32,6 +33,13 @@ class Asked:
     seeds: int
     jobs: int
     out: Path | None
+
+    def command(self, mode: str, *words: str) -> str:
+        """The command that does the same again, with the names of files but not where they are; `words` are what its
+        mode says besides."""
+        configs = [f"--config {Path(config).name}" for config in self.configs]
+        changes = [f"--set {change}" for change in self.overrides]
+        return " ".join([f"agentsim train {mode}", *configs, *words, *changes, f"--seeds {self.seeds}"])
 
 
 class TrainingConfig(Section):
@@ -105,3 +113,14 @@ def load(model: type[AnyConfig], source: str | Path, overrides: Sequence[str] = 
     if config is None:
         raise everything_wrong(located, problems)
     return config
+
+
+def load_all(
+    model: type[AnyConfig], sources: Sequence[str | Path], overrides: Sequence[str] = ()
+) -> dict[str, AnyConfig]:
+    """Configs by the name of their row, which is that of their file. Raises UserError for two of one name, and what
+    `load` does."""
+    names = [Path(source).stem for source in sources]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
+    return {name: load(model, source, overrides) for name, source in zip(names, sources, strict=True)}

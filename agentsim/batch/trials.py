@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,15 @@ class Trial:
 
 
 AnyTrial = TypeVar("AnyTrial", bound=Trial)
+
+
+def seeded(configs: Mapping[str, TrainingConfig], seeds: int, version: str) -> list[Trial]:
+    """Trainings of each config by the name of its row, with its own seed and those that follow it."""
+    return [
+        Trial(name, config.model_copy(update={"seed": seed}), version)
+        for name, config in configs.items()
+        for seed in range(config.seed, config.seed + seeds)
+    ]
 
 
 def train_all(

@@ -18,7 +18,6 @@ from threadpoolctl import threadpool_limits
 from agentsim.errors import UserError
 from agentsim.studies import timing
 from agentsim.studies.report import print_table, progress, report
-from agentsim.studies.timing import Job
 
 POPULATION, RANK, SIGMA, RATE = 2048, 1, 0.1, 4.0
 CHUNK = 64  # pairs at once, of the loop in torch
@@ -136,17 +135,10 @@ def measure(peers: Sequence[str], *, repeats: int = 11, block: float = 0.5) -> d
 
     from agentsim.system.process import one_compute_thread
 
-    def times(step: Step) -> Job:
-        def job(count: int) -> None:
-            for _ in range(count):
-                step()
-
-        return job
-
     made = jobs_of(peers)
     bar, task = progress("generations", len(made) * (repeats + 1))
     with bar, one_compute_thread(), threadpool_limits(1):
-        jobs = [times(make()) for make in made.values()]
+        jobs = [timing.times(make()) for make in made.values()]
         seconds = timing.interleaved(jobs, repeats, block, lambda: bar.advance(task))
     millis = dict(zip(made, (1e3 * np.median(seconds, axis=0)).tolist(), strict=True))
     rows = [{"what": what, "ms": found, "ratio": found / millis["agentsim"]} for what, found in millis.items()]

@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 
 from agentsim.studies import timing
 from agentsim.studies.report import print_table, progress, report
-from agentsim.studies.timing import Job
 
 SIZES, MEMBERS = (4, 32, 2), 512
 EPISODES = 2  # of each member in a call of ours
@@ -96,13 +95,6 @@ def measure(*, repeats: int = 7, block: float = 0.5) -> dict[str, Any]:
 
     from agentsim.system.process import one_compute_thread
 
-    def times(call: Callable[[], object]) -> Job:
-        def job(count: int) -> None:
-            for _ in range(count):
-                call()
-
-        return job
-
     makers: dict[str, Callable[[], tuple[Callable[[], object], int]]] = {"agentsim, 4-32-2": ours}
     if shutil.which("g++") or shutil.which("clang++"):
         makers["the same in torch, compiled"] = lambda: in_torch(True)
@@ -111,7 +103,7 @@ def measure(*, repeats: int = 7, block: float = 0.5) -> dict[str, Any]:
     bar, task = progress("rollouts", len(makers) * (repeats + 1))
     with bar, one_compute_thread(), threadpool_limits(1):
         made = {name: make() for name, make in makers.items()}
-        jobs = [times(call) for call, _ in made.values()]
+        jobs = [timing.times(call) for call, _ in made.values()]
         seconds = np.median(timing.interleaved(jobs, repeats, block, lambda: bar.advance(task)), axis=0)
     speeds = {name: steps / own for (name, (_, steps)), own in zip(made.items(), seconds.tolist(), strict=True)}
     first = next(iter(speeds.values()))

@@ -15,17 +15,8 @@ from rich.console import Console
 from agentsim.bench.bounds import multiplying
 from agentsim.studies import timing
 from agentsim.studies.report import print_table, progress, report
-from agentsim.studies.timing import Job
 
 SWEEPS, HIDDEN, OUTPUTS, INPUTS, BATCH = 20, 500, 10, 784, 64
-
-
-def _times(step: Callable[[], object]) -> Job:
-    def job(count: int) -> None:
-        for _ in range(count):
-            step()
-
-    return job
 
 
 def _by_the_reference(core: Any) -> Callable[[], object]:
@@ -92,14 +83,14 @@ def measure(*, repeats: int = 11, block: float = 0.2) -> dict[str, Any]:
     images, labels = chance.random((BATCH, INPUTS), np.float32), np.eye(OUTPUTS)[chance.integers(0, OUTPUTS, BATCH)]
     x, weight, delta = torch.from_numpy(images), torch.rand(INPUTS, HIDDEN), torch.rand(BATCH, HIDDEN)
     jobs = {
-        "settle": _times(settling.go_on),
-        "reference": _times(_by_the_reference(settling)),
-        "torch": _times(_in_torch(settling)),
-        "numpy": _times(_in_numpy(settling)),
+        "settle": timing.times(settling.go_on),
+        "reference": timing.times(_by_the_reference(settling)),
+        "torch": timing.times(_in_torch(settling)),
+        "numpy": timing.times(_in_numpy(settling)),
         "bound": multiplying([(1, OUTPUTS, HIDDEN)] * (2 * SWEEPS)),  # the direction that wastes no padding
-        "tick": _times(lambda: small.learn(one, label)),
-        "batch": _times(lambda: large.learn(images, labels)),
-        "products": _times(lambda: (x @ weight, x.T @ delta)),
+        "tick": timing.times(lambda: small.learn(one, label)),
+        "batch": timing.times(lambda: large.learn(images, labels)),
+        "products": timing.times(lambda: (x @ weight, x.T @ delta)),
     }
     bar, task = progress("settling", len(jobs) * (repeats + 1))
     with bar, one_compute_thread():

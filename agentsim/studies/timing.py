@@ -15,6 +15,17 @@ from numpy.typing import NDArray
 
 Job = Callable[[int], object]  # does its thing so many times
 
+
+def times(step: Callable[[], object]) -> Job:
+    """A job of one step."""
+
+    def job(count: int) -> None:
+        for _ in range(count):
+            step()
+
+    return job
+
+
 METHOD = (
     "CPU seconds of the process (time.process_time), median of repeats; a repeat is a block of iterations of every job "
     "in turn; compilation and the first iterations (warm-up, until a block is long enough) are excluded"

@@ -80,7 +80,7 @@ class EvolutionBrain(BrainBase):
         self.fitness, self.ticks = np.zeros(population, np.float64), np.zeros(1, np.int64)
         self.steps = np.zeros(1, np.int64)  # of the simulator
         self.shadows: Shadows | None = None
-        self.told = {"fitness": 0.0, "ties": 0.0}
+        self.told = np.zeros(2)  # of the last window: what members earned a tick, and the share of ties
         if body.shadows is not None:
             self.shadows = body.shadows(population)
             if self.shadows.observations.shape[1] != body.observation_size:
@@ -116,12 +116,11 @@ class EvolutionBrain(BrainBase):
         if self.ticks[0] < self.config.window:
             return Learning()
         differences = self.fitness[::2] - self.fitness[1::2]
-        loss = -float(self.fitness.mean()) / self.config.window
-        self.told = {"fitness": -loss, "ties": float(np.mean(differences == 0))}
+        self.told[:] = self.fitness.mean() / self.config.window, np.mean(differences == 0)
         self.evolution.tell(differences)
         self.fitness[:], self.ticks[:] = 0, 0
         self._meet()
-        return Learning(loss, 1)
+        return Learning(-float(self.told[0]), 1)
 
     def imagines(self) -> Float | None:
         """What its members see, (1, members, observation_size), of the first GHOSTS of them."""
@@ -139,14 +138,17 @@ class EvolutionBrain(BrainBase):
         """Generations, steps of the simulator, and of the last window members' reward a tick and ties."""
         if self.shadows is None:
             return {}
-        return {**self.told, "generations": float(self.evolution.generation), "simulated": float(self.steps[0])}
+        fitness, ties = self.told.tolist()
+        counted = {"generations": float(self.evolution.generation), "simulated": float(self.steps[0])}
+        return {"fitness": fitness, "ties": ties, **counted}
 
     def arrays(self) -> State:
         """The strategy, and the shadows where there are any."""
         if self.shadows is None:
             return self._strategy()
         worlds = {f"shadows.{name}": array for name, array in self.shadows.arrays().items()}
-        return {**self._strategy(), **worlds, "fitness": self.fitness, "ticks": self.ticks, "steps": self.steps}
+        own = {"fitness": self.fitness, "ticks": self.ticks, "steps": self.steps, "told": self.told}
+        return {**self._strategy(), **worlds, **own}
 
     def _strategy(self) -> State:
         return {f"evolution.{name}": array for name, array in self.evolution.arrays().items()}

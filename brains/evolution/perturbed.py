@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agentsim.compiled.cache import bound
 from agentsim.compiled.vectors import WIDTH
@@ -13,29 +12,6 @@ from brains.brain import Float
 from brains.evolution.engine import Place
 
 SQUARED_ERRORS = "brains.kernels.cpu.evolution:squared_errors"
-
-
-def product(x: Float, weights: Float, place: Place, rows: Float, sigma: float) -> Float:
-    """x (W +- sigma E_p)' of inputs that all members share: x (samples, in), W (out, in), rows of noise; returns
-    (pairs, 2, samples, out), + and -."""
-    shared = x @ weights.T
-    if place.rank:
-        a, b = place.factors(rows)
-        step = (x @ b) @ np.swapaxes(a, 1, 2) * np.float32(sigma / math.sqrt(place.rank))
-    else:
-        step = x @ np.swapaxes(place.perturbation(rows), 1, 2) * np.float32(sigma)
-    return np.stack((shared + step, shared - step), axis=1)
-
-
-def looked_up(tokens: NDArray[np.int64], weights: Float, place: Place, rows: Float, sigma: float) -> Float:
-    """Rows of W +- sigma E_p by their number, tokens (samples,), of a table W (out, in), whose perturbation is not made
-    where its rank is low; returns (pairs, 2, samples, in), + and -."""
-    if place.rank:
-        a, b = place.factors(rows)
-        step = a[:, tokens] @ np.swapaxes(b, 1, 2) * np.float32(sigma / math.sqrt(place.rank))
-    else:
-        step = place.perturbation(rows)[:, tokens] * np.float32(sigma)
-    return np.stack((weights[tokens] + step, weights[tokens] - step), axis=1)
 
 
 def squared_errors(x: Float, weights: Float, target: Float, place: Place, rows: Float, sigma: float) -> Float:

@@ -74,3 +74,8 @@ class EvolutionConfig(BaseModel):
     def pairs(self) -> int:
         """Half the population."""
         return self.population // 2
+
+    @property
+    def group(self) -> int:
+        """Pairs that are judged on the same data."""
+        return self.share_group or self.pairs

@@ -20,7 +20,7 @@ from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.digits.stepping import SteppingLearner
 from agentsim.batch.digits.task import ImagesTask
 from agentsim.batch.settings import Asked, Study
-from agentsim.batch.trials import Check, Trial, folder_of, train_all
+from agentsim.batch.trials import Check, Trial, folder_of, seeded, train_all
 from agentsim.errors import UserError
 from agentsim.studies.intervals import as_interval, interval
 from agentsim.studies.pages import Section, page, write
@@ -40,8 +40,8 @@ def run(asked: Asked, model: AnyImages, data_dir: Path | None) -> Study:
     """The result and what shows it. Raises UserError."""
     mode = model.mode
     sources = asked.configs or DEFAULTS[mode]
-    trials = list(trials_of(sources, asked, model))
-    return compare(trials, asked, mode, _command(asked, mode), data_dir), show
+    trials = trials_of(sources, asked, model)
+    return compare(trials, asked, mode, asked.command(mode), data_dir), show
 
 
 def compare(trials: Sequence[Trial], asked: Asked, name: str, command: str, data_dir: Path | None) -> dict[str, Any]:
@@ -76,24 +76,19 @@ def compare(trials: Sequence[Trial], asked: Asked, name: str, command: str, data
 
 
 def trials_of(sources: Sequence[str], asked: Asked, model: AnyImages) -> list[Trial]:
-    """Every training that is asked for. Raises UserError for two configs of one name, and what `load` does."""
-    names = [Path(source).stem for source in sources]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
-    trials = []
-    for name, source in zip(names, sources, strict=True):
-        config = settings.load(model, source, asked.overrides)
+    """Every training that is asked for. Raises UserError for two configs of one name, for what cannot be built, and
+    what `load` does."""
+    configs = settings.load_all(model, sources, asked.overrides)
+    for name, config in configs.items():
         try:
             learner_of(config, PIXELS[config.data])
         except ValueError as error:
             raise UserError(f"--config {name}: {error}; give network.transformer.patch a divisor of that") from error
         except (RuntimeError, MemoryError) as error:
             raise UserError(f"--config {name}: cannot be built: {str(error)[:200]}; give fewer units") from error
-        for seed in range(config.seed, config.seed + asked.seeds):
-            trials.append(Trial(name, config.model_copy(update={"seed": seed}), version=VERSION))
-    if len({trial.config.data for trial in trials}) > 1:  # type: ignore[attr-defined]
+    if len({config.data for config in configs.values()}) > 1:
         raise UserError("--config: these are on different data; train them by two commands")
-    return trials
+    return seeded(configs, asked.seeds, VERSION)
 
 
 def figures_of(
@@ -188,9 +183,3 @@ def show(result: dict[str, Any], console: Console) -> None:
     mode = result["bench"]
     console.print("The test set is looked at once, by what was best on the validation set, which is never learned.")
     typer.echo(f"{mode}.png, {mode}.html, {mode}.json, brain files and trainings: {result['out']}", err=True)
-
-
-def _command(asked: Asked, mode: str) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {mode}", *(f"--config {Path(config).name}" for config in asked.configs)]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

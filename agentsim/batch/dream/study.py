@@ -31,7 +31,7 @@ from agentsim.batch.dream.kept import write_net
 from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.dream.task import DreamLearner, DreamTask, halves, recognition, stacked
 from agentsim.batch.settings import Asked, Study
-from agentsim.batch.trials import Check, Trial, folder_of, train_all
+from agentsim.batch.trials import Check, Trial, folder_of, seeded, train_all
 from agentsim.config.brain_file import SUFFIX
 from agentsim.errors import UserError
 from agentsim.studies.intervals import as_interval, interval
@@ -72,7 +72,7 @@ def run(asked: Asked, data_dir: Path | None) -> Study:
             keep_net(trial, out)
     result = report(
         MODE,
-        command=_command(asked),
+        command=asked.command(MODE),
         out=str(out),
         data=data,
         shape=list(split.test.pixels.shape[1:]),
@@ -90,17 +90,10 @@ def run(asked: Asked, data_dir: Path | None) -> Study:
 def trials_of(sources: Sequence[str], asked: Asked) -> list[Trial]:
     """Every training that is asked for. Raises UserError for two configs of one name or of different data, and what
     `load` does."""
-    names = [Path(source).stem for source in sources]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
-    configs = [settings.load(DreamConfig, source, asked.overrides) for source in sources]
-    if len({config.data for config in configs}) > 1:
+    configs = settings.load_all(DreamConfig, sources, asked.overrides)
+    if len({config.data for config in configs.values()}) > 1:
         raise UserError("--config: these are on different data; train them by two commands")
-    return [
-        Trial(name, config.model_copy(update={"seed": seed}), version=VERSION)
-        for name, config in zip(names, configs, strict=True)
-        for seed in range(config.seed, config.seed + asked.seeds)
-    ]
+    return seeded(configs, asked.seeds, VERSION)
 
 
 def figures_of(learner: DreamLearner, check: Check, *, data_dir: Path | None, out: Path) -> dict[str, Any]:
@@ -209,9 +202,3 @@ def show(result: dict[str, Any], console: Console) -> None:
     typer.echo(f"{MODE}.png, {MODE}.html, {MODE}.json, nets and trainings: {result['out']}", err=True)
     if result["rows"]:
         typer.echo(f"see them form: agentsim dream --label all --out dreams.gif --from {result['out']}", err=True)
-
-
-def _command(asked: Asked) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {MODE}", *(f"--config {Path(config).name}" for config in asked.configs)]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.evolution.judged import InProcess, Judged, Judges
+from agentsim.batch.evolution.judged import Evolving, InProcess, Judged, Judges
 from agentsim.batch.evolution.settings import ControlConfig
 from brains.brain import Float, State
 from brains.evolution.engine import Evolution, places
@@ -22,7 +22,7 @@ def keys_of(config: ControlConfig, stream: int, shape: tuple[int, ...], *which: 
     return np.random.default_rng([config.seed, stream, *which]).integers(0, 2**64, shape, np.uint64)
 
 
-class Policy:
+class Policy(Evolving):
     """A Learner of `agentsim.batch.training`: the strategy, and the world that its members live in."""
 
     def __init__(self, config: ControlConfig) -> None:
@@ -34,11 +34,6 @@ class Policy:
         self.evolution.places[0].of(self.fold)[:] = config.scales
 
     @property
-    def size(self) -> int:
-        """How many numbers it learns."""
-        return len(self.evolution.mean)
-
-    @property
     def parameters(self) -> Float:
         """The mean's, of a policy that sees what the world shows: the scales are in its first weights."""
         return self.evolution.mean * self.fold
@@ -47,14 +42,6 @@ class Policy:
         """What members (M, parameters) of the strategy earn, (M, episodes), and in how many steps all of them."""
         found = live(self.world, self.sizes, members * self.fold, keys)
         return found.returns, int(found.steps.sum())
-
-    def state_dict(self) -> State:
-        """The strategy's."""
-        return self.evolution.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        """Raises ValueError for a state of another shape."""
-        self.evolution.load_state_dict(state)
 
 
 class ControlTask:
@@ -81,7 +68,7 @@ class ControlTask:
     def judge(self, generation: int, pairs: range) -> Judged:
         """d_p of pairs of a generation; figures: what their members earn an episode, and their steps."""
         config, evolution = self.config, self.evolution
-        group = config.evolution.share_group or config.evolution.pairs
+        group = config.evolution.group
         alike = keys_of(config, TRAINING, (-(-config.evolution.pairs // group), config.episodes), generation)
         keys, fitness, figures = np.repeat(alike, group, axis=0), np.empty((len(pairs), 2)), []
         for chunk in evolution.chunks(pairs):

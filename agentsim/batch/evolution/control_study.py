@@ -19,9 +19,8 @@ from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.settings import ControlConfig, Workers
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.training import Header
-from agentsim.batch.trials import Check, Trial, folder_of, train_all
+from agentsim.batch.trials import Check, folder_of, seeded, train_all
 from agentsim.config.stamped import read_stamped
-from agentsim.errors import UserError
 from agentsim.runs.checkpoint import CHECKPOINT
 from agentsim.studies.figure import png, pyplot
 from agentsim.studies.intervals import as_interval, interval
@@ -36,7 +35,8 @@ NAMES = {"evolved": "the mean, evolved", "searched": "random search, as many ste
 
 def run(asked: Asked, model: type[ControlConfig], workers: Workers) -> Study:
     """The result and what shows it. Raises UserError."""
-    trials = trials_of(asked, model)
+    configs = settings.load_all(model, asked.configs or settings.names(model.mode), asked.overrides)
+    trials = seeded(configs, asked.seeds, VERSION)
     out = study_directory(asked.out, model.mode)
     named = {trial.config.model_dump_json(): trial.name for trial in trials}
     measure = partial(figures_of, out=out, named=named)
@@ -50,7 +50,7 @@ def run(asked: Asked, model: type[ControlConfig], workers: Workers) -> Study:
             row["runs"].append({"seed": trial.config.seed, **swept.kept[trial]})
     result = report(
         model.mode,
-        command=_command(asked, model.mode),
+        command=asked.command(model.mode),
         out=str(out),
         environment=model.environment,
         target=model.target,
@@ -63,20 +63,6 @@ def run(asked: Asked, model: type[ControlConfig], workers: Workers) -> Study:
     drawn = picture(result)
     write(out, model.mode, result, drawn, page(f"agentsim train {model.mode}", result, drawn, sections(result)))
     return result, show
-
-
-def trials_of(asked: Asked, model: type[ControlConfig]) -> list[Trial]:
-    """Every training that is asked for. Raises UserError for two configs of one name, and what `load` does."""
-    sources = asked.configs or settings.names(model.mode)
-    names = [Path(source).stem for source in sources]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
-    configs = [settings.load(model, source, asked.overrides) for source in sources]
-    return [
-        Trial(name, config.model_copy(update={"seed": seed}), version=VERSION)
-        for name, config in zip(names, configs, strict=True)
-        for seed in range(config.seed, config.seed + asked.seeds)
-    ]
 
 
 def figures_of(learner: Policy, check: Check, *, out: Path, named: dict[str, str]) -> dict[str, Any]:
@@ -153,9 +139,3 @@ def picture(result: dict[str, Any]) -> bytes:
     axis.set_title(result["environment"])
     axis.grid(alpha=0.3)
     return png(figure)
-
-
-def _command(asked: Asked, mode: str) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {mode}", *(f"--config {Path(config).name}" for config in asked.configs)]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

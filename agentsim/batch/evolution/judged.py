@@ -9,8 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim.batch.settings import TrainingConfig
-from brains.brain import Float
+from brains.brain import Float, State
 from brains.evolution.engine import Evolution
+
+
+class Evolving:
+    """The part of a Learner of `agentsim.batch.training` that all strategies share."""
+
+    evolution: Evolution
+
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return len(self.evolution.mean)
+
+    def state_dict(self) -> State:
+        """The strategy's."""
+        return self.evolution.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """Raises ValueError for a state of another shape."""
+        self.evolution.load_state_dict(state)
 
 
 class Judged(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim.batch.evolution.judged import InProcess, Judged, Judges
+from agentsim.batch.evolution.judged import Evolving, InProcess, Judged, Judges
 from agentsim.batch.evolution.settings import RegressionConfig
 from brains.brain import Float, State
 from brains.evolution.engine import Evolution, Tensor, exact_cosine, places
@@ -36,7 +36,7 @@ class Aliased(Evolution):
         return found
 
 
-class Regression:
+class Regression(Evolving):
     """A Learner of `agentsim.batch.training`: the strategy."""
 
     def __init__(self, config: RegressionConfig) -> None:
@@ -53,11 +53,6 @@ class Regression:
         self.evolution = kind(own, [Tensor("w", shape)], mean, config.seed)
 
     @property
-    def size(self) -> int:
-        """How many numbers it learns."""
-        return len(self.evolution.mean)
-
-    @property
     def weights(self) -> Float:
         """The mean (outputs, inputs), a view."""
         weights: Float = self.evolution.places[0].of(self.evolution.mean)
@@ -67,14 +62,6 @@ class Regression:
     def distance(self) -> float:
         """|W - W_t|."""
         return float(np.linalg.norm(self.weights - self.target))
-
-    def state_dict(self) -> State:
-        """The strategy's."""
-        return self.evolution.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        """Raises ValueError for a state of another shape."""
-        self.evolution.load_state_dict(state)
 
 
 def theory(config: RegressionConfig) -> float:
@@ -108,11 +95,14 @@ class RegressionTask:
             return LOST
         error, ascent = self._gradient(*self._data(batch))
         d = self.judges.judge(self, batch).differences
-        before = None if self.kept["fallen"][0] >= 0 else evolution.state_dict()
-        along = None if before is None else directions(evolution, range(len(d)), ascent)
-        gradient = evolution.tell(d)
-        if before is not None:
-            self._estimated(before, d.astype(np.float64), gradient, along, ascent.ravel())
+        near = self.kept["fallen"][0] >= 0
+        told = None if near else self._told(d.astype(np.float64), ascent)
+        scaled = cosine(evolution.tell(d), ascent.ravel())
+        if told is not None:
+            noise = 1 / scaled**2 - 1 if scaled else 0.0  # of an estimate as long as its projection says
+            found = {**told, "cosine": scaled, "noise": noise}
+            estimates = self.kept["estimates"] + [found[name] for name in ESTIMATES]
+            self.kept = {**self.kept, "estimates": estimates, "counted": self.kept["counted"] + 1}
         if self.kept["fallen"][0] < 0 and learner.distance < self.kept["first"][0] / FALL:
             self.kept = {**self.kept, "fallen": np.array([batch + 1])}
         return float(np.mean(np.square(error)))
@@ -162,20 +152,15 @@ class RegressionTask:
             d: NDArray[np.float64] = fitness[:, 0] - fitness[:, 1]
         return d
 
-    def _estimated(self, before: State, d: Any, gradient: Float, along: Any, ascent: Float) -> None:
-        """Count what this generation's estimate was worth; `before` it was told."""
-        kept, evolution, now = self.kept, self.learner.evolution, self.learner.evolution.state_dict()
-        evolution.load_state_dict(before)  # the noise is that of its generation
-        even = np.arange(len(d)) % 2 == 0
-        known = np.where(np.isfinite(d), d, 0.0)
+    def _told(self, d: NDArray[np.float64], ascent: Float) -> dict[str, float]:
+        """What differences d (pairs,) say, before the strategy is told of them: ESTIMATES but those of the estimate."""
+        evolution, even = self.evolution, np.arange(len(d)) % 2 == 0
+        known, along = np.where(np.isfinite(d), d, 0.0), directions(evolution, range(len(d)), ascent)
         halves = [evolution.sums(np.where(own, known, 0.0)) for own in (even, ~even)]
-        evolution.load_state_dict(now)
-        scaled = cosine(gradient, ascent)
         spread = np.std(known) * np.std(along)
         correlation = float(np.mean((known - known.mean()) * (along - along.mean())) / spread) if spread else 0.0
-        noise = 1 / scaled**2 - 1 if scaled else 0.0  # of an estimate as long as its projection says
-        found = [scaled, cosine(*halves), correlation, noise, float(np.mean(d == 0)), float(np.mean(~np.isfinite(d)))]
-        self.kept = {**kept, "estimates": kept["estimates"] + found, "counted": kept["counted"] + 1}
+        shares = {"ties": float(np.mean(d == 0)), "lost": float(np.mean(~np.isfinite(d)))}
+        return {"halves": cosine(*halves), "correlation": correlation, **shares}
 
     def validate(self, *, quick: bool) -> dict[str, float]:
         """The distance is the `score`; and means of ESTIMATES."""

@@ -16,7 +16,7 @@ from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.regression import LOST, Regression, RegressionTask, theory
 from agentsim.batch.evolution.settings import RegressionConfig, Workers
 from agentsim.batch.settings import Asked, Study
-from agentsim.batch.trials import Check, Trial, train_all
+from agentsim.batch.trials import Check, Trial, seeded, train_all
 from agentsim.errors import UserError
 from agentsim.studies.figure import png, pyplot
 from agentsim.studies.intervals import as_interval, interval
@@ -52,9 +52,11 @@ def run(
             row = rows.setdefault(trial.name, {"name": trial.name, **_about(trial.config), "runs": []})
             kept = swept.kept[trial]
             row["runs"].append({"seed": trial.config.seed, **kept, "distance": kept["curve"][-1]["score"]})
+    words = [f"--rank {rank}" for rank in ranks] + [f"--population {population}" for population in populations]
+    words += [f"--fitness {fitness}"] * bool(fitness) + [f"--broken {mistake}" for mistake in broken]
     result = report(
         MODE,
-        command=_command(asked, ranks, populations, fitness, broken),
+        command=asked.command(MODE, *words),
         out=str(out),
         workers=None if judges is None else judges.figures(),
         interrupted=swept.interrupted,
@@ -75,7 +77,7 @@ def trials_of(
     sources: Sequence[str] = asked.configs or ("raw",)
     grid = not (asked.configs or ranks or populations or broken)
     ranks, populations = (RANKS, POPULATIONS) if grid else (ranks, populations)
-    trials: dict[str, list[Trial]] = {}
+    configs: dict[str, RegressionConfig] = {}
     mistakes: Sequence[str | None] = broken or (None,)
     asked_for = [*itertools.product(sources, ranks or (None,), populations or (None,), mistakes)]
     for source, rank, population, mistake in asked_for + [(name, None, None, None) for name in OTHERS if grid]:
@@ -83,13 +85,10 @@ def trials_of(
         changes = [f"{key}={value}" for key, value in keys.items() if value is not None]
         config = settings.load(RegressionConfig, source, [*asked.overrides, *changes])
         name = name_of(Path(source).stem, config)
-        if name in trials:
+        if name in configs:
             raise UserError(f"{name}: the table has this row already; name it once, or rename the file")
-        trials[name] = [
-            Trial(name, config.model_copy(update={"seed": seed}), version=VERSION)
-            for seed in range(config.seed, config.seed + asked.seeds)
-        ]
-    return [trial for found in trials.values() for trial in found]
+        configs[name] = config
+    return seeded(configs, asked.seeds, VERSION)
 
 
 def name_of(stem: str, config: RegressionConfig) -> str:
@@ -197,13 +196,3 @@ def picture(result: dict[str, Any]) -> bytes:
     if result["rows"]:
         axis.legend(fontsize=7)
     return png(figure)
-
-
-def _command(
-    asked: Asked, ranks: Sequence[int], populations: Sequence[int], fitness: str | None, broken: Sequence[str]
-) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {MODE}", *(f"--config {Path(config).name}" for config in asked.configs)]
-    words += [f"--rank {rank}" for rank in ranks] + [f"--population {population}" for population in populations]
-    words += [f"--fitness {fitness}"] * bool(fitness) + [f"--broken {mistake}" for mistake in broken]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from agentsim.batch.evolution.judged import Evolving
 from agentsim.batch.evolution.settings import SequenceConfig
 from agentsim.batch.evolution.tokens import LEARNED, VALIDATION, Tokens, drawn, source_of
 from brains.brain import Float, State, load_arrays
@@ -52,19 +53,14 @@ class Reader(Protocol):
         ...
 
 
-class Evolved:
+class Evolved(Evolving):
     """The strategy: its fitness is minus the cross-entropy."""
 
     def __init__(self, config: SequenceConfig, vocabulary: int) -> None:
         self.config = config
         first = first_gru(vocabulary, config.hidden, np.random.default_rng([config.seed, START]))
         self.evolution = Evolution(config.evolution, gru(vocabulary, config.hidden), first, config.seed)
-        self.group = config.evolution.share_group or config.evolution.pairs
-
-    @property
-    def size(self) -> int:
-        """How many numbers it learns."""
-        return len(self.evolution.mean)
+        self.group = config.evolution.group
 
     @property
     def parameters(self) -> Float:
@@ -90,14 +86,6 @@ class Evolved:
         losses = self.losses(tokens).astype(float)
         self.evolution.tell(losses[:, 1] - losses[:, 0], share)
         return float(losses.mean())
-
-    def state_dict(self) -> State:
-        """The strategy's."""
-        return self.evolution.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        """Raises ValueError for a state of another shape."""
-        self.evolution.load_state_dict(state)
 
 
 class Network(torch.nn.Module):

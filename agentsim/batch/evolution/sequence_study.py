@@ -15,7 +15,7 @@ from agentsim.batch.evolution.sequence import Reader, SequenceTask, judged
 from agentsim.batch.evolution.settings import SequenceConfig
 from agentsim.batch.evolution.tokens import TEST, digest, drawn, frequencies, read, source_of
 from agentsim.batch.settings import Asked, Study
-from agentsim.batch.trials import Check, Trial, train_all
+from agentsim.batch.trials import Check, Trial, seeded, train_all
 from agentsim.errors import UserError
 from agentsim.studies.figure import png, pyplot
 from agentsim.studies.intervals import as_interval, interval
@@ -30,12 +30,9 @@ BACKPROP = "backprop, as much CPU time"
 
 def run(asked: Asked, model: type[SequenceConfig], overrides: Sequence[str] = ()) -> Study:
     """The result and what shows it. Raises UserError."""
-    configs = configs_of(asked, model, overrides)
-    trials = [
-        Trial(name, config.model_copy(update={"seed": seed}), version=VERSION)
-        for name, config in configs.items()
-        for seed in range(config.seed, config.seed + asked.seeds)
-    ]
+    sources = asked.configs or settings.names(model.mode)
+    configs = settings.load_all(model, sources, [*overrides, *asked.overrides])
+    trials = seeded(configs, asked.seeds, VERSION)
     for config in configs.values():
         source_of(config)
     out = study_directory(asked.out, model.mode)
@@ -53,7 +50,7 @@ def run(asked: Asked, model: type[SequenceConfig], overrides: Sequence[str] = ()
     bits = model.mode == "text_es"
     result = report(
         model.mode,
-        command=_command(asked, model.mode),
+        command=asked.command(model.mode, *["--data FILE"] * bits),
         out=str(out),
         unit="bits a byte" if bits else "nats",
         units_a_nat=1 / math.log(2) if bits else 1.0,
@@ -73,17 +70,6 @@ def text_overrides(data: Path | None, hidden: int | None) -> list[str]:
         raise UserError("text_es: no text; name a file with --data FILE")
     content = read(data, 0)
     return [f"data={data.resolve()}", f"digest='{digest(content)}'"] + [f"hidden={hidden}"] * (hidden is not None)
-
-
-def configs_of(asked: Asked, model: type[SequenceConfig], overrides: Sequence[str]) -> dict[str, SequenceConfig]:
-    """Those that are asked for, by name. Raises UserError for two configs of one name, and what `load`
-    does."""
-    sources = asked.configs or settings.names(model.mode)
-    names = [Path(source).stem for source in sources]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
-    given = [*overrides, *asked.overrides]
-    return {name: settings.load(model, source, given) for name, source in zip(names, sources, strict=True)}
 
 
 def against(trial: Trial, seconds: float) -> Trial:
@@ -179,10 +165,3 @@ def picture(result: dict[str, Any]) -> bytes:
     if result["rows"]:
         axis.legend(fontsize=7)
     return png(figure)
-
-
-def _command(asked: Asked, mode: str) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {mode}", *["--data FILE"] * (mode == "text_es")]
-    words += [f"--config {Path(config).name}" for config in asked.configs]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

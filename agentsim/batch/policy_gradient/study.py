@@ -19,7 +19,7 @@ from agentsim.batch.policy_gradient.settings import PolicyConfig
 from agentsim.batch.policy_gradient.task import TEST, PolicyLearner, PolicyTask, greedy_returns
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.training import Header
-from agentsim.batch.trials import Check, Trial, folder_of, train_all
+from agentsim.batch.trials import Check, Trial, folder_of, seeded, train_all
 from agentsim.config.stamped import read_stamped
 from agentsim.errors import UserError
 from agentsim.runs.checkpoint import CHECKPOINT
@@ -49,7 +49,7 @@ def run(asked: Asked) -> Study:
     first = [trial.config for trial in trials if trial.name == trials[0].name and trial in swept.kept]
     result = report(
         MODE,
-        command=_command(asked),
+        command=asked.command(MODE),
         out=str(out),
         episodes=EPISODES,
         solved=SOLVED,
@@ -68,17 +68,10 @@ def run(asked: Asked) -> Study:
 def trials_of(sources: Sequence[str], asked: Asked) -> list[Trial]:
     """Every training that is asked for. Raises UserError for two configs of one name or with different noise, and what
     `load` does."""
-    names = [Path(source).stem for source in sources]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--config {repeated[0]}: the table has another row of that name; rename the file")
-    configs = [settings.load(PolicyConfig, source, asked.overrides) for source in sources]
-    if len({config.observation_noise for config in configs}) > 1:
+    configs = settings.load_all(PolicyConfig, sources, asked.overrides)
+    if len({config.observation_noise for config in configs.values()}) > 1:
         raise UserError("--config: these differ in observation_noise; train them by two commands")
-    return [
-        Trial(name, config.model_copy(update={"seed": seed}), version=VERSION)
-        for name, config in zip(names, configs, strict=True)
-        for seed in range(config.seed, config.seed + asked.seeds)
-    ]
+    return seeded(configs, asked.seeds, VERSION)
 
 
 def figures_of(learner: PolicyLearner, check: Check, *, out: Path) -> dict[str, Any]:
@@ -231,9 +224,3 @@ def picture(result: dict[str, Any]) -> bytes:
     if axis.get_legend_handles_labels()[0]:
         axis.legend()
     return png(figure)
-
-
-def _command(asked: Asked) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {MODE}", *(f"--config {Path(config).name}" for config in asked.configs)]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

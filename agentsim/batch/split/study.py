@@ -18,7 +18,7 @@ from agentsim.batch.dream.task import by_label, recognition
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.split.settings import TASKS, SplitConfig
 from agentsim.batch.split.task import EACH, RANK, SplitLearner, SplitTask
-from agentsim.batch.trials import Check, Trial, train_all
+from agentsim.batch.trials import Check, Trial, seeded, train_all
 from agentsim.errors import UserError
 from agentsim.studies.figure import png, pyplot
 from agentsim.studies.intervals import as_interval, interval
@@ -50,7 +50,7 @@ def run(asked: Asked, replays: Sequence[str], data_dir: Path | None) -> Study:
             row["runs"].append({"seed": trial.config.seed, **swept.kept[trial]})
     result = report(
         MODE,
-        command=_command(asked, replays),
+        command=asked.command(MODE, *(f"--replay {replay}" for replay in replays)),
         out=str(out),
         data=config.data,
         interrupted=swept.interrupted,
@@ -76,11 +76,7 @@ def trials_of(sources: Sequence[str], replays: Sequence[str], asked: Asked) -> l
             found[name] = config
     if len({(config.data, config.most) for config in found.values()}) > 1:
         raise UserError("--config: these are on different images; train them by two commands")
-    return [
-        Trial(name, config.model_copy(update={"seed": seed}), version=VERSION)
-        for name, config in found.items()
-        for seed in range(config.seed, config.seed + asked.seeds)
-    ]
+    return seeded(found, asked.seeds, VERSION)
 
 
 def figures_of(learner: SplitLearner, check: Check, *, test: Images) -> dict[str, Any]:
@@ -222,10 +218,3 @@ def picture(result: dict[str, Any]) -> bytes:
     if rows:
         axes[0][-1].legend(fontsize="small")
     return png(figure)
-
-
-def _command(asked: Asked, replays: Sequence[str]) -> str:
-    """The command that does the same again, with the names of files but not where they are."""
-    words = [f"agentsim train {MODE}", *(f"--config {Path(config).name}" for config in asked.configs)]
-    words += [f"--replay {replay}" for replay in replays]
-    return " ".join([*words, *(f"--set {override}" for override in asked.overrides), f"--seeds {asked.seeds}"])

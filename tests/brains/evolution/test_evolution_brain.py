@@ -151,6 +151,7 @@ def test_it_goes_on_exactly_and_is_handed_on() -> None:
     other = EvolutionBrain(one.config, world.body, np.random.SeedSequence(9))
     other.evolution.seed = one.evolution.seed
     other.load_state_dict(one.state_dict())
+    assert other.figures() == one.figures() and one.figures()["fitness"] != 0
     lived(world, one, 9)
     lived(world, other, 9)
     for name, array in one.state_dict().items():
