@@ -114,7 +114,11 @@ class CompiledLanes(CompiledWorld):
 
     def begin(self, lane: int, generator: np.random.Generator) -> None:
         """Start a new episode of one lane, keyed by one 64-bit draw of `generator`."""
-        self._stream[:, lane] = generator.integers(0, 2**64, dtype=np.uint64), 0
+        self.begin_at(lane, int(generator.integers(0, 2**64, dtype=np.uint64)))
+
+    def begin_at(self, lane: int, key: int) -> None:
+        """Start the episode of a key of 64 bits in one lane."""
+        self._stream[:, lane] = key, 0
         self.program[layout.LANE] = lane
         self._begin()
 

@@ -14,6 +14,7 @@ MODES = {  # as in `agentsim train NAME`: module:function
     "dream": "agentsim.batch.dream.mode:dream",
     "mnist": "agentsim.batch.digits.mode:mnist",
     "mountain_car_es": "agentsim.batch.evolution.mode:mountain_car_es",
+    "arena_es": "agentsim.batch.evolution.mode:arena_es",
     "regression_es": "agentsim.batch.evolution.mode:regression_es",
     "split_mnist": "agentsim.batch.split.mode:split_mnist",
     "stride_es": "agentsim.batch.evolution.mode:stride_es",

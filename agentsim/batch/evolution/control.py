@@ -1,20 +1,17 @@
-"""Policies of classic control by an evolution strategy: what learns, what the trainer asks for, what it must beat."""
+"""Policies of small worlds by an evolution strategy: what learns, what the trainer asks for, what it must beat."""
 
 from __future__ import annotations
 
-import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
+from agentsim.batch.evolution.habitats import Keys, habitat_of
 from agentsim.batch.evolution.judged import Evolving, InProcess, Judged, Judges
 from agentsim.batch.evolution.settings import ControlConfig
 from brains.brain import Float, State
-from brains.evolution.engine import Evolution, places
-from brains.evolution.rollout import first_policy, live, outputs, policy
-from worlds.classic_control import CLASSIC_CONTROL, ClassicLanes
+from brains.evolution.engine import Evolution
+from brains.evolution.rollout import first_policy, policy
 
 START, TRAINING, VALIDATION, TEST, SEARCH = range(5)  # streams of chance: no episode of one begins as one of another
-Keys = NDArray[np.uint64]
 
 
 def keys_of(config: ControlConfig, stream: int, shape: tuple[int, ...], *which: int) -> Keys:
@@ -23,11 +20,11 @@ def keys_of(config: ControlConfig, stream: int, shape: tuple[int, ...], *which: 
 
 
 class Policy(Evolving):
-    """A Learner of `agentsim.batch.training`: the strategy, and the world that its members live in."""
+    """A Learner of `agentsim.batch.training`: the strategy, and where its members live."""
 
     def __init__(self, config: ControlConfig) -> None:
-        self.config, self.world = config, ClassicLanes(config.environment)
-        self.sizes = policy_sizes(config)
+        self.config, self.habitat = config, habitat_of(config)
+        self.sizes = (self.habitat.observations, *config.hidden, self.habitat.actions)
         first = first_policy(self.sizes, np.random.default_rng([config.seed, START]))
         self.evolution = Evolution(config.evolution, policy(self.sizes), first, config.seed)
         self.fold = np.ones(len(first), np.float32)
@@ -40,8 +37,12 @@ class Policy(Evolving):
 
     def returns(self, members: Float, keys: Keys) -> tuple[Float, int]:
         """What members (M, parameters) of the strategy earn, (M, episodes), and in how many steps all of them."""
-        found = live(self.world, self.sizes, members * self.fold, keys)
+        found = self.habitat.live(self.sizes, members * self.fold, keys)
         return found.returns, int(found.steps.sum())
+
+    def measured(self, members: Float, keys: Keys) -> Float:
+        """What such lives come to in the mode's measure, (M, episodes)."""
+        return self.habitat.measured(self.sizes, members * self.fold, keys)
 
 
 class ControlTask:
@@ -80,43 +81,26 @@ class ControlTask:
         return Judged((fitness[:, 0] - fitness[:, 1]).astype(np.float32), np.array(figures, float).reshape(-1, 2))
 
     def validate(self, *, quick: bool) -> dict[str, float]:
-        """The `score` is minus the mean return of the unperturbed mean, in episodes that are always the same."""
+        """The `score` is minus the measure of the unperturbed mean, in episodes that are always the same."""
         keys = keys_of(self.config, VALIDATION, (1, self.config.validation_episodes))
-        returns, _ = self.learner.returns(self.learner.evolution.mean[None], keys)
-        score = -float(returns.mean())
+        score = -float(self.learner.measured(self.learner.evolution.mean[None], keys).mean())
         return {"score": score, "steps": float(self.kept["steps"][0]), "ties": float(self.kept["ties"][0])}
 
 
-def tested(config: ControlConfig, parameters: Float, episodes: int) -> list[float]:
-    """Returns of fresh episodes in Gymnasium's own environment, by a policy in NumPy."""
-    sizes, env = policy_sizes(config), gymnasium.make(config.environment)
-    parts = [place.of(parameters) for place in places(policy(sizes), config.evolution.rank)]
-    found = []
-    for seed in keys_of(config, TEST, (episodes,)):
-        seen, _ = env.reset(seed=int(seed >> np.uint64(33)))
-        earned, over = 0.0, False
-        while not over:
-            seen, reward, terminated, truncated, _ = env.step(int(outputs(parts, seen)[-1].argmax()))
-            earned, over = earned + float(reward), terminated or truncated
-        found.append(earned)
-    env.close()
-    return found
-
-
-def policy_sizes(config: ControlConfig) -> tuple[int, ...]:
-    """Of the policy, what is seen first."""
-    world = CLASSIC_CONTROL[config.environment]
-    return (world.observations, *config.hidden, world.actions)
+def tested(learner: Policy, parameters: Float, episodes: int) -> list[float]:
+    """What fresh episodes come to in the environment itself, by a policy in NumPy."""
+    config, found = learner.config, learner.evolution.places
+    return learner.habitat.tested([place.of(parameters) for place in found], keys_of(config, TEST, (episodes,)))
 
 
 def random_search(config: ControlConfig, steps: int) -> tuple[Float, int]:
-    """The parameters of the best of many policies of the same shape with weights of N(0, 1), judged by 5 episodes each,
-    until so many steps are used; and how many policies that were."""
+    """The parameters of the best of many policies of the same shape with weights of N(0, 1), judged by a few episodes
+    each, until so many steps are used; and how many policies that were."""
     learner, chance = Policy(config), np.random.default_rng([config.seed, SEARCH])
     best, most, used, tried = learner.evolution.mean, -np.inf, 0, 0
     while used < steps:
         members = chance.standard_normal((64, learner.size), np.float32)
-        keys = chance.integers(0, 2**64, (64, 5), np.uint64)
+        keys = chance.integers(0, 2**64, (64, config.searched_by), np.uint64)
         returns, more = learner.returns(members, keys)
         used, tried = used + more, tried + len(members)
         first = int(np.argmax(returns.mean(1)))

@@ -1,5 +1,5 @@
-"""Evolution strategies in classic control: seeds side by side, tested in Gymnasium's own environment, beside random
-search of as many steps and the best that the first generation holds."""
+"""Evolution strategies in small worlds: seeds side by side, tested in the environment itself, beside random search of
+as many steps and the best that the first generation holds."""
 
 from __future__ import annotations
 
@@ -53,6 +53,10 @@ def run(asked: Asked, model: type[ControlConfig], workers: Workers) -> Study:
         command=asked.command(model.mode),
         out=str(out),
         environment=model.environment,
+        measure=model.measure,
+        tasks=[*model.tasks],
+        searched_by=model.searched_by,
+        lived_in=model.lived_in,
         target=model.target,
         episodes=EPISODES,
         workers=None if judges is None else judges.figures(),
@@ -66,42 +70,50 @@ def run(asked: Asked, model: type[ControlConfig], workers: Workers) -> Study:
 
 
 def figures_of(learner: Policy, check: Check, *, out: Path, named: dict[str, str]) -> dict[str, Any]:
-    """Returns of fresh episodes in Gymnasium's own environment: of the mean, which is written as a brain file, of the
+    """What fresh episodes come to in the environment itself: of the mean, which is written as a brain file, of the
     best by random search in as many steps, and of the best member of generation 0."""
     config = learner.config
     _, arrays = read_stamped(folder_of(config, out) / CHECKPOINT, Header)  # what is kept besides the learner
     save_policy(learner, out / f"{named[config.model_dump_json()]}-{config.seed}.brain")
-    found = {"evolved": tested(config, learner.parameters, EPISODES)}
+    found = {"evolved": tested(learner, learner.parameters, EPISODES)}
     check(0)
     searched, tried = random_search(config, int(arrays["steps"][0]))
-    found |= {"searched": tested(config, searched, EPISODES)}
+    found |= {"searched": tested(learner, searched, EPISODES)}
     check(0)
-    return {**found, "first": tested(config, first_generation(config), EPISODES), "tried": tried}
+    return {**found, "first": tested(learner, first_generation(config), EPISODES), "tried": tried}
 
 
 # --- what is shown -------------------------------------------------------------------------------------------------
 
-HEADINGS = ["policy", "seeds", "mean return", "solved", "by seed", "solved after generations", "million steps", "CPU s"]
+HEADINGS = ["policy", "seeds", "mean", "solved", "by seed", "solved after generations", "million steps", "CPU s"]
 
 
 def sections(result: dict[str, Any]) -> list[Section]:
-    """A row for what was evolved and for what it must beat."""
-    lines = []
+    """A row for what was evolved and for what it must beat; and what each is worth in each task of the world."""
+    lines, apart, tasks = [], [], result["tasks"]
+    digits = 2 if tasks else 1
     for row in result["rows"]:
         for name, words in NAMES.items():
             runs = row["runs"]
             means = [float(np.mean(run[name])) for run in runs]
-            cells = [f"{row['name']}: {words}", str(len(means)), as_interval(interval(means))]
+            cells = [f"{row['name']}: {words}", str(len(means)), as_interval(interval(means), digits=digits)]
+            first = cells[:2]
+            for k in range(len(tasks)):
+                own = interval(float(np.mean(run[name][k :: len(tasks)])) for run in runs)
+                first = [*first, as_interval(own, digits=digits)]
+            apart.append(first)
             cells += [f"{sum(mean >= result['target'] for mean in means)} of {len(means)}"]
-            cells += [" ".join(f"{mean:.0f}" for mean in means)]
+            cells += [" ".join(f"{mean:.{digits - 1 + bool(tasks)}f}" for mean in means)]
             evolved = name == "evolved"
             cells += [_solved_after(runs, result["target"]) if evolved else ""]
             steps = as_interval(interval(run["curve"][-1]["steps"] / 1e6 for run in runs), digits=2)
             cells += ["" if name == "first" else steps]
             seconds = as_interval(interval(run["cpu_seconds"] for run in runs), digits=2)
             lines.append([*cells, seconds if evolved else ""])
-    title = f"{result['environment']}: return of {result['episodes']} fresh episodes in Gymnasium's own environment; "
-    return [(title + f"solved from {result['target']:g}", HEADINGS, lines)]
+    whole, where = f"{result['measure']} of {result['episodes']} fresh episodes", "in the environment itself"
+    title = f"{result['environment']}: {whole} {where}; solved from {result['target']:g}"
+    found: list[Section] = [(title, HEADINGS, lines)]
+    return [*found, ("The same by task", ["policy", "seeds", *tasks], apart)] if tasks else found
 
 
 def _solved_after(runs: Sequence[dict[str, Any]], target: float) -> str:
@@ -115,19 +127,17 @@ def show(result: dict[str, Any], console: Console) -> None:
     for title, headings, lines in sections(result):
         print_table(console, headings, lines, title)
     console.print("The unperturbed mean is tested, that of the best look at validation episodes. Steps: those of all")
-    console.print("members in a perfect simulator; random search has as many, and judges every policy by 5 episodes.")
+    judged = f"{result['searched_by']} episodes."
+    console.print(f"members in a perfect simulator; random search has as many, and judges every policy by {judged}")
     typer.echo(f"{result['bench']}.png, .html, .json, trainings and brains: {result['out']}", err=True)
     if result["rows"]:
-        run = result["rows"][0]
-        typer.echo(f"watch one: agentsim run {_world(result)} --brain {result['out']}/{run['name']}-0.brain", err=True)
-
-
-def _world(result: dict[str, Any]) -> str:
-    return {"CartPole-v1": "cartpole", "Acrobot-v1": "acrobot"}.get(result["environment"], "mountain-car")
+        row = result["rows"][0]
+        brain = f"{result['out']}/{row['name']}-{row['runs'][0]['seed']}.brain"
+        typer.echo(f"watch one: agentsim run {result['lived_in']} --brain {brain}", err=True)
 
 
 def picture(result: dict[str, Any]) -> bytes:
-    """A PNG: return of the unperturbed mean on validation episodes by steps of all members, a line a seed."""
+    """A PNG: the measure of the unperturbed mean on validation episodes by steps of all members, a line a seed."""
     figure, axis = pyplot().subplots(figsize=(9, 5))
     for k, row in enumerate(result["rows"]):
         for run in row["runs"]:
@@ -135,7 +145,7 @@ def picture(result: dict[str, Any]) -> bytes:
             axis.plot(steps, found, color=f"C{k % 10}", linewidth=0.8, alpha=0.6)
     axis.axhline(result["target"], color="gray", linestyle=":", linewidth=1)
     axis.set_xlabel("steps of all members")
-    axis.set_ylabel("return of the mean, validation episodes")
+    axis.set_ylabel(f"{result['measure']} of the mean, validation episodes")
     axis.set_title(result["environment"])
     axis.grid(alpha=0.3)
     return png(figure)

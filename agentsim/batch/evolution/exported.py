@@ -15,12 +15,12 @@ from brains.evolution.brain import EvolutionBrain, EvolutionBrainConfig
 
 def save_policy(learner: Policy, path: Path) -> None:
     """Write a brain file. Raises UserError where it cannot be written."""
-    config, world = learner.config, learner.world.world
+    config, world = learner.config, learner.habitat
     body = Body(world.observations, world.actions)
     brain_config = EvolutionBrainConfig(hidden=config.hidden, evolution=config.evolution)
     brain = EvolutionBrain(brain_config, body, np.random.SeedSequence(config.seed))
     brain.evolution.mean[:] = learner.parameters
-    trained = {"world": config.environment, "tasks": [], "seed": config.seed, "versions": versions()}
+    trained = {"world": config.environment, "tasks": [*config.tasks], "seed": config.seed, "versions": versions()}
     header = BrainHeader(
         tick=0,
         name=path.stem,

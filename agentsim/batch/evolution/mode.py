@@ -106,6 +106,26 @@ def mountain_car_es(asked: Asked, workers: Many = None, address: Where = None) -
     return control_study.run(asked, MountainCarConfig, Workers(workers, address))
 
 
+def arena_es(asked: Asked, workers: Many = None, address: Where = None) -> Study:
+    """Chase and avoid in the arena by an evolution strategy of low rank, from rewards of ten seconds alone.
+
+    In the table: the score of 100 fresh episodes in the arena, half of each task, 0 for the better of random and
+    constant actions and 1 for the oracle: of the mean that was evolved, of the best policy of random search in as many
+    steps, and of the best member of generation 0. Writes arena_es.png, .html and .json, and brain files that `agentsim
+    run arena --brain FILE` plays. Ctrl-C saves; the same command with --out goes on.
+
+    \b
+    Examples:
+      agentsim train arena_es --seeds 10
+      agentsim train arena_es --set evolution.population=128 --set hidden=[32] --json
+      agentsim train arena_es --workers 2
+    """
+    from agentsim.batch.evolution import control_study
+    from agentsim.batch.evolution.settings import ArenaConfig
+
+    return control_study.run(asked, ArenaConfig, Workers(workers, address))
+
+
 def count_es(asked: Asked) -> Study:
     """Count from a random token on, by a GRU and an evolution strategy of low rank: trained on 8 tokens, tested on 31.
 

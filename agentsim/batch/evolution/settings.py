@@ -52,15 +52,19 @@ class RegressionConfig(TrainingConfig):
 
 
 class ControlConfig(TrainingConfig):
-    """A policy of one of Gymnasium's classic control worlds, found by an evolution strategy from returns alone. A batch
+    """A policy of a small world, found by an evolution strategy from returns alone. A batch
     is a generation; both members of a pair begin alike."""
 
     least: ClassVar[str] = "`evolution: {population: ..., ...}` and `batches: ...`"
     example: ClassVar[str] = "evolution.sigma=0.1"
     rate: ClassVar[str] = "evolution.learning_rate"
     environment: ClassVar[str]
+    lived_in: ClassVar[str]  # a shipped config of `agentsim run` that plays what comes out
+    measure: ClassVar[str] = "return"  # what is tested and aimed at
+    tasks: ClassVar[tuple[str, ...]] = ()  # of the world: episodes take turns
+    searched_by: ClassVar[int] = 5  # episodes that random search judges a policy by
     scales: ClassVar[tuple[float, ...]]  # by which what is seen is multiplied
-    target: ClassVar[float]  # the mean return of 100 episodes that counts as solved
+    target: ClassVar[float]  # the mean measure of 100 episodes that counts as solved
 
     evolution: EvolutionConfig
     """The strategy."""
@@ -77,6 +81,7 @@ class CartPoleConfig(ControlConfig):
 
     mode: ClassVar[str] = "cartpole_es"
     environment: ClassVar[str] = "CartPole-v1"
+    lived_in: ClassVar[str] = "cartpole"
     scales: ClassVar[tuple[float, ...]] = (0.42, 0.5, 4.8, 0.5)
     target: ClassVar[float] = 475.0
 
@@ -86,6 +91,7 @@ class AcrobotConfig(ControlConfig):
 
     mode: ClassVar[str] = "acrobot_es"
     environment: ClassVar[str] = "Acrobot-v1"
+    lived_in: ClassVar[str] = "acrobot"
     scales: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0, 1.0, 0.24, 0.106)
     target: ClassVar[float] = -90.0
 
@@ -95,8 +101,30 @@ class MountainCarConfig(ControlConfig):
 
     mode: ClassVar[str] = "mountain_car_es"
     environment: ClassVar[str] = "MountainCar-v0"
+    lived_in: ClassVar[str] = "mountain-car"
     scales: ClassVar[tuple[float, ...]] = (0.83, 14.3)
     target: ClassVar[float] = -110.0
+
+
+class ArenaConfig(ControlConfig):
+    """The chase / avoid arena: every other episode of a member is to avoid."""
+
+    mode: ClassVar[str] = "arena_es"
+    environment: ClassVar[str] = "agentsim/ChaseAvoid-v0"
+    lived_in: ClassVar[str] = "arena"
+    measure: ClassVar[str] = "score"
+    tasks: ClassVar[tuple[str, ...]] = ("chase", "avoid")
+    searched_by: ClassVar[int] = 6
+    scales: ClassVar[tuple[float, ...]] = (0.3, 0.3, 0.3, 0.3, 3.0, 3.0, 0.3, 3.0)
+    target: ClassVar[float] = 0.8
+
+    ticks: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """That an episode of training lasts; those of validation and test last ten seconds at 60 Hz."""
+    episodes: Annotated[int, Field(ge=2, le=1000, multiple_of=2)] = 2
+    """Of each member in each generation, as many to chase as to avoid, the same for both of a pair, and for those of a
+    share_group."""
+    validation_episodes: Annotated[int, Field(ge=2, le=100_000, multiple_of=2)] = 100
+    """Of each look at the unperturbed mean, always the same ones."""
 
 
 class SequenceConfig(TrainingConfig):

@@ -22,6 +22,7 @@ from agentsim.batch.evolution.judged import Judge, Judged, joined
 from agentsim.batch.evolution.regression import RegressionTask
 from agentsim.batch.evolution.settings import (
     AcrobotConfig,
+    ArenaConfig,
     CartPoleConfig,
     ControlConfig,
     MountainCarConfig,
@@ -35,7 +36,7 @@ HASHED = 100  # generations between looks at whether a worker's state is the coo
 PATIENCE = 60.0  # seconds, for a call
 BEGIN = 120.0  # seconds, for the first workers to be there, and for a call more that makes a task and compiles
 CONFIGS: Mapping[str, type[RegressionConfig] | type[ControlConfig]] = {
-    config.mode: config for config in (RegressionConfig, CartPoleConfig, AcrobotConfig, MountainCarConfig)
+    config.mode: config for config in (RegressionConfig, CartPoleConfig, AcrobotConfig, MountainCarConfig, ArenaConfig)
 }
 
 

@@ -22,6 +22,7 @@ from agentsim.batch.digits.settings import DigitsConfig, MnistConfig
 from agentsim.batch.dream.settings import DreamConfig
 from agentsim.batch.evolution.settings import (
     AcrobotConfig,
+    ArenaConfig,
     CartPoleConfig,
     CountConfig,
     MountainCarConfig,
@@ -49,6 +50,7 @@ TRAINED: dict[str, type[TrainingConfig]] = {
     "dream": DreamConfig,
     "mnist": MnistConfig,
     "mountain_car_es": MountainCarConfig,
+    "arena_es": ArenaConfig,
     "regression_es": RegressionConfig,
     "split_mnist": SplitConfig,
     "stride_es": StrideConfig,

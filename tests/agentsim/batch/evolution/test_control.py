@@ -14,25 +14,33 @@ import torch
 from typer.testing import CliRunner
 
 from agentsim.batch import settings, training
-from agentsim.batch.evolution import control
-from agentsim.batch.evolution.control import ControlTask, first_generation, policy_sizes, random_search
-from agentsim.batch.evolution.settings import AcrobotConfig, CartPoleConfig, ControlConfig, MountainCarConfig
+from agentsim.batch.evolution import control, habitats
+from agentsim.batch.evolution.control import ControlTask, first_generation, random_search
+from agentsim.batch.evolution.settings import (
+    AcrobotConfig,
+    ArenaConfig,
+    CartPoleConfig,
+    ControlConfig,
+    MountainCarConfig,
+)
 from agentsim.cli.app import app
 from agentsim.config.brain_file import read_brain_file
+from agentsim.errors import UserError
 from brains.evolution.brain import EvolutionBrain, EvolutionBrainConfig
 from brains.evolution.engine import places
 from brains.evolution.rollout import policy
+from worlds.chase_avoid import ChaseAvoid
 
-MODES: list[type[ControlConfig]] = [CartPoleConfig, AcrobotConfig, MountainCarConfig]
+CLASSIC: list[type[ControlConfig]] = [CartPoleConfig, AcrobotConfig, MountainCarConfig]
 
 
 def config(model: type[ControlConfig], *overrides: str) -> Any:
     return settings.load(model, "evolution", ["evolution.population=16", "batches=4", "hidden=[5]", *overrides])
 
 
-@pytest.mark.parametrize("model", MODES)
+@pytest.mark.parametrize("model", [*CLASSIC, ArenaConfig])
 def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path: Path, model: type[ControlConfig]) -> None:
-    given = config(model, "eval_interval=2", "validation_episodes=3")
+    given = config(model, "eval_interval=2", "validation_episodes=4")
     whole, parts, again = (ControlTask(given) for _ in range(3))
     training.train(whole)
     asked = [False] * 3 + [True]
@@ -46,13 +54,13 @@ def test_twins_begin_alike_and_groups_share_their_episodes(monkeypatch: pytest.M
     """Of two episodes each: the keys of both members of a pair are the same, those of pairs of a group too; other
     groups and generations have others."""
     seen: list[Any] = []
-    real = control.live
+    real = habitats.live
 
     def noted(world: Any, sizes: Any, members: Any, keys: Any) -> Any:
         seen.append(keys.copy())
         return real(world, sizes, members, keys)
 
-    monkeypatch.setattr(control, "live", noted)
+    monkeypatch.setattr(habitats, "live", noted)
     task = ControlTask(config(CartPoleConfig, "episodes=2", "evolution.share_group=4", "evolution.chunk_pairs=8"))
     task.learn(0, 0.0)
     task.learn(1, 0.0)
@@ -65,14 +73,14 @@ def test_twins_begin_alike_and_groups_share_their_episodes(monkeypatch: pytest.M
     assert len(np.unique(np.concatenate([first, second]))) == 8
 
 
-@pytest.mark.parametrize("model", MODES)
+@pytest.mark.parametrize("model", CLASSIC)
 def test_a_test_is_of_gymnasium_s_own_environment(model: type[ControlConfig]) -> None:
     """A policy that always does the same, by its last bias, earns what that earns there, seed by seed."""
     given = config(model)
-    sizes = policy_sizes(given)
-    parameters = np.zeros(places(policy(sizes), 1)[-1].offset + sizes[-1], np.float32)
+    learner = control.Policy(given)
+    sizes, parameters = learner.sizes, np.zeros(learner.size, np.float32)
     parameters[-1] = 1.0
-    found = control.tested(given, parameters, 3)
+    found = control.tested(learner, parameters, 3)
     env = gymnasium.make(model.environment)
     for seed, earned in zip(control.keys_of(given, control.TEST, (3,)), found, strict=True):
         env.reset(seed=int(seed >> np.uint64(33)))
@@ -81,6 +89,54 @@ def test_a_test_is_of_gymnasium_s_own_environment(model: type[ControlConfig]) ->
             _, reward, terminated, truncated, _ = env.step(sizes[-1] - 1)
             total, over = total + float(reward), terminated or truncated
         assert earned == total
+
+
+def lived(task: str, ticks: int, begin: Any) -> tuple[float, int]:
+    """What going right for so many ticks earns in the arena, and how many catches or touches it makes."""
+    env = ChaseAvoid(task)
+    env.reset(seed=0)
+    begin(env)
+    earned, events = 0.0, 0
+    for _ in range(ticks):
+        _, reward, _, _, info = env.step(np.int64(3))
+        earned, events = earned + reward, events + info["events"][{"chase": "catches", "avoid": "touches"}[task]]
+    return earned, events
+
+
+def test_a_life_in_the_arena_is_one_of_the_world_of_the_loop() -> None:
+    """A member that always goes right earns what that earns in the environment, from the same keys, chase and avoid in
+    turn; and a score is 0 at 8.055 catches or 28.635 touches in 3,600 ticks, 1 at 106.275 or none."""
+    given = config(ArenaConfig, "ticks=200", "episodes=4")
+    learner = control.Policy(given)
+    members = np.zeros((2, learner.size), np.float32)
+    members[:, -1] = 1.0
+    keys = control.keys_of(given, control.TRAINING, (2, 4))
+    returns, steps = learner.returns(members, keys)
+    scores, tested = learner.measured(members, keys), control.tested(learner, members[0], 24)
+    assert steps == 2 * 4 * 200
+    for k in range(24):
+        task = ("chase", "avoid")[k % 2]
+
+        def score(events: int, task: str = task) -> float:
+            return (events * 6 - 8.055) / (106.275 - 8.055) if task == "chase" else 1 - events * 6 / 28.635
+
+        for member in range(2 if k < 4 else 0):
+
+            def begin(env: ChaseAvoid, key: int = int(keys[member, k])) -> None:
+                env.lanes.begin_at(0, key)
+
+            assert returns[member, k] == pytest.approx(lived(task, 200, begin)[0], abs=1e-4)
+            assert scores[member, k] == pytest.approx(score(lived(task, 600, begin)[1]), abs=1e-5)
+        seed = int(control.keys_of(given, control.TEST, (24,))[k] >> np.uint64(33))
+        _, events = lived(task, 600, lambda env, seed=seed: env.reset(seed=seed))
+        assert tested[k] == pytest.approx(score(events))
+
+
+@pytest.mark.parametrize("keys", ["episodes=3", "validation_episodes=5"])
+def test_the_arena_has_as_many_episodes_of_each_task(keys: str) -> None:
+    """Else one task would count more."""
+    with pytest.raises(UserError, match="multiple of 2"):
+        config(ArenaConfig, keys)
 
 
 def test_the_mean_sees_scaled_observations() -> None:
