@@ -12,6 +12,7 @@ import numpy as np
 from agentsim.compiled.cache import bound
 from brains.brain import Float, State, load_arrays
 from brains.kernels.program import settling as of
+from brains.kernels.program.gate import CHOICES
 
 LANE = 16  # numbers in a vector: rows are padded to whole ones, as the compiled kernels want them
 KERNEL = "brains.kernels.cpu.eqprop:run"
@@ -116,7 +117,7 @@ class Core:
         if stride:
             entries |= {of.PARALLEL: 1, of.LANES: lanes, of.HOLD: stride["hold"], of.RIPE: stride["ripe"]}
             entries |= {of.AGES: _at(self._ages)}
-        entries |= {of.CHOICE: of.CHOICES.index(gate["choose"]) if gate else 0}
+        entries |= {of.CHOICE: CHOICES.index(gate["choose"]) if gate else 0}
         entries |= {of.MEMORY: _at(self.memory), of.CAPACITY: len(self.memory), of.RECENT: recent}
         entries |= {of.COST: of.COSTS.index(cost), of.LAYERS: _at(self.layers), of.NUMBERS: _at(self.numbers)}
         entries |= {of.DRIVE: _at(drive), of.TARGET: _at(target), of.SCRATCH: _at(scratch)}

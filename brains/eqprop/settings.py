@@ -6,31 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from brains.gate import GateConfig
 from brains.stepping.settings import Replay
-
-
-class GateConfig(BaseModel):
-    """Which samples are learned, of those that a learning step would learn: the ones that cost much at the end of their
-    free phase; or, for comparison, others. They wait in a buffer until they are a batch."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-    choose: Literal["surprise", "loss_proportional", "random", "all"] = "surprise"
-    """surprise: what costs as much as the threshold, or more; loss_proportional: by chance, the more it costs; random:
-    by chance; all."""
-    kappa: float = Field(default=1.0, ge=0)
-    """The threshold, over the running mean of the cost."""
-    ceiling: float | None = Field(default=0.5, gt=0)
-    """The threshold at most, over the cost of knowing nothing; null: none, and with kappa above 1 nothing may ever be
-    learned."""
-    rate: float = Field(default=0.00125, gt=0, le=1)
-    """By which the running mean follows each sample."""
-    share: float = Field(default=0.22, ge=0, le=1)
-    """Of samples that are chosen by chance."""
-    batch: int = Field(default=32, ge=1, le=65536)
-    """Samples of an update."""
-    spike: float = Field(default=0.0, ge=0, le=100)
-    """The learning rate is 1 + spike times as high for a batch that costs like knowing nothing, less for less."""
 
 
 class StrideConfig(BaseModel):

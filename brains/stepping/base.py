@@ -22,11 +22,11 @@ from brains import kernels
 from brains.brain import Body, Brain, BrainBase, Float, Learning, State, in_lanes
 from brains.kernels import Kernel
 from brains.kernels.cpu import bound
-from brains.kernels.program import block, counter
+from brains.kernels.program import block, counter, gate
 from brains.kernels.program.arrays import Arrays, Net, buffers
 from brains.rules import RULES
 from brains.stepping.network import Indices, Network, check_indices
-from brains.stepping.options import numbers_of, options_of
+from brains.stepping.options import cost_of_chance, numbers_of, options_of
 from brains.stepping.settings import SteppingConfig
 
 
@@ -52,13 +52,17 @@ class SteppingBrain(BrainBase):
         self.replay = np.zeros((body.lanes, *self.replay_shape), np.float32)
         self.options = options_of(config, body.discrete, network)
         self.numbers = numbers_of(config, network)
+        self.judge = np.zeros((body.lanes, gate.NUMBERS if config.gate else 0))
+        if config.gate:
+            self.judge[:, gate.MEAN] = cost_of_chance(config, body.actions)
         self.net = self.net_of(network)
         self.action, self.target = self.net.buffers.action, self.net.buffers.target
         self.rollbacks = 0
 
     def net_of(self, network: Network) -> Net:
         """A network of this brain as a backend needs it."""
-        arrays = Arrays(network.table, self.numbers, network.state, network.parameters, network.activity, self.replay)
+        shared = (network.table, self.numbers, network.state, network.parameters, network.activity)
+        arrays = Arrays(*shared, self.replay, self.judge)
         targets = 1 if self.body.discrete else self.body.actions
         work_size = max(network.work_size, self.replay.shape[2])
         calls = buffers(arrays, self.options, self.body.observation_size, targets, work_size)

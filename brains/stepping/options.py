@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from brains.brain import Float
+from brains.gate import GateConfig
 from brains.kernels.program import op, option
+from brains.kernels.program.gate import CHOICES
 from brains.kernels.reference import names
 from brains.rules import RULES
 from brains.stepping.network import Network
@@ -21,7 +25,7 @@ def depth_scale(distance: int, base: float = 1.2) -> float:
 
 def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDArray[np.int64]:
     """What does not change while the brain lives, as the kernels read it."""
-    options, rule = np.zeros(option.AT_ONCE + 1, np.int64), RULES[config.rule]
+    options, rule = np.zeros(option.GATED + 1, np.int64), RULES[config.rule]
     options[option.EXECUTION] = ("sequential", "stepping").index(config.execution)
     options[option.RULE] = names.number_of(names.RULES, rule.reference)
     options[option.ALIGN] = ("instant", "pipeline", "sideways", "now").index(config.align)
@@ -50,12 +54,25 @@ def options_of(config: SteppingConfig, discrete: bool, network: Network) -> NDAr
     options[option.COST] = gradient_of if rule.from_reward else option.SQUARES
     single = config.replay is None and options[option.SCHEDULE] != option.ACCUMULATE
     options[option.AT_ONCE] = single and not rule.optimizer
+    options[option.GATED] = config.gate is not None and 1 + CHOICES.index(config.gate.choose)
     return options
+
+
+def cost_of_chance(config: SteppingConfig, choices: int) -> float:
+    """Of an output that says the same of each of so many choices."""
+    if config.readout == "softmax" and RULES[config.rule].from_reward:
+        return math.log(choices)
+    return (1 - 1 / choices) * (0.5 if RULES[config.rule].from_reward else 1.0)
 
 
 def numbers_of(config: SteppingConfig, network: Network) -> Float:
     """Rates and the like, then every operation's depth scale and type rate."""
     numbers = [config.learning_rate, config.momentum, config.beta1, config.beta2, 1e-8, config.gradient_clip]
+    gate = config.gate or GateConfig()
+    ceiling = (
+        math.inf if gate.ceiling is None else gate.ceiling * cost_of_chance(config, int(network.table[-1, op.UNITS]))
+    )
+    numbers += [gate.kappa, ceiling, gate.rate, gate.share]
     for own, type_rate in zip(network.table, network.type_rates, strict=True):
         below = len(config.layers) - 1 - int(own[op.STAGE])
         numbers += [depth_scale(below, config.depth_scale), type_rate]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 from pydantic_core import PydanticKnownError
 
+from brains.gate import GateConfig
 from brains.layers import Dense, Layer
 from brains.rules import RULES
 
@@ -147,6 +148,8 @@ class SteppingConfig(BaseModel):
     """The largest norm of a gradient; 0: none."""
     replay: Replay | None = None
     """A memory to train on again; null: none."""
+    gate: GateConfig | None = None
+    """Which samples, of now and of memory, are learned; null: all of them, at once."""
     snapshot_every: int = Field(default=256, ge=1)
     """Updates between copies of the weights, to which a brain goes back from numbers that are not finite."""
     explosion_detection: bool = False
@@ -182,6 +185,10 @@ class SteppingConfig(BaseModel):
     def _parts_fit(self) -> SteppingConfig:
         if self.replay is not None and self.schedule != "every_tick":
             raise ValueError("replay needs schedule: every_tick; remove one of the two")
+        if self.gate is not None and self.schedule != "every_tick":
+            raise ValueError("gate: it says when there is an update; leave out schedule")
+        if self.gate is not None and self.gate.spike:
+            raise ValueError("gate.spike is for brains that settle: leave it out")
         if isinstance(self.schedule, Block) and self.align in ("sideways", "now"):
             raise ValueError(f"a block schedule learns after the fact: it has no activations for align: {self.align}")
         if isinstance(self.schedule, Block) and self.align == "pipeline":
@@ -201,9 +208,10 @@ class SteppingConfig(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
-        """As it was written before the depth scale was a key, where it is the published one: digests are of this."""
+        """As it was written before these were keys, where they are not used: digests are of this."""
         data: dict[str, Any] = serialize(self)
-        return {name: value for name, value in data.items() if name != "depth_scale" or value != 1.2}
+        unused = {"depth_scale": 1.2, "gate": None}
+        return {name: value for name, value in data.items() if name not in unused or value != unused[name]}
 
     @property
     def skips_are_other_waves(self) -> bool:
@@ -214,6 +222,8 @@ class SteppingConfig(BaseModel):
     @property
     def period(self) -> int:
         """Ticks of a block or samples of an accumulated update; 1 otherwise."""
+        if self.gate is not None:
+            return self.gate.batch
         match self.schedule:
             case Block(block=ticks):
                 return ticks
@@ -237,6 +247,8 @@ class SteppingConfig(BaseModel):
             return (
                 f"layers.{last}.units: {units} does not fit the world's {actions} actions: write that or leave it out"
             )
+        if self.gate is not None and not (teacher and discrete):
+            return "gate: it weighs labels that choose among actions, and this world has none: remove it"
         if teacher and not discrete and self.readout != "linear":
             return f"readout: {self.readout} chooses among actions, but the world's are continuous: use linear"
         if not teacher and not RULES[self.rule].from_reward:

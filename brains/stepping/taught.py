@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from brains.brain import NO_LABEL, Body, Experience, Learning, State
-from brains.kernels.program import option
+from brains.kernels.program import option, rate
 from brains.rules import RULES
 from brains.stepping.base import SteppingBrain, check_fit, layer_name, network_of
 from brains.stepping.links import links
@@ -52,15 +54,16 @@ class TaughtBrain(SteppingBrain):
         return self.learned(*self.kernel.learn(False))
 
     def figures(self) -> dict[str, float]:
-        """The budget and the gap of every link in the last sample, where the rule has links and has learned."""
+        """The budget and the gap of every link in the last sample, where the rule has links and has learned; and what
+        the gate lets through."""
         kind, sample = RULES[self.config.rule].links, self.kernel.sample
         if not kind or sample is None:
-            return {}
+            return self._gate()
         activations, left = sample()
         if not left.any():
-            return {}
+            return self._gate()
         found = zip(self.config.layers, links(self.network, activations, left, kind), strict=True)
-        return {
+        return self._gate() | {
             f"{figure}/{layer_name(i, layer)}": value
             for i, (layer, link) in enumerate(found)
             for figure, value in (("link_budget", link.budget), ("link_gap", link.gap))
@@ -68,7 +71,20 @@ class TaughtBrain(SteppingBrain):
 
     def arrays(self) -> State:
         """The live arrays that are this brain's whole state."""
-        return {**self.network.arrays(), "replay": self.replay}
+        judged = {"gate": self.judge} if self.config.gate else {}
+        return {**self.network.arrays(), "replay": self.replay, **judged}
+
+    def learned(self, loss: float, updates: int, rollbacks: int) -> Learning:
+        """Besides, what the gate lets through."""
+        return replace(super().learned(loss, updates, rollbacks), extra=self._gate())
+
+    def _gate(self) -> dict[str, float]:
+        """Of the gate, if there is one: the share of samples that went through, and what it takes now, of all lanes."""
+        if not self.config.gate:
+            return {}
+        mean, judged, taken = self.judge.mean(0).tolist()
+        threshold = min(float(self.numbers[rate.KAPPA]) * mean, float(self.numbers[rate.CEILING]))
+        return {"gate_share": taken / max(1.0, judged), "gate_threshold": threshold}
 
     def indices(self) -> Indices:
         """Besides, the labels that are remembered."""

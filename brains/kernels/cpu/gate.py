@@ -9,11 +9,22 @@ from agentsim.compiled.jit import inline
 from agentsim.compiled.pointers import at, floats
 from brains.kernels.cpu.mathematics import copy, draw, fill, is_finite
 from brains.kernels.cpu.settling import layer_of
+from brains.kernels.program import gate
 from brains.kernels.program import settling as of
 
 F = np.float32
-SURPRISE, LOSS_PROPORTIONAL, RANDOM, ALL = range(len(of.CHOICES))
+SURPRISE, LOSS_PROPORTIONAL, RANDOM, ALL = range(len(gate.CHOICES))
 FINELY = 1 << 30  # parts of a unit interval
+
+
+@inline
+def passes(choice, cost, threshold, share, expensive, stream):
+    """Whether a sample goes through, and the stream of chance; `expensive`: its cost over the usual one."""
+    if choice in (RANDOM, LOSS_PROPORTIONAL):
+        stream, part = draw(stream, FINELY)
+        expected = share if choice == RANDOM else share * expensive
+        return F(part) < expected * F(FINELY), stream
+    return choice == ALL or cost >= threshold, stream
 
 
 @inline
@@ -21,17 +32,14 @@ def choose(program, numbers):
     """Put the rows that go through behind those that wait; the mean follows each. What is not finite surprises none."""
     inputs, outputs = layer_of(program, 0), layer_of(program, program[of.DEPTH])
     each, size, choice = floats(program[of.EACH]), inputs[of.UNITS], program[of.CHOICE]
-    by_chance = choice in (RANDOM, LOSS_PROPORTIONAL)
     for r in range(program[of.ROWS]):
         cost, usual = each[r], numbers[of.MEAN]
         if not is_finite(cost):
             continue
-        through = choice == ALL or (choice == SURPRISE and cost >= min(numbers[of.KAPPA] * usual, numbers[of.CEILING]))
-        if by_chance:
-            stream, part = draw(program[of.STREAM], FINELY)
-            program[of.STREAM] = stream
-            expected = numbers[of.SHARE] if choice == RANDOM else numbers[of.SHARE] * cost / usual
-            through = F(part) < expected * F(FINELY)
+        threshold = min(numbers[of.KAPPA] * usual, numbers[of.CEILING])
+        through, program[of.STREAM] = passes(
+            choice, cost, threshold, numbers[of.SHARE], cost / usual, program[of.STREAM]
+        )
         numbers[of.MEAN] = usual + numbers[of.FOLLOW] * (cost - usual)
         program[of.JUDGED] += 1
         if through:

@@ -8,6 +8,7 @@ import numpy as np
 
 from agentsim.compiled.jit import INTEGERS, inline, kernel
 from agentsim.compiled.pointers import at, call, distance, doubles, floats, integers
+from brains.kernels.cpu.gate import passes
 from brains.kernels.cpu.mathematics import copy, draw, fill, finite, is_finite
 from brains.kernels.cpu.network import (
     best_of,
@@ -22,7 +23,7 @@ from brains.kernels.cpu.network import (
     scratch,
 )
 from brains.kernels.cpu.updates import block_of, roll_back
-from brains.kernels.program import block, counter, op, option, row
+from brains.kernels.program import block, counter, gate, op, option, rate, row
 
 F = np.float32
 
@@ -190,9 +191,28 @@ def pick(program, counters, index):
 
 
 @inline
-def add_remembered(program, own, rows, counters, replay, first, count, picks):
+def heed(program, counters, judge, cost):
+    """Whether a sample of this cost is learned; where there is a gate, its mean follows. What is not finite surprises
+    none, and neither counts nor is learned."""
+    if not program[option.GATED]:
+        return True
+    if not is_finite(cost):
+        return False
+    rates, usual = floats(program[option.RATES]), judge[gate.MEAN]
+    threshold = min(rates[rate.KAPPA] * usual, np.float64(rates[rate.CEILING]))
+    through, counters[counter.STREAM] = passes(
+        program[option.GATED] - 1, cost, threshold, rates[rate.SHARE], F(cost / usual), counters[counter.STREAM]
+    )
+    judge[gate.MEAN] = usual + rates[rate.FOLLOW] * (cost - usual)
+    judge[gate.JUDGED] += 1.0
+    judge[gate.TAKEN] += np.float64(through)
+    return through
+
+
+@inline
+def add_remembered(program, own, rows, counters, replay, judge, first, count, picks):
     """Add `count` remembered experiences, by an ordinary forward pass: those from `first` on or, if it picks, random
-    ones. Returns their summed cost."""
+    ones. Returns (their summed cost, how many of them are learned)."""
     work, size = floats(program[option.WORK]), program[option.WORK_SIZE]
     waves, errors = at(work, scratch(program, row.WAVES)), at(work, scratch(program, row.ERRORS))
     targets, cost = at(work, scratch(program, row.INPUT)), 0.0
@@ -202,23 +222,32 @@ def add_remembered(program, own, rows, counters, replay, first, count, picks):
         copy(target, at(targets, r * size), program[option.TARGETS])
     value = block_of(program, own, block.VALUE)
     forward(program, value, waves, size, waves, size, count, program[option.STAGES])
+    learned = 0
     for r in range(count):
-        cost += output_error(program, at(waves, r * size), at(targets, r * size), at(errors, r * size))
-    add_samples(program, own, rows, waves, errors, count, 0)
-    return cost
+        own_cost = output_error(program, at(waves, r * size), at(targets, r * size), at(errors, r * size))
+        cost += own_cost
+        if heed(program, counters, judge, own_cost):
+            if learned < r:  # those that are learned lie together
+                copy(at(waves, r * size), at(waves, learned * size), size)
+                copy(at(errors, r * size), at(errors, learned * size), size)
+            learned += 1
+    if learned > 0:
+        add_samples(program, own, rows, waves, errors, learned, 0)
+    return cost, learned
 
 
 @inline
-def take_in(program, own, rows, counters, replay, label):
-    """This tick's experience: remember it, and add what it teaches now. Returns (its cost, samples)."""
+def take_in(program, own, rows, counters, replay, judge, label):
+    """This tick's experience: remember it, and add what it teaches now. Returns (its cost, samples, whether it is
+    learned)."""
     now = ring_row(program, rows, counters[counter.TICK] - 1)
     if program[option.MEMORIES] > 0:
         remember(program, counters, replay, now, label)
     if program[option.SCHEDULE] == option.BLOCK:
-        return 0.0, 0
+        return 0.0, 0, False
     wave, live, there = align(program, counters, rows)
     if not there:
-        return 0.0, 0
+        return 0.0, 0, False
     work = floats(program[option.WORK])
     errors = at(work, scratch(program, row.ERRORS))
     if live == row.LIVE:  # the row itself must stay as it is
@@ -226,8 +255,10 @@ def take_in(program, own, rows, counters, replay, label):
         copy(wave, copy_of, program[option.ROW_SIZE])
         wave = copy_of
     cost = output_error(program, wave, label, errors)
-    add_samples(program, own, rows, wave, errors, 1, live)
-    return cost, 1
+    learned = heed(program, counters, judge, cost)
+    if learned:
+        add_samples(program, own, rows, wave, errors, 1, live)
+    return cost, 1, learned
 
 
 @inline
@@ -237,7 +268,7 @@ def ends_now(program):
 
 
 @inline
-def learn_block(program, own, rows, counters, replay):
+def learn_block(program, own, rows, counters, replay, judge):
     """When a block is full: an update for each of its ticks, in time order, EPOCHS times. Returns (cost, samples)."""
     cost, period = 0.0, program[option.PERIOD]
     if counters[counter.SIZE] < period:
@@ -246,7 +277,8 @@ def learn_block(program, own, rows, counters, replay):
         for index in range(period):
             if ends_now(program):
                 return cost, 0
-            cost += add_remembered(program, own, rows, counters, replay, index, 1, False)
+            more, _ = add_remembered(program, own, rows, counters, replay, judge, index, 1, False)
+            cost += more
             update(program, own, counters, 1)
     counters[counter.SIZE] = 0
     counters[counter.POSITION] = 0
@@ -267,24 +299,26 @@ def learn(program):
     for lane in range(program[option.OWNERS]):
         own, rows, counters = own_of(program, lane), rows_of(program, lane), counters_of(program, lane)
         label = at(floats(program[option.TARGET]), lane * program[option.TARGETS])
-        replay, fresh = at(floats(program[option.REPLAY]), lane * memories), 0
+        replay = at(floats(program[option.REPLAY]), lane * memories)
+        judge = at(doubles(program[option.GATE]), lane * gate.NUMBERS)
         if program[option.TAKES_IN] and counters[counter.AGE] > 0 and is_finite(label[0]):
-            more, fresh = take_in(program, own, rows, counters, replay, label)
+            more, fresh, learned = take_in(program, own, rows, counters, replay, judge, label)
             cost += more
+            samples += fresh
+            counters[counter.PENDING] += np.int64(learned)
         if program[option.SCHEDULE] == option.BLOCK:
-            more, learned = learn_block(program, own, rows, counters, replay)
+            more, count = learn_block(program, own, rows, counters, replay, judge)
             cost += more
-            samples += learned
+            samples += count
             continue
-        counters[counter.PENDING] += fresh
-        samples += fresh
         if counters[counter.SIZE] > 0 and program[option.PER_STEP] > 0:
             first = 0
             while first < program[option.PER_STEP] and not ends_now(program):
                 count = min(program[option.BATCH], program[option.PER_STEP] - first)
-                cost += add_remembered(program, own, rows, counters, replay, first, count, True)
+                more, taken = add_remembered(program, own, rows, counters, replay, judge, first, count, True)
+                cost += more
+                counters[counter.PENDING] += taken
                 first += count
-            counters[counter.PENDING] += program[option.PER_STEP]
             samples += program[option.PER_STEP]
         if counters[counter.PENDING] >= max(1, program[option.PERIOD]):
             update(program, own, counters, counters[counter.PENDING])

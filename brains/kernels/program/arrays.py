@@ -22,6 +22,7 @@ class Arrays(NamedTuple):
     parameters: NDArray[np.float32]  # (N, or 1 if all lanes share them, block.FEW or MANY, P)
     activity: NDArray[np.float32]  # (N, ring + row.EXTRA, S)
     replay: NDArray[np.float32]  # (N, capacity, numbers in an experience)
+    gate: NDArray[np.float64]  # (N, gate.NUMBERS), or (N, 0)
 
 
 class Operation(NamedTuple):

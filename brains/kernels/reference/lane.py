@@ -157,9 +157,13 @@ class Lane:
         """A random place in the replay ring; the first quarter of every batch from the last RECENT experiences."""
         size = int(self.state[counter.SIZE])
         reach = min(size, self.options[option.RECENT]) if 4 * index < self.options[option.PER_STEP] else size
-        stream, back = draw(int(self.state[counter.STREAM]) & MASK, reach)
+        return (int(self.state[counter.POSITION]) - 1 - self.chance(reach)) % size
+
+    def chance(self, bound: int) -> int:
+        """A random integer in [0, bound), of the lane's stream."""
+        stream, found = draw(int(self.state[counter.STREAM]) & MASK, bound)
         self.state[counter.STREAM] = stream - (1 << 64) if stream >> 63 else stream
-        return (int(self.state[counter.POSITION]) - 1 - back) % size
+        return found
 
     def apply(self, count: int) -> int:
         """One update from the gathered gradient of `count` samples. Returns 1 if it had to be rolled back."""

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from brains.kernels.program import counter, op, option, row
-from brains.kernels.program.arrays import Net
+from brains.kernels.program import counter, gate, op, option, rate, row
+from brains.kernels.program.arrays import LARGEST_BATCH, Net
 from brains.kernels.reference.lane import Lane, tick_path
 from brains.kernels.reference.wave import Wave
+
+FINELY = 1 << 30  # parts of a unit interval
 
 
 class TaughtLane(Lane):
@@ -21,25 +23,29 @@ class TaughtLane(Lane):
 
     def __init__(self, net: Net, lane: int) -> None:
         super().__init__(net, lane)
+        self.judge, self.bounds = net.arrays.gate[lane], net.arrays.rates[rate.KAPPA : rate.NUMBERS].tolist()
         self.sampled, self.places = self.wave(row.WAVE), net.arrays.table[:, op.Y].tolist()
 
     def learn(self, target: NDArray[Any], fresh: bool, replay: NDArray[Any]) -> tuple[float, int, int, int]:
         """One learning step: (summed loss, samples, updates, roll-backs)."""
         options, state = self.options, self.state
-        loss, samples = 0.0, 0
+        loss, samples, learned = 0.0, 0, 0
         if fresh and state[counter.AGE] > 0 and math.isfinite(target[0]):
             if len(replay):
                 self.remember(replay, target)
             if options[option.SCHEDULE] != option.BLOCK and (wave := self.align()) is not None:
-                loss += self.add_sample(wave, target, now=True)
-                samples += 1
+                loss, learned = self.add_sample(wave, target, now=True)
+                samples = 1
         if options[option.SCHEDULE] == option.BLOCK:
             return self.learn_block(replay, target.size)
         if state[counter.SIZE] > 0:
-            for index in range(options[option.PER_STEP]):
-                loss += self.add_remembered(replay[self.pick(index)], target.size)
-                samples += 1
-        state[counter.PENDING] += samples
+            several = options[option.PER_STEP]
+            for first in range(0, several, LARGEST_BATCH):  # drawn before any of them is judged
+                for place in [self.pick(index) for index in range(first, min(first + LARGEST_BATCH, several))]:
+                    cost, taken = self.add_remembered(replay[place], target.size)
+                    loss, learned = loss + cost, learned + taken
+            samples += several
+        state[counter.PENDING] += learned
         if state[counter.PENDING] < max(1, options[option.PERIOD]):
             return loss, samples, 0, 0
         rollbacks = self.apply(int(state[counter.PENDING]))
@@ -54,21 +60,38 @@ class TaughtLane(Lane):
         loss, rollbacks = 0.0, 0
         for _ in range(epochs):
             for memory in replay:
-                loss += self.add_remembered(memory, targets)
+                loss += self.add_remembered(memory, targets)[0]
                 rollbacks += self.apply(1)
         self.state[counter.SIZE] = self.state[counter.POSITION] = 0
         return loss, epochs * period, epochs * period, rollbacks
 
-    def add_sample(self, wave: Wave, target: NDArray[Any], now: bool = False) -> float:
-        """Add one sample's raw update to the gathered gradient. Returns its loss before the update."""
+    def add_sample(self, wave: Wave, target: NDArray[Any], now: bool = False) -> tuple[float, int]:
+        """Add one sample's raw update to the gathered gradient, if the gate lets it. Returns (its loss before the
+        update, whether it is learned)."""
         goal = self.goals[int(target[0])] if self.options[option.DISCRETE] else torch.from_numpy(target)
         loss, update = self.rule.sample(self, wave, goal, now)
         self.sampled = wave
-        self.gather(update)
-        return float(loss)
+        learned = not self.options[option.GATED] or self.heed(float(loss))
+        if learned:
+            self.gather(update)
+        return float(loss), int(learned)
 
-    def add_remembered(self, memory: NDArray[Any], targets: int) -> float:
-        """Add one remembered experience's raw update, by an ordinary forward pass. Returns its loss."""
+    def heed(self, cost: float) -> bool:
+        """Whether the gate lets a sample of this cost through; its mean follows (`brains.gate`)."""
+        if not math.isfinite(cost):
+            return False
+        kappa, ceiling, rate_, share = self.bounds
+        usual, choice = float(self.judge[gate.MEAN]), gate.CHOICES[self.options[option.GATED] - 1]
+        through = choice == "all" or cost >= min(kappa * usual, ceiling)
+        if choice in ("random", "loss_proportional"):
+            part = self.chance(FINELY)
+            through = part < share * (cost / usual if choice == "loss_proportional" else 1.0) * FINELY
+        self.judge[:] += [rate_ * (cost - usual), 1.0, through]
+        return through
+
+    def add_remembered(self, memory: NDArray[Any], targets: int) -> tuple[float, int]:
+        """Add one remembered experience's raw update, by an ordinary forward pass. Returns (its loss, whether it is
+        learned)."""
         wave, remembered = self.wave(row.WAVE), torch.from_numpy(memory[:-targets])
         start = len(remembered) - self.state_total
         self.look(remembered[:start], wave)
