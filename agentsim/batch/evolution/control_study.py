@@ -17,6 +17,7 @@ from agentsim.batch.evolution.control import ControlTask, Policy, first_generati
 from agentsim.batch.evolution.exported import save_policy
 from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.settings import ControlConfig, Workers
+from agentsim.batch.evolution.workers import in_words
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.training import Header
 from agentsim.batch.trials import Check, folder_of, seeded, train_all
@@ -129,6 +130,8 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print("The unperturbed mean is tested, that of the best look at validation episodes. Steps: those of all")
     judged = f"{result['searched_by']} episodes."
     console.print(f"members in a perfect simulator; random search has as many, and judges every policy by {judged}")
+    if result["workers"]:
+        console.print(in_words(result["workers"]))
     typer.echo(f"{result['bench']}.png, .html, .json, trainings and brains: {result['out']}", err=True)
     if result["rows"]:
         row = result["rows"][0]

@@ -15,6 +15,7 @@ from agentsim.batch import settings
 from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.regression import LOST, Regression, RegressionTask, theory
 from agentsim.batch.evolution.settings import RegressionConfig, Workers
+from agentsim.batch.evolution.workers import in_words
 from agentsim.batch.settings import Asked, Study
 from agentsim.batch.trials import Check, Trial, seeded, train_all
 from agentsim.errors import UserError
@@ -174,6 +175,8 @@ def show(result: dict[str, Any], console: Console) -> None:
     )
     console.print("correlation, of a pair's difference with <E, gradient>: means until the distance is a hundredth of")
     console.print("the first. CPU counts these figures too. The unperturbed mean is judged, never a member.")
+    if result["workers"]:
+        console.print(in_words(result["workers"]))
     typer.echo(f"{MODE}.png, {MODE}.html, {MODE}.json and trainings: {result['out']}", err=True)
 
 

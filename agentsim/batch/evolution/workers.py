@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping
+from statistics import median
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -133,6 +134,7 @@ class Coordinator:
         self.bytes_sent = self.bytes_received = self.lost = self.snapshots = 0
         self.task: Judge | None = None
         self.told: tuple[int, Float] | None = None  # the last generation's differences
+        self.seconds: list[float] = []  # that each generation took
         self.at: dict[Hashable, int | None] = {}  # generation of those that are there; None: needs a snapshot
         self.coming = [pool.start() for _ in range(workers)]
         until = time.monotonic() + BEGIN
@@ -141,6 +143,7 @@ class Coordinator:
 
     def judge(self, task: Judge, generation: int) -> Judged:
         """All pairs of a generation, in their order, each exactly as the task alone would judge it."""
+        began = time.monotonic()
         if task is not self.task:
             self.task, self.told, self.at = task, None, dict.fromkeys(self.at)
         self._welcome()
@@ -157,6 +160,7 @@ class Coordinator:
             parts.append(found or task.judge(generation, pairs))
         everyone = joined(parts)
         self.told = generation, everyone.differences
+        self.seconds.append(time.monotonic() - began)
         return everyone
 
     def _welcome(self) -> None:
@@ -189,7 +193,17 @@ class Coordinator:
         self.bytes_received += reply.judged.differences.nbytes
         return reply.judged if reply.digest == digest else None
 
-    def figures(self) -> dict[str, int]:
-        """What there was of workers and of what went to and fro, JSON data."""
+    def figures(self) -> dict[str, float]:
+        """What there was of workers, of what went to and fro and of wall time, the median of all generations, JSON
+        data."""
         figures = {"workers": len(self.at) + len(self.coming), "lost": self.lost, "snapshots": self.snapshots}
-        return {**figures, "bytes_sent": self.bytes_sent, "bytes_received": self.bytes_received}
+        sent = {"bytes_sent": self.bytes_sent, "bytes_received": self.bytes_received}
+        return {**figures, **sent, "milliseconds": 1e3 * median(self.seconds or [0.0])}
+
+
+def in_words(figures: Mapping[str, float]) -> str:
+    """The same, for a person."""
+    count = f"{figures['workers']:.0f} worker" + "s" * (figures["workers"] != 1)
+    bytes_ = f"{figures['bytes_sent']:,.0f} bytes of differences sent and {figures['bytes_received']:,.0f} received"
+    rest = f"{figures['snapshots']:.0f} snapshots sent, {figures['lost']:.0f} workers lost"
+    return f"{count}: {figures['milliseconds']:.1f} ms a generation (wall time, the median), {bytes_}, {rest}"

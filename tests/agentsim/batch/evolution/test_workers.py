@@ -15,7 +15,7 @@ from agentsim.batch.evolution.judged import Judges
 from agentsim.batch.evolution.ray_pool import coordinator_of
 from agentsim.batch.evolution.regression import RegressionTask
 from agentsim.batch.evolution.settings import AcrobotConfig, RegressionConfig, Workers
-from agentsim.batch.evolution.workers import Call, Coordinator, Replica, Reply
+from agentsim.batch.evolution.workers import Call, Coordinator, Replica, Reply, in_words
 from agentsim.cli.app import app
 from agentsim.errors import UserError
 from brains.brain import Float
@@ -85,6 +85,10 @@ def test_any_number_of_workers_does_what_one_process_does(alone: Float, workers:
     assert coordinator.bytes_sent == 11 * workers * 4 * 320
     assert coordinator.bytes_received == 12 * 4 * 320
     assert coordinator.figures()["snapshots"] == workers and coordinator.lost == 0
+    assert len(coordinator.seconds) == 12
+    coordinator.seconds = [0.002, 0.5, 0.001]
+    said = in_words(coordinator.figures())
+    assert said.startswith(f"{workers} worker") and "2.0 ms a generation" in said and f"{12 * 4 * 320:,} rec" in said
 
 
 def test_the_parts_of_a_generation_are_chunks() -> None:
