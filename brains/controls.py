@@ -22,7 +22,7 @@ class Control(BrainBase):
     backend = "numpy"
     memory_size = 0
     asks_the_oracle = False  # whether this kind may be handed the oracle
-    is_the_oracle = False  # whether its actions are the oracle's: a probe of it would say what the oracle knows
+    probed = True  # whether its answers are its own: a probe of one that asks would say what the oracle knows
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         super().__init__(config, body)
@@ -182,7 +182,7 @@ class DelayedOracleBrain(Control):
     """The ceiling of a brain of that latency. Until the first observation is old enough it answers action 0."""
 
     Config: type[BaseModel] = OracleConfig
-    asks_the_oracle = is_the_oracle = True
+    asks_the_oracle, probed = True, False
 
     def __init__(self, config: Any, body: Body, seed: np.random.SeedSequence) -> None:
         self.delay = getattr(config, "delay", 1)
@@ -218,18 +218,18 @@ class RepeatLastLabelBrain(DelayedOracleBrain):
     Config = RepeatLastLabelConfig
 
     def __init__(self, config: RepeatLastLabelConfig, body: Body, seed: np.random.SeedSequence) -> None:
-        self.is_the_oracle = config.hears == "oracle"
+        self.probed = config.hears == "teacher"
         super().__init__(config, body, seed)
 
     def act(self, observation: Float) -> NDArray[Any]:
         """(N, obs) -> (N,) int64."""
-        if self.is_the_oracle:
+        if not self.probed:
             return super().act(observation)
         return self.show(self.memory[:, 0].astype(np.int64))
 
     def learn(self, experience: Experience) -> Learning:
         """Remember what the teacher says, where it speaks."""
-        if not self.is_the_oracle:
+        if self.probed:
             label = self.heard(experience)
             self.memory[:, 0] = np.where(label == NO_LABEL, self.memory[:, 0], label)
         return Learning()

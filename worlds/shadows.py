@@ -1,4 +1,4 @@
-"""Copies of a world beside it, for a brain that lives many lives at once."""
+"""Copies of a world beside it, for a brain that lives many lives at once or looks before it acts."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ class Shadows:
             self.lanes.switch_task(task)
         self.lanes.advance(actions[None])
         return self.lanes.reward[0]
+
+    def foresee(
+        self, plans: NDArray[np.int64], generator: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What would come of actions (ticks, count) from where the shown world is now, which nothing happens to.
+
+        All lanes have one chance, keyed by a draw of `generator`: what tells them apart is what they do, and none has
+        the shown world's own. Returns rewards (ticks, count) and observations (ticks, count, observation_size).
+        """
+        self.lanes.state[:] = self.shown.state[0]
+        self.lanes.stream[:] = generator.integers(0, 2**64, dtype=np.uint64), 0
+        self.lanes.advance(plans)
+        return self.lanes.reward, self.lanes.observation
 
     def take_over(self, source: NDArray[Any], target: NDArray[Any]) -> None:
         """Lanes of `target` go on from where those of `source` are, with the same chance."""

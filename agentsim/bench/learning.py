@@ -21,10 +21,11 @@ from agentsim.studies.intervals import as_interval, interval
 from agentsim.studies.report import print_table, report
 from agentsim.studies.sweep import Result, by_entry, study_directory, sweep
 from agentsim.system.output import as_number
+from brains.brain import Brain, figures_of
 
 Results = dict[Entry, list[Result]]
 
-VERSION = "learning 1"
+VERSION = "learning 2"
 FIGURES = (
     "world",
     "brain",
@@ -60,6 +61,7 @@ def run_once(config: Config) -> Result | None:
         before = time.process_time()
         simulation.run(on_tick=at_the_end_of_a_phase)
         taken = time.process_time() - before - probing
+        simulated = _simulated(simulation.brain)
         result = simulation.close()
     if simulation.interrupted is not None:
         return None
@@ -75,8 +77,14 @@ def run_once(config: Config) -> Result | None:
         "curve": {name: [getattr(row, name) for row in rows] for name in ("tick", "accuracy", "score", "reward")},
         "returns": simulation.telemetry.returns,
         "cpu_seconds": taken,
+        "simulated": simulated,
         "versions": result["versions"],
     }
+
+
+def _simulated(brain: Brain) -> int:
+    """Steps of a simulator that it has used, of a team all members together."""
+    return sum(int(count) for name, count in figures_of(brain).items() if name.rpartition(".")[2] == "simulated")
 
 
 def measure(
@@ -144,6 +152,7 @@ def _row(entry: Entry, results: list[Result], threshold: float | None) -> dict[s
         "reached": None if threshold is None else sum(_reached(found, threshold) for found in episodes),
         "rollbacks": sum(result["rollbacks"] for result in results),
         "cpu_us_per_tick": interval(1e6 * result["cpu_seconds"] / result["ticks"] for result in results),
+        "simulated": interval(result["simulated"] for result in results),
         "curve": mean_curves(results, entry.config.clock.tick_hz),
     }
 
@@ -178,7 +187,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         probed = list(dict.fromkeys(task for row in found["rows"] for p in row["phases"] for task in p["probe"]))
         reached = f"of the seeds >= {found['threshold']:g}" if found["threshold"] is not None else "reached"
         headings = ["brain", "seeds", "phase", "accuracy, %", "score", "its last 10 s", *(f"probe {t}" for t in probed)]
-        headings += ["last 20 returns", reached, "reward/tick", "updates/tick", "CPU us/tick"]
+        headings += ["last 20 returns", reached, "reward/tick", "updates/tick", "CPU us/tick", "simulator steps"]
         lines = [line for row in found["rows"] for line in _lines(row, probed)]
         title = f"{found['config']}: {found['world']}, {found['ticks']:,} ticks, mean ± 95 %; controls below the brains"
         print_table(console, headings, lines, title)
@@ -203,6 +212,7 @@ def _lines(row: dict[str, Any], probed: Sequence[str]) -> list[list[str]]:
                 as_interval(row["reward_per_tick"], 1, 4) if first else "",
                 as_interval(row["updates_per_tick"], 1, 2) if first else "",
                 as_interval(row["cpu_us_per_tick"], 1, 0) if first else "",
+                f"{row['simulated']['mean']:,.0f}" if first else "",
             ]
         )
     return lines

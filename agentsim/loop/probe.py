@@ -42,16 +42,16 @@ def probe_agents(brain: Brain, agents: tuple[str, ...], world: World, count: int
     return {
         agents[lane]: _share_right(member, *world.sample_states(count, lane, rng))
         for member, lane in members
-        if not getattr(member, "is_the_oracle", False)
+        if getattr(member, "probed", True)
     }
 
 
 def probe_simulation(simulation: Simulation, count: int | None = None) -> dict[str, float]:
     """`probe` of a simulation's brain, with the same random states whenever it is asked.
 
-    Empty for a brain that `is_the_oracle`: it would say what the oracle knows.
+    Empty for a brain that is not to be `probed`: it would say what the oracle or a simulator knows.
     """
-    if getattr(simulation.brain, "is_the_oracle", False):
+    if not getattr(simulation.brain, "probed", True):
         return {}
     count = simulation.config.run.probe_states if count is None else count
     rng = np.random.default_rng(simulation.streams["probe"])

@@ -123,7 +123,7 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
     except Exception as error:
         what = f"{entry.config.world.id} with {entry.name}"
         raise UserError(f"{what} cannot be built: {said(error)}") from error
-    if mapping["kind"] in TRIVIAL:
+    if mapping["kind"] in (*TRIVIAL, "planning"):  # which is itself when frozen
         return
     frozen = entry.config.model_copy(update={"learn": entry.config.learn.model_copy(update={"steps_per_tick": 0})})
     yield Entry(entry.source, f"{entry.name}, frozen", frozen, control=True)

@@ -18,7 +18,7 @@ GHOSTS = 64  # members whose worlds are drawn, at most
 
 
 class EvolutionBrainConfig(BaseModel):
-    """A small policy that an evolution strategy moves; where the world has no shadows it only acts."""
+    """A small policy that an evolution strategy moves; without the shadows that it wants it only acts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -27,7 +27,10 @@ class EvolutionBrainConfig(BaseModel):
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=512)], ...], Field(max_length=4)] = (16,)
     """Units of the hidden layers, rational tanh."""
     window: Annotated[int, Field(ge=1, le=100_000)] = 30
-    """Ticks that members live before the mean moves."""
+    """Ticks that a member lives in a generation."""
+    worlds: Literal["shadows", "real"] = "shadows"
+    """Where members live: side by side in shadows, a perfect simulator, while the mean acts; or in turn in the world
+    there is, where each of them acts for a window."""
     evolution: EvolutionConfig = EvolutionConfig()
     """The strategy."""
 
@@ -62,7 +65,6 @@ class EvolutionBrain(BrainBase):
 
     Config: Any = EvolutionBrainConfig
     backend = "numba"
-    lives_in_shadows = True
     crowd = True  # what it `imagines` is at one time, and no way
 
     def __init__(self, config: EvolutionBrainConfig, body: Body, seed: np.random.SeedSequence) -> None:
@@ -79,6 +81,8 @@ class EvolutionBrain(BrainBase):
         population = config.evolution.population
         self.fitness, self.ticks = np.zeros(population, np.float64), np.zeros(1, np.int64)
         self.steps = np.zeros(1, np.int64)  # of the simulator
+        self.seed = np.array([number], np.uint64)
+        self.learns = body.shadows is not None
         self.shadows: Shadows | None = None
         self.told = np.zeros(2)  # of the last window: what members earned a tick, and the share of ties
         if body.shadows is not None:
@@ -115,11 +119,16 @@ class EvolutionBrain(BrainBase):
         self.steps += len(self.fitness)
         if self.ticks[0] < self.config.window:
             return Learning()
-        differences = self.fitness[::2] - self.fitness[1::2]
-        self.told[:] = self.fitness.mean() / self.config.window, np.mean(differences == 0)
+        learning = self._generation(self.fitness)
+        self._meet()
+        return learning
+
+    def _generation(self, fitness: NDArray[np.float64]) -> Learning:
+        """The mean moves, and fitness is counted anew."""
+        differences = fitness[::2] - fitness[1::2]
+        self.told[:] = fitness.mean() / self.config.window, np.mean(differences == 0)
         self.evolution.tell(differences)
         self.fitness[:], self.ticks[:] = 0, 0
-        self._meet()
         return Learning(-float(self.told[0]), 1)
 
     def imagines(self) -> Float | None:
@@ -136,18 +145,19 @@ class EvolutionBrain(BrainBase):
 
     def figures(self) -> dict[str, float]:
         """Generations, steps of the simulator, and of the last window members' reward a tick and ties."""
-        if self.shadows is None:
+        if not self.learns:
             return {}
         fitness, ties = self.told.tolist()
         counted = {"generations": float(self.evolution.generation), "simulated": float(self.steps[0])}
         return {"fitness": fitness, "ties": ties, **counted}
 
     def arrays(self) -> State:
-        """The strategy, and the shadows where there are any."""
-        if self.shadows is None:
+        """The strategy, and where it learns what members came to, and their shadows."""
+        if not self.learns:
             return self._strategy()
-        worlds = {f"shadows.{name}": array for name, array in self.shadows.arrays().items()}
-        own = {"fitness": self.fitness, "ticks": self.ticks, "steps": self.steps, "told": self.told}
+        shadows = {} if self.shadows is None else self.shadows.arrays()
+        worlds = {f"shadows.{name}": array for name, array in shadows.items()}
+        own = {"fitness": self.fitness, "ticks": self.ticks, "steps": self.steps, "told": self.told, "seed": self.seed}
         return {**self._strategy(), **worlds, **own}
 
     def _strategy(self) -> State:
@@ -156,6 +166,7 @@ class EvolutionBrain(BrainBase):
     def load_state_dict(self, state: State) -> None:
         """Inverse of state_dict. Raises ValueError naming the entry that does not fit."""
         load_arrays(self.arrays(), state)
+        self.evolution.seed = int(self.seed[0])
         if self.shadows is not None:
             self.shadows.take_in()
             self._members()

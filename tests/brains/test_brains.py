@@ -17,6 +17,7 @@ from agentsim.testing import check_brain
 from brains.brain import Body, Experience
 from brains.kernels import BACKENDS
 from brains.stepping.settings import SteppingConfig
+from worlds.chase_avoid import ChaseAvoid
 
 FILES = sorted((Path(__file__).parents[2] / "configs" / "brains").glob("*.yaml"))
 NAMED = {path.stem: load_brain(path.stem) for path in FILES}
@@ -33,6 +34,9 @@ REWARDED = Body(observation_size=6, actions=4, lanes=2)
 CONTINUOUS = Body(observation_size=3, actions=2, discrete=False, low=(-1.0, -2.0), high=(1.0, 2.0), lanes=2)
 CARTPOLE = Body(observation_size=4, actions=2, lanes=2)
 CANVAS = Body(observation_size=33, actions=4, discrete=False, low=(0.0,) * 4, high=(1.0,) * 4, lanes=2)
+ARENA = ChaseAvoid()
+ARENA.reset(seed=0)
+SHADOWED = Body(observation_size=8, actions=4, lanes=2, shadows=ARENA.shadows)
 PENDULUM = Body(observation_size=3, actions=1, discrete=False, low=(-2.0,), high=(2.0,), lanes=2)
 
 
@@ -53,7 +57,8 @@ def make(name: str, backend: str, body: Body, seed: np.random.SeedSequence) -> A
 def fitting(name: str, backend: str) -> list[Body]:
     """The bodies in which this brain can live: at least one."""
     found = []
-    for body in (TAUGHT, REWARDED, CONTINUOUS, CARTPOLE, PENDULUM, CANVAS):
+    shadowed = [SHADOWED] if getattr(brains.load(NAMED[name]["kind"]), "lives_in_shadows", False) else []
+    for body in (TAUGHT, REWARDED, CONTINUOUS, CARTPOLE, PENDULUM, CANVAS, *shadowed):
         with suppress(ValueError):
             make(name, backend, body, np.random.SeedSequence(0))
             found.append(body)

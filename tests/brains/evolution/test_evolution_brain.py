@@ -149,7 +149,6 @@ def test_it_goes_on_exactly_and_is_handed_on() -> None:
     lived(world, one, 13)
     two = born(world, shaping="sign")
     other = EvolutionBrain(one.config, world.body, np.random.SeedSequence(9))
-    other.evolution.seed = one.evolution.seed
     other.load_state_dict(one.state_dict())
     assert other.figures() == one.figures() and one.figures()["fitness"] != 0
     lived(world, one, 9)
