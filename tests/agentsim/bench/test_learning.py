@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from agentsim.bench import learning
-from agentsim.config.load import Config
+from agentsim.config.load import Config, load_config
 from agentsim.errors import UserError
 from agentsim.loop.simulation import Simulation
 from agentsim.studies import sweep
-from agentsim.studies.entries import Entry, Run
+from agentsim.studies.entries import Entry, Run, entries
 
 
 @pytest.fixture
@@ -56,6 +56,28 @@ def test_who_asks_the_oracle_is_not_probed(short: Config) -> None:
     assert found["accuracy"] == 1.0
 
 
+def test_steps_of_a_simulator_are_counted(short: Config) -> None:
+    """In 60 ticks: of each of four actions, of six members, of one who has no simulator, of one who is not taught; of a
+    team its members'."""
+    look, strategy = {"kind": "planning"}, {"kind": "evolution", "window": 7, "evolution": {"population": 6}}
+    idle = short.with_brain(strategy).model_copy(update={"learn": short.learn.model_copy(update={"steps_per_tick": 0})})
+    chosen = [(short.with_brain(look), 60 * 4), (short.with_brain(strategy), 60 * 6), (short, 0), (idle, 0)]
+    for config, steps in chosen:
+        found = learning.run_once(config)
+        assert found is not None and found["simulated"] == steps
+    slow = load_config(
+        "arena-evolution",
+        overrides=["brain=", "brains={a: {every: 2, brain: {kind: planning}}}", "clock.pacing=none", "run.seconds=1"],
+    )
+    found = learning.run_once(slow)
+    assert found is not None and found["simulated"] == 30 * 4
+
+
+def test_a_planner_is_not_also_run_frozen() -> None:
+    rows = {entry.name for entry in entries(["arena-evolution"], ["look-ahead", "evolution"])}
+    assert {"look-ahead", "evolution", "evolution, frozen"} <= rows and "look-ahead, frozen" not in rows
+
+
 def test_processes_change_nothing(short: Config) -> None:
     """Two at a time in other processes give the same state hashes as one after the other in this one."""
     entry = Entry("short", "random", short.with_brain({"kind": "random"}))
@@ -88,6 +110,7 @@ def fake(config: Config) -> dict[str, Any]:
         "episodes": {"count": 20, "last_20_mean": 474.0 + seed},
         "phases": [phase | {"probe": None}],
         "curve": {"tick": [50, 100], "accuracy": [None, None], "score": [None, None], "reward": [1.0, 3.0]},
+        "simulated": 64 * ticks,
         "returns": [(25, 0.0 + seed), (75, 10.0 + seed)],
         "versions": {},
     }
@@ -121,6 +144,7 @@ def test_table_is_of_the_seeds(faked: list[tuple[str, int]], tmp_path: Path) -> 
     assert row["updates_per_tick"] == {"mean": 3.0, "half_width": 0.0, "n": 3}
     assert row["reward_per_tick"] == {"mean": 2.0, "half_width": 0.0, "n": 3}
     assert row["cpu_us_per_tick"] == {"mean": pytest.approx(1.0), "half_width": half, "n": 3}
+    assert row["simulated"] == {"mean": 6400.0, "half_width": 0.0, "n": 3}
     assert row["curve"]["seconds"] == [1.0, 2.0]  # 100 ticks at 50 Hz
     assert row["curve"]["returns"] == {"mean": [1.0, 11.0], "half_width": [half, half]}
     assert (constant["best_of"], constant["control"]) == ("best constant", True)
