@@ -69,19 +69,22 @@ def test_a_generation_moves_the_mean_by_what_twins_earned_a_life() -> None:
     one more for each that was terminated."""
     given = {"shaping": "raw", "optimizer": "sgd", "learning_rate": 0.25, "sigma": 0.5}
     brain, rng = born(Body(5, 3, lanes=2), window=4, **given), np.random.default_rng(1)
-    mean, (plus, minus) = brain.evolution.mean.astype(np.float64), members_of(brain).astype(np.float64)
-    rewards, seen = rng.integers(-8, 9, (9, 2)) / 8, np.zeros((2, 5), np.float32)
-    ends = np.zeros((9, 2), bool)
-    ends[[0, 2, 4, 4, 7], [0, 1, 0, 1, 1]] = True
-    for tick in range(9):
-        _, learning = told(brain, seen, rewards[tick], ends[tick])
-        assert learning.updates == (tick == 8)
-    up, down = rewards[1:5].sum() / (2 + 3), rewards[5:].sum() / (2 + 1)
-    moved = 0.25 * (up - down) / (2 * 0.5) * (plus - minus) / (2 * 0.5)
-    np.testing.assert_allclose(brain.evolution.mean, mean + moved, atol=1e-6)
-    assert abs(moved).max() > 0.01
-    np.testing.assert_allclose(-learning.loss, (up + down) / 2 / 4)
-    assert brain.figures() == {"fitness": -learning.loss, "ties": 0.0, "generations": 1.0, "simulated": 0.0}
+    rewards, seen, ends = rng.integers(-8, 9, (17, 2)) / 8, np.zeros((2, 5), np.float32), np.zeros((17, 2), bool)
+    ends[[0, 2, 4, 4, 7, 11, 15, 16, 16], [0, 1, 0, 1, 1, 0, 1, 0, 1]] = True
+    told(brain, seen, rewards[0], ends[0])
+    for first, lives in ((1, (2 + 3, 2 + 1)), (9, (2 + 1, 2 + 3))):
+        mean, (plus, minus) = brain.evolution.mean.astype(np.float64), members_of(brain).astype(np.float64)
+        for tick in range(first, first + 8):
+            _, learning = told(brain, seen, rewards[tick], ends[tick])
+            assert learning.updates == (tick == first + 7)
+        up, down = rewards[first : first + 8].reshape(2, -1).sum(1) / lives
+        moved = 0.25 * (up - down) / (2 * 0.5) * (plus - minus) / (2 * 0.5)
+        np.testing.assert_allclose(brain.evolution.mean, mean + moved, atol=1e-6)
+        assert abs(moved).max() > 0.01
+        np.testing.assert_allclose(-learning.loss, (up + down) / 2 / 4)
+        generations = 1.0 + (first > 1)
+        told_of = {"fitness": -learning.loss, "ties": 0.0, "generations": generations, "simulated": 0.0}
+        assert brain.figures() == told_of
 
 
 def test_it_goes_on_exactly_from_the_middle_of_a_window() -> None:
