@@ -26,6 +26,7 @@ from agentsim.testing import check_brain, check_layer, check_rule, check_world
 from brains.brain import Body, Learning
 from brains.layers import LAYERS
 from brains.rules import RULES
+from worlds.chase_avoid import ChaseAvoid
 
 
 def make(kind: type[MyBrain]) -> Any:
@@ -144,7 +145,10 @@ def oracle(observations: Any) -> Any:
 TAUGHT = Body(observation_size=8, actions=4, teacher=True, oracle=oracle)
 REWARDED = Body(observation_size=8, actions=4)
 CONTINUOUS = Body(observation_size=3, actions=2, discrete=False, low=(-1.0, -2.0), high=(1.0, 2.0))
+ARENA = ChaseAvoid()
+ARENA.reset(seed=0)
 WORLDS_OF_THEIR_OWN = (
+    Body(observation_size=8, actions=4, lanes=2, shadows=ARENA.shadows),
     Body(observation_size=4, actions=2, lanes=2),
     Body(observation_size=6, actions=3),
     Body(observation_size=3, actions=1, discrete=False, low=(-2.0,), high=(2.0,)),
