@@ -131,7 +131,8 @@ def _controls_of_brain(entry: Entry, body: Body) -> Iterator[Entry]:
         if body.oracle is not None:
             yield _oracle_every(entry, slow.every, brain.latency)
         return
-    if mapping.get("replay") is not None and mapping.get("stride") is None:  # lanes hold what is remembered
+    needed = mapping.get("stride") or mapping.get("dreams")  # what is remembered, or stands in for it
+    if mapping.get("replay") is not None and not needed:
         yield _with(entry.source, f"{entry.name}, no replay", entry.config, mapping | {"replay": None})
     if body.teacher and mapping.get("brain_ticks_per_world_tick", 1) > 1:
         once = mapping | {"brain_ticks_per_world_tick": 1}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from brains.brain import NO_LABEL, Body, BrainBase, Experience, Float, Learning, State, in_lanes, load_arrays
 from brains.eqprop.core import Core
+from brains.eqprop.dreamed import Pools
 from brains.eqprop.settings import EqPropConfig, QuadraticConfig
 from brains.kernels.program import settling as of
 
@@ -36,7 +37,7 @@ class EqPropBrain(BrainBase):
                 "use kind: stepping"
             )
         super().__init__(config, body)
-        weights, stream = seed.spawn(2)
+        weights, stream, asleep = seed.spawn(3)
         replay, arguments = config.replay, config.core(body.observation_size, body.actions)
         inputs = arguments["sizes"][0]
         if replay is not None:
@@ -47,6 +48,10 @@ class EqPropBrain(BrainBase):
         rows = max(body.lanes, self.batch, gate["batch"] if gate else 0, stride.lanes if stride else 0)
         self.core = Core(rows=rows, seed=weights, **arguments)
         self.core.program[of.STREAM] = stream.generate_state(1, np.uint64).view(np.int64)[0]
+        dreams = getattr(config, "dreams", None)
+        if dreams and dreams.task is not None and dreams.task >= body.observation_size:
+            raise ValueError(f"dreams.task: {dreams.task} is none of the {body.observation_size} observations")
+        self.pools = Pools(dreams, inputs, body.actions, asleep) if dreams else None
         self.states = [np.zeros((body.lanes, size), np.float32) for size in self.core.sizes]
         depth = len(self.core.sizes) - 1
         sweeps = stride.sweeps if stride else depth
@@ -82,6 +87,8 @@ class EqPropBrain(BrainBase):
         if self.batch:
             for lane in np.flatnonzero(heard):
                 self.core.remember(x[lane], label[lane])
+                if self.pools:
+                    self.pools.see(x[lane], int(label[lane]))
             ready = bool(self.core.program[of.REMEMBERED])
             return self._strode(refused) if self.stride and ready else self._learned(refused, ready * self.batch)
         return self._learned(refused, int(heard.sum()), x[heard], np.eye(self.body.actions)[label[heard]])
@@ -101,6 +108,8 @@ class EqPropBrain(BrainBase):
             updates = core.heed(rows, *batch)
         elif batch:
             core.learn(*batch)
+        elif self.pools:
+            core.learn(*self.pools.batch(core.memory, int(core.program[of.REMEMBERED]), rows))
         else:
             core.rehearse(rows)
         lost = core.withheld - withheld
@@ -122,6 +131,8 @@ class EqPropBrain(BrainBase):
         tick to tick, those too, a lane each."""
         live = {f"state.{index}": state for index, state in enumerate(self.states) if index and self.warm}
         shared = {**self.core.arrays(), "memory": self.core.memory}
+        if self.pools:
+            shared |= {f"dreams.{name}": array for name, array in self.pools.arrays().items()}
         return live | {name: array[None] for name, array in shared.items()}
 
     def load_state_dict(self, state: State) -> None:
@@ -135,6 +146,8 @@ class EqPropBrain(BrainBase):
             if not 0 <= held <= taken <= judged or held >= self.config.gate.batch:
                 raise ValueError(f"brain state 'gate.counts' is {judged} judged, {taken} taken, {held} held")
         load_arrays(self.arrays(), state)
+        if self.pools:
+            self.pools.take_in()
 
     def adopt(self, state: State, *, changed: bool) -> None:
         """Take over what another brain of this kind learned, with gains of one's own where its settings `changed`;

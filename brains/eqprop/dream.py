@@ -168,10 +168,10 @@ class Dreamer:
         *_, last = dreaming(self.average.of(labels), self.means[labels], count, steps, hottest, chance)
         return last
 
-    def update(self, images: Float, named: Float, rate: float, share: float) -> float:
+    def update(self, images: Float, named: Float, rate: float, share: float, young: int = 0) -> float:
         """Learn images (L, n, D) of the last L labels awake, and name images (M, m, D) of the last M; pixels are 0 to
-        1, naming has so large a share, and of earlier pools than L only c learns. Returns the mean of
-        -ln P(label | x)."""
+        1, naming has so large a share, and of earlier pools than L only c learns; those from `young` on began last,
+        together. Returns the mean of -ln P(label | x)."""
         count, (last, m, size) = len(self.means), named.shape
         first = count - len(images)
         own, here = self.live.of(slice(first, count)), slice(first, count)
@@ -190,7 +190,7 @@ class Dreamer:
                 self.live.W[label] *= 1 - rates[label] * WEIGHT_DECAY
                 changes = [*step.of([label - first])[:3], *changes]
             self._descend(label, changes, rates[label])
-        self._guard(first)
+        self._guard(max(first, young))
         return loss
 
     def _descend(self, label: int, changes: list[Float], rate: float) -> None:
@@ -205,13 +205,15 @@ class Dreamer:
             average[...] += follow * (parameter - average)
         self.ages[label] += 1
 
-    def _guard(self, first: int) -> None:
-        """Start anew what has collapsed of the pools that learn."""
+    def _guard(self, young: int) -> None:
+        """Start anew what has collapsed of the pools from `young` on, which began together: among older ones, whose
+        weights are wide, a sound young one would look as if it had."""
         due = self.ages == TRIAL * 2**self.restarts
-        due[:first] = False
+        due[:young] = False
         if due.any():
             spread = self.spread
-            collapsed = due & ((spread < np.median(spread) / 2) | (self.live.c > HIGHEST))
+            usual = np.sort(spread[young:])[(len(spread) - young) // 2]  # the upper median
+            collapsed = due & ((spread < usual / 2) | (self.live.c > HIGHEST))
             self.restarts += collapsed
             for label in np.flatnonzero(collapsed).tolist():
                 self._start(label)

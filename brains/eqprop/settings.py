@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from brains.gate import GateConfig
 from brains.stepping.settings import Replay
@@ -36,6 +36,22 @@ class StrideConfig(BaseModel):
     def oldest(self) -> int:
         """Sweeps that a sample has had in its last tick."""
         return -(-self.hold // self.sweeps) * self.sweeps
+
+
+class DreamsConfig(BaseModel):
+    """Dreams in place of memory: of what is older than the replay's capacity only a mean and a covariance are kept for
+    each task and label, an energy, from which a share of each batch is drawn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    share: float = Field(default=0.5, ge=0, le=1)
+    """Of each batch that is dreamed; the rest is remembered."""
+    task: int | None = Field(default=None, ge=0)
+    """Which observation says which of two tasks it is, 0 or 1; null: there is one task."""
+    spread: Literal["full", "diagonal", "none"] = "full"
+    """How dreams vary about the mean of their pool: as experiences did, each number by itself, or not at all."""
+    least: int = Field(default=8, ge=1)
+    """Experiences of a pool before it is dreamed of."""
 
 
 class EqPropConfig(BaseModel):
@@ -81,6 +97,8 @@ class EqPropConfig(BaseModel):
     replay: Replay | None = Replay()
     """A memory of labelled experiences, of which every learning step draws a batch; null: it learns from the present
     one."""
+    dreams: DreamsConfig | None = None
+    """What stands in for a long memory; null: nothing."""
     gate: GateConfig | None = None
     """Which samples of these are learned; null: all of them, at once."""
     stride: StrideConfig | None = None
@@ -94,11 +112,24 @@ class EqPropConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _dreams_fit(self) -> EqPropConfig:
+        """Dreams are mixed with what is remembered, and learned at once."""
+        if self.dreams and (self.replay is None or self.gate or self.stride):
+            raise ValueError("dreams: go with a replay, short as it may be, and without a gate and a stride")
+        return self
+
+    @model_validator(mode="after")
     def _rule_fits(self) -> EqPropConfig:
         """What backprop has a kernel for."""
         if self.rule == "backprop" and (self.units != "rational_tanh" or self.cost != "cross_entropy"):
             raise ValueError("rule: backprop goes with units: rational_tanh and cost: cross_entropy")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, serialize: Any) -> dict[str, Any]:
+        """As it was written before there were dreams, where there are none: digests are of this."""
+        data: dict[str, Any] = serialize(self)
+        return {name: value for name, value in data.items() if name != "dreams" or value is not None}
 
     def core(self, observations: int, actions: int) -> dict[str, Any]:
         """The arguments of its `Core` in a body with so many observations and actions."""

@@ -17,6 +17,7 @@ class SplitConfig(TrainingConfig):
     met, and is never told which task an image is of."""
 
     mode: ClassVar[str] = "split_mnist"
+    version: ClassVar[int] = 2  # young pools are judged among themselves
     least: ClassVar[str] = "`data: mnist` and `batches: ...`"
     example: ClassVar[str] = "replay=gaussian"
     rate: ClassVar[str] = "learning_rate"

@@ -76,7 +76,8 @@ class SplitTask:
         everything = np.concatenate([old, images])
         rate = config.learning_rate * min(1.0, 1.25 * (1 - number / config.per_task) + 0.01)
         learned = everything if config.old_pools == "learn" else images
-        loss = self.learner.net.update(learned, everything[:, : config.named], rate, config.naming)
+        named = everything[:, : config.named]
+        loss = self.learner.net.update(learned, named, rate, config.naming, young=EACH * task)
         if number == config.per_task - 1:
             self.learner.rightly[task] = rightly(self.learner.net, self.validation)
         return loss

@@ -249,6 +249,18 @@ def test_a_pool_that_collapsed_begins_anew_at_half_the_rate(how: str) -> None:
     assert np.mean([np.any([np.array_equal(each, image) for image in PAIRS[1]]) for each in dreams[0]]) > 0.8
 
 
+def test_young_pools_are_judged_among_themselves() -> None:
+    """Beside two whose weights are wide, two young ones are sound, if one is not half as wide as the other."""
+    images = np.repeat(np.repeat(PAIRS, 2, axis=0), 10, axis=1)
+    for narrow, expected in ((0.02, [0, 0, 0, 0]), (0.002, [0, 0, 0, 1])):
+        net = dreamer(images=np.repeat(PAIRS, 2, axis=0))
+        wide = np.array([0.5, 0.5, 0.03, narrow], np.float32)
+        net.live.W[:] = wide[:, None, None] * np.random.default_rng(0).standard_normal(net.live.W.shape)
+        net.ages[:] = dream.TRIAL - 1
+        net.update(images, images[:, :2], 1e-6, 0.0, young=2)
+        assert net.restarts.tolist() == expected
+
+
 def test_pools_that_do_not_learn_change_only_their_c() -> None:
     """The first of two; whose c moves as the gradient says, 20 times the rate. Alone named, the second label too."""
     net, images = dreamer(), np.repeat(PAIRS, 10, axis=1)
