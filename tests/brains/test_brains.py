@@ -37,6 +37,9 @@ CANVAS = Body(observation_size=33, actions=4, discrete=False, low=(0.0,) * 4, hi
 ARENA = ChaseAvoid()
 ARENA.reset(seed=0)
 SHADOWED = Body(observation_size=8, actions=4, lanes=2, shadows=ARENA.shadows)
+TWO_TASKS = Body(
+    observation_size=8, actions=4, teacher=True, lanes=2
+)  # dreams are told by its last sense which task it is
 PENDULUM = Body(observation_size=3, actions=1, discrete=False, low=(-2.0,), high=(2.0,), lanes=2)
 
 
@@ -58,7 +61,7 @@ def fitting(name: str, backend: str) -> list[Body]:
     """The bodies in which this brain can live: at least one."""
     found = []
     shadowed = [SHADOWED] if getattr(brains.load(NAMED[name]["kind"]), "lives_in_shadows", False) else []
-    for body in (TAUGHT, REWARDED, CONTINUOUS, CARTPOLE, PENDULUM, CANVAS, *shadowed):
+    for body in (TAUGHT, REWARDED, CONTINUOUS, CARTPOLE, TWO_TASKS, PENDULUM, CANVAS, *shadowed):
         with suppress(ValueError):
             make(name, backend, body, np.random.SeedSequence(0))
             found.append(body)
