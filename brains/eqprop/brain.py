@@ -50,7 +50,9 @@ class EqPropBrain(BrainBase):
         self.core.program[of.STREAM] = stream.generate_state(1, np.uint64).view(np.int64)[0]
         dreams = getattr(config, "dreams", None)
         if dreams and dreams.task is not None and dreams.task >= body.observation_size:
-            raise ValueError(f"dreams.task: {dreams.task} is none of the {body.observation_size} observations")
+            raise ValueError(
+                f"dreams.task: {dreams.task} is none of the observations; give 0 to {body.observation_size - 1}"
+            )
         self.pools = Pools(dreams, inputs, body.actions, asleep) if dreams else None
         self.states = [np.zeros((body.lanes, size), np.float32) for size in self.core.sizes]
         depth = len(self.core.sizes) - 1
