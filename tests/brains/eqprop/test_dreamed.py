@@ -92,13 +92,14 @@ def test_what_is_not_known_is_neither_dreamed_nor_recognised() -> None:
     """Until a pool has seen as many as it should."""
     pools = Pools(DreamsConfig(task=0, least=5), 2, 2, np.random.SeedSequence(0))
     memory, chance = np.zeros((10, 3), np.float32), np.random.default_rng(0)
+    memory[:5, :2] = 0.25  # five are remembered
     for _ in range(4):
         pools.see(np.array([1, chance.normal()], np.float32), 1)
-        assert not len(pools.known) and pools.batch(memory, 5, 8)[0].tolist() == np.zeros((8, 2)).tolist()
+        assert not len(pools.known) and pools.batch(memory, 5, 8)[0].tolist() == [[0.25, 0.25]] * 8
     pools.see(np.array([1, 0.5], np.float32), 1)
     assert pools.known.tolist() == [3]
     x, target = pools.batch(memory, 5, 8)
-    assert not x[:4].any() and (x[4:, 0] == 1).all()
+    assert (x[:4] == 0.25).all() and (x[4:, 0] == 1).all()
     assert target.tolist() == [[1, 0]] * 4 + [[0, 1]] * 4
 
 
